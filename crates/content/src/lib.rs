@@ -1,0 +1,24 @@
+//! The seam of polyarch: a place that holds content, and how content travels between two places.
+//!
+//! Never opens a socket or a file itself; the only place that lives here is [`Memory`]. Start at
+//! [`Place`], where the contract is written, then [`copy`].
+
+mod blob;
+mod copy;
+mod error;
+mod events;
+mod library;
+mod memory;
+mod place;
+mod recall;
+mod walk;
+
+pub use blob::{BlobReader, ByteStream};
+pub use copy::{Copied, copy};
+pub use error::{Error, Item, Result};
+pub use events::{Event, Events};
+pub use library::{Draft, Library};
+pub use memory::Memory;
+pub use place::{Abilities, Expected, Origin, Place, Placed, Sink, Source, Tagged, check_expected};
+pub use recall::{Forgetful, Recall};
+pub use walk::{Limits, Tree, walk};

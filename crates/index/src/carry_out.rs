@@ -1,0 +1,100 @@
+//! Does what was planned: blobs, children, the index by its digest, a look back, and the names last.
+
+use std::sync::Arc;
+
+use content::{Copied, Events, Expected, Limits, Place, Tagged, copy};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use oci::{Digest, RawManifest, Selector};
+
+use crate::gather::Candidate;
+use crate::{IndexError, Plan};
+
+/// A place and the names there that will point at the result.
+#[derive(Clone)]
+pub struct Target {
+    /// The place.
+    pub place: Arc<dyn Place>,
+    /// The names in it.
+    pub names: Vec<Selector>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The digest of the result.
+    pub digest: Digest,
+    /// What became of each name, in the order of the targets and their names.
+    pub names: Vec<Tagged>,
+    /// What was copied, in all targets together.
+    pub copied: Copied,
+}
+
+/// Carries a plan out in every target. Names move last, after everything else succeeded everywhere.
+///
+/// # Errors
+/// Stops at the first piece that fails; no name was moved then. A name that cannot be moved leaves
+/// the ones before it moved.
+pub async fn carry_out(
+    plan: &Plan,
+    targets: &[Target],
+    expected: &Expected,
+    limits: Limits,
+    events: &Events,
+) -> Result<Outcome, IndexError> {
+    let mut copied = Copied::default();
+    for target in targets {
+        copied += place_content(plan, &*target.place, limits, events).await?;
+    }
+    let mut names = Vec::new();
+    for target in targets {
+        for name in &target.names {
+            names.push(target.place.tag(name, &plan.document, expected).await?);
+        }
+    }
+    Ok(Outcome { digest: plan.document.digest().clone(), names, copied })
+}
+
+/// Brings everything below the document, and the document itself, into a place without a name.
+async fn place_content(plan: &Plan, place: &dyn Place, limits: Limits, events: &Events) -> Result<Copied, IndexError> {
+    if plan.document.as_index().is_none() {
+        // A lone manifest is its own only entry.
+        let Some(only) = plan.entries.first() else { return Err(IndexError::Empty) };
+        return if at_home(only, place) {
+            Ok(Copied::default())
+        } else {
+            Ok(copy(&*only.place, place, &plan.document, limits, events).await?)
+        };
+    }
+    let away = plan.entries.iter().filter(|entry| !at_home(entry, place));
+    let copies: Vec<Copied> =
+        stream::iter(away).map(|entry| copy_entry(entry, place, limits, events)).buffered(place.width().max(1)).try_collect().await?;
+    let mut copied = Copied::default();
+    for one in copies {
+        copied += one;
+    }
+    place.put_manifest(&plan.document).await?;
+    look_back(&plan.document, place).await?;
+    Ok(copied)
+}
+
+/// Tells whether an entry was read from the very repository it goes to: then its content is there.
+fn at_home(entry: &Candidate, place: &dyn Place) -> bool {
+    place.origin().is_some_and(|target| entry.place.origin().as_ref() == Some(&target))
+}
+
+async fn copy_entry(entry: &Candidate, place: &dyn Place, limits: Limits, events: &Events) -> Result<Copied, IndexError> {
+    if place.has(&entry.descriptor).await? {
+        return Ok(Copied { present: 1, ..Copied::default() });
+    }
+    let manifest = entry.place.manifest(&Selector::Digest(entry.descriptor.digest.clone())).await?;
+    Ok(copy(&*entry.place, place, &manifest, limits, events).await?)
+}
+
+/// Asks for what was just put, so that no name ever points at something that cannot be read.
+async fn look_back(document: &RawManifest, place: &dyn Place) -> Result<(), IndexError> {
+    let seen = place.resolve(&Selector::Digest(document.digest().clone())).await?;
+    if seen.digest == *document.digest() {
+        return Ok(());
+    }
+    Err(IndexError::ReadBack { place: place.name(), expected: document.digest().clone(), got: seen.digest })
+}

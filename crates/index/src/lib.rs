@@ -1,0 +1,19 @@
+//! Assembles one multi-platform image from images that exist: decides, can be printed, then does.
+//!
+//! Never opens a socket or a file: it sees [`content::Place`]s. Deciding is pure once everything is
+//! gathered, so a [`Plan`] is a value that can be shown before it is carried out. Start at
+//! [`gather`], then [`Plan`], then [`carry_out`].
+
+mod annotate;
+mod carry_out;
+mod describe;
+mod error;
+mod gather;
+mod plan;
+
+pub use annotate::{Annotation, AnnotationError, Level};
+pub use carry_out::{Outcome, Target, carry_out};
+pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe};
+pub use error::IndexError;
+pub use gather::{Attestations, Candidate, Checked, Gathered, Missing, Part, Role, gather};
+pub use plan::{Change, MediaChoice, Plan, Wish, plan};

@@ -1,0 +1,340 @@
+//! The decision: which entries the index has and its exact bytes. Pure; nothing is done here.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use content::Error;
+use oci::{Digest, Family, MediaType, Platform, PlatformSet, RawManifest};
+use serde_json::{Map, Value, json};
+
+use crate::IndexError;
+use crate::annotate::{Annotation, Level};
+use crate::gather::{Attestations, Candidate, Gathered, Role, offered};
+
+/// How the sources and the index that is there already become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    /// The result is exactly the sources.
+    #[default]
+    Set,
+    /// The sources are added to what is there.
+    Append,
+    /// The sources take the places of the images for their platforms.
+    Replace,
+    /// The sources take the places of those that are there and are added otherwise.
+    AppendOrReplace,
+}
+
+/// Which kind of document the index is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaChoice {
+    /// As the children are.
+    #[default]
+    Auto,
+    /// An OCI image index.
+    Oci,
+    /// A Docker manifest list.
+    Docker,
+}
+
+/// What the person wants the index to be, apart from the sources.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// What the index is to be called, for messages.
+    pub target: String,
+    /// How sources and what is there become one.
+    pub change: Change,
+    /// Platforms that go.
+    pub remove: Vec<Platform>,
+    /// Platforms that must be in the result.
+    pub require: PlatformSet,
+    /// Whether attestations stay.
+    pub attestations: Attestations,
+    /// Annotations to set.
+    pub annotations: Vec<Annotation>,
+    /// The kind of document.
+    pub media: MediaChoice,
+}
+
+/// What the index will be: decided, printable, not yet done.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its entries, in order.
+    pub entries: Vec<Candidate>,
+    /// Its exact bytes.
+    pub document: RawManifest,
+    /// What a person should know before it is done.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Lists the platforms of the result, in order.
+    pub fn platforms(&self) -> impl Iterator<Item = &Platform> {
+        self.entries.iter().filter_map(|entry| match &entry.role {
+            Role::Image(platform) => Some(platform),
+            _ => None,
+        })
+    }
+}
+
+/// Decides what the index is, from what was gathered. `base` is what the target holds now; it is
+/// needed for every change but [`Change::Set`] and for removals.
+///
+/// # Errors
+/// Refuses two images for one platform, a missing required platform, an annotation that would be
+/// lost, and children that would have to be rewritten.
+pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Result<Plan, IndexError> {
+    if let Some(document) = untouched(sources, base, wish) {
+        let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
+        distinct(&entries)?;
+        check_required(&entries, wish)?;
+        return Ok(Plan { entries, document, warnings: Vec::new() });
+    }
+    let mut entries: Vec<Candidate> = base.map(|base| base.candidates.clone()).unwrap_or_default();
+    for platform in &wish.remove {
+        remove(&mut entries, platform, &wish.target)?;
+    }
+    for source in sources {
+        add(&mut entries, source.candidates.clone(), wish)?;
+    }
+    if wish.attestations == Attestations::Drop {
+        entries.retain(|entry| !matches!(entry.role, Role::Attestation(_)) && !entry.descriptor.is_attestation());
+    }
+    let mut entries = distinct(&entries)?;
+    drop_orphans(&mut entries);
+    if entries.is_empty() {
+        return Err(IndexError::Empty);
+    }
+    check_required(&entries, wish)?;
+    let mut warnings = Vec::new();
+    let media_type = choose_media(&entries, base, wish, &mut warnings)?;
+    let index_annotations = annotate(&mut entries, wish, &media_type)?;
+    let document = write(&entries, base, media_type, index_annotations)?;
+    Ok(Plan { entries, document, warnings })
+}
+
+/// One whole source and no wish to change it: its bytes are the result, whatever its shape.
+fn untouched(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Option<RawManifest> {
+    let [source] = sources else { return None };
+    let plain = base.is_none() && wish.annotations.is_empty() && wish.remove.is_empty() && source.whole;
+    let drops = wish.attestations == Attestations::Drop && source.candidates.iter().any(|entry| entry.descriptor.is_attestation());
+    let other_type = match wish.media {
+        MediaChoice::Auto => false,
+        MediaChoice::Oci => source.root.as_index().is_none() || source.root.family() != Family::Oci,
+        MediaChoice::Docker => source.root.as_index().is_none() || source.root.family() != Family::Docker,
+    };
+    (plain && !drops && !other_type).then(|| source.root.clone())
+}
+
+fn remove(entries: &mut Vec<Candidate>, platform: &Platform, target: &str) -> Result<(), IndexError> {
+    let gone: Vec<Digest> = entries.iter().filter(|entry| is_for(entry, platform)).map(|entry| entry.descriptor.digest.clone()).collect();
+    if gone.is_empty() {
+        let (verb, label, offered) = ("remove", target.to_owned(), offered(entries));
+        return Err(IndexError::NothingTo { verb, platform: Box::new(platform.clone()), label, offered });
+    }
+    entries.retain(|entry| !is_for(entry, platform));
+    let still: Vec<Digest> = entries.iter().map(|entry| entry.descriptor.digest.clone()).collect();
+    entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if gone.contains(subject) && !still.contains(subject)));
+    Ok(())
+}
+
+fn is_for(entry: &Candidate, platform: &Platform) -> bool {
+    matches!(&entry.role, Role::Image(own) if own.same_as(platform))
+}
+
+fn add(entries: &mut Vec<Candidate>, new: Vec<Candidate>, wish: &Wish) -> Result<(), IndexError> {
+    if wish.change == Change::Set {
+        entries.extend(new);
+        return Ok(());
+    }
+    for candidate in new {
+        let Role::Image(platform) = candidate.role.clone() else {
+            insert_attestation(entries, candidate);
+            continue;
+        };
+        let here = entries.iter().position(|entry| is_for(entry, &platform));
+        match (here.and_then(|at| entries.get_mut(at)), wish.change) {
+            (None, Change::Replace) => {
+                let (verb, label, offered) = ("replace", wish.target.clone(), offered(entries));
+                return Err(IndexError::NothingTo { verb, platform: Box::new(platform), label, offered });
+            }
+            (None, _) => entries.push(candidate),
+            (Some(old), _) if old.descriptor.digest == candidate.descriptor.digest => {}
+            (Some(old), Change::Append) => {
+                let digest = old.descriptor.digest.clone();
+                return Err(IndexError::AlreadyThere { label: wish.target.clone(), platform: Box::new(platform), digest });
+            }
+            (Some(old), _) => {
+                let replaced = old.descriptor.digest.clone();
+                // What was written beside the old image speaks of the platform, not of its bytes.
+                let mut candidate = candidate;
+                for (key, value) in &old.descriptor.annotations {
+                    candidate.descriptor.annotations.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+                *old = candidate;
+                entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if *subject == replaced));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts an attestation behind its image and the attestations that are there.
+fn insert_attestation(entries: &mut Vec<Candidate>, attestation: Candidate) {
+    let Role::Attestation(subject) = &attestation.role else {
+        entries.push(attestation);
+        return;
+    };
+    let belongs =
+        |entry: &Candidate| entry.descriptor.digest == *subject || matches!(&entry.role, Role::Attestation(other) if other == subject);
+    let at = entries.iter().rposition(belongs).map_or(entries.len(), |at| at + 1);
+    entries.insert(at, attestation);
+}
+
+/// Drops what stands there twice and refuses two images for one platform.
+fn distinct(entries: &[Candidate]) -> Result<Vec<Candidate>, IndexError> {
+    let mut by_platform: HashMap<Platform, &Candidate> = HashMap::new();
+    let mut kept: Vec<Candidate> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Role::Image(platform) = &entry.role {
+            match by_platform.insert(platform.normalized(), entry) {
+                Some(first) if first.descriptor.digest == entry.descriptor.digest => continue,
+                Some(first) => {
+                    return Err(IndexError::SamePlatform {
+                        platform: Box::new(platform.clone()),
+                        first: first.label.clone(),
+                        first_digest: first.descriptor.digest.clone(),
+                        second: entry.label.clone(),
+                        second_digest: entry.descriptor.digest.clone(),
+                    });
+                }
+                None => {}
+            }
+        } else if kept.iter().any(|other| other.descriptor == entry.descriptor) {
+            continue;
+        }
+        kept.push(entry.clone());
+    }
+    Ok(kept)
+}
+
+/// An attestation goes with the image it speaks of.
+fn drop_orphans(entries: &mut Vec<Candidate>) {
+    let images: Vec<Digest> =
+        entries.iter().filter(|entry| matches!(entry.role, Role::Image(_))).map(|entry| entry.descriptor.digest.clone()).collect();
+    entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if !images.contains(subject)));
+}
+
+fn check_required(entries: &[Candidate], wish: &Wish) -> Result<(), IndexError> {
+    let there = |wanted: &&Platform| !entries.iter().any(|entry| matches!(&entry.role, Role::Image(own) if covers(own, wanted)));
+    let absent: Vec<String> = wish.require.iter().filter(there).map(ToString::to_string).collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    Err(IndexError::Required { expected: absent.join(", "), got: offered(entries) })
+}
+
+/// `windows/amd64` is covered by any of its versions; everything else by itself alone.
+fn covers(own: &Platform, wanted: &Platform) -> bool {
+    let own = if wanted.os_version.is_none() { Platform { os_version: None, ..own.clone() } } else { own.clone() };
+    own.same_as(wanted)
+}
+
+fn choose_media(entries: &[Candidate], base: Option<&Gathered>, wish: &Wish, warnings: &mut Vec<String>) -> Result<MediaType, IndexError> {
+    let family = |entry: &Candidate| entry.descriptor.media_type.family().unwrap_or(Family::Oci);
+    let docker = entries.iter().filter(|entry| family(entry) == Family::Docker).count();
+    let mixed = docker > 0 && docker < entries.len();
+    match wish.media {
+        MediaChoice::Docker => match entries.iter().find(|entry| family(entry) == Family::Oci) {
+            Some(entry) => Err(IndexError::NeedsOtherBytes { label: entry.label.clone() }),
+            None => Ok(MediaType::DockerList),
+        },
+        MediaChoice::Auto if docker == entries.len() => {
+            let was_oci = base.is_some_and(|base| base.root.as_index().is_some() && base.root.family() == Family::Oci);
+            Ok(if was_oci { MediaType::OciIndex } else { MediaType::DockerList })
+        }
+        _ => {
+            if mixed {
+                warnings.push("some images are OCI's and some Docker's: the index is OCI's; Quay refuses such a mix".to_owned());
+            } else if docker > 0 {
+                warnings.push("the index is OCI's and its images are Docker's: Quay refuses such a mix".to_owned());
+            }
+            Ok(MediaType::OciIndex)
+        }
+    }
+}
+
+/// Sets the descriptors' annotations and returns those of the index.
+fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> Result<Map<String, Value>, IndexError> {
+    let mut of_index = Map::new();
+    for annotation in &wish.annotations {
+        let lost = |why: &str| IndexError::Annotation { annotation: annotation.to_string(), why: why.to_owned() };
+        if *media_type == MediaType::DockerList {
+            return Err(lost("a Docker manifest list has no annotations"));
+        }
+        for level in &annotation.levels {
+            match level {
+                Level::Index => {
+                    of_index.insert(annotation.key.clone(), Value::String(annotation.value.clone()));
+                }
+                Level::Descriptor(wanted) => {
+                    let mut found = false;
+                    for entry in entries.iter_mut() {
+                        let Role::Image(own) = &entry.role else { continue };
+                        if wanted.as_ref().is_none_or(|wanted| covers(own, wanted)) {
+                            entry.descriptor.annotations.insert(annotation.key.clone(), annotation.value.clone());
+                            found = true;
+                        }
+                    }
+                    if !found {
+                        return Err(lost(&format!("no entry for that platform, there are {}", offered(entries))));
+                    }
+                }
+            }
+        }
+    }
+    Ok(of_index)
+}
+
+/// Writes the document: the tree of the base with new entries, or a new one in the order and with
+/// the two-space indent that buildx has.
+fn write(
+    entries: &[Candidate],
+    base: Option<&Gathered>,
+    media_type: MediaType,
+    annotations: Map<String, Value>,
+) -> Result<RawManifest, IndexError> {
+    let base = base.filter(|base| base.root.as_index().is_some());
+    let mut tree = base.map_or_else(|| json!({"schemaVersion": 2}), |base| base.root.tree());
+    let old: Vec<Value> = tree.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
+    let manifests = entries.iter().map(|entry| entry_value(entry, &old)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    if let Some(object) = tree.as_object_mut() {
+        object.insert("mediaType".to_owned(), Value::String(media_type.as_str().to_owned()));
+        object.insert("manifests".to_owned(), Value::Array(manifests));
+        if !annotations.is_empty() {
+            let all = object.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
+            match all.as_object_mut() {
+                Some(all) => all.extend(annotations),
+                None => *all = Value::Object(annotations),
+            }
+        }
+    }
+    let bytes = serde_json::to_vec_pretty(&tree).map_err(broken)?;
+    RawManifest::parse(Bytes::from(bytes), Some(&media_type)).map_err(|problem| document_error(problem).into())
+}
+
+/// Returns the value that stood in the base for an entry that was not changed, else a new one.
+fn entry_value(entry: &Candidate, old: &[Value]) -> Result<Value, serde_json::Error> {
+    let new = serde_json::to_value(&entry.descriptor)?;
+    let same =
+        |value: &&Value| serde_json::from_value::<oci::Descriptor>((*value).clone()).is_ok_and(|descriptor| descriptor == entry.descriptor);
+    Ok(old.iter().find(same).cloned().unwrap_or(new))
+}
+
+fn broken(problem: serde_json::Error) -> IndexError {
+    document_error(oci::ManifestError::Json(problem)).into()
+}
+
+fn document_error(problem: oci::ManifestError) -> Error {
+    Error::Document { item: content::Item::Image, place: "the index to be written".to_owned(), problem }
+}

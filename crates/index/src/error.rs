@@ -9,6 +9,15 @@ pub enum IndexError {
     /// A place did not do what was asked.
     #[error(transparent)]
     Content(#[from] content::Error),
+    /// A source cannot be read.
+    #[error("{problem}")]
+    Source {
+        /// The source as the person wrote it.
+        label: String,
+        /// What its place said.
+        #[source]
+        problem: content::Error,
+    },
     /// Two images claim one platform; a client would take either.
     #[error("two images for {platform}: {first} ({}) and {second} ({})", first_digest.short(), second_digest.short())]
     SamePlatform {
@@ -127,7 +136,7 @@ pub enum IndexError {
 impl Fault for IndexError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Content(error) => error.kind(),
+            Self::Content(error) | Self::Source { problem: error, .. } => error.kind(),
             Self::Disagrees { .. } | Self::Required { .. } | Self::OtherDigest { .. } | Self::NoPlatform(_) => Kind::Answer,
             Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
             _ => Kind::Usage,
@@ -136,7 +145,7 @@ impl Fault for IndexError {
 
     fn hint(&self) -> Option<Hint> {
         let text = match self {
-            Self::Content(error) => return error.hint(),
+            Self::Content(error) | Self::Source { problem: error, .. } => return error.hint(),
             Self::SamePlatform { platform, .. } => {
                 format!("leave one out, or take one platform of an index with {platform}=SOURCE")
             }

@@ -108,6 +108,7 @@ pub async fn gather(
                     events.tell(Event::Warning(format!("left out {}: {error}", part.label)));
                     Ok(None)
                 }
+                Err(IndexError::Content(problem)) => Err(IndexError::Source { label: part.label, problem }),
                 other => other.map(Some),
             }
         })

@@ -144,3 +144,35 @@ impl Stream for Check {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use futures_util::TryStreamExt;
+    use oci::MediaType;
+
+    async fn part(range: Range<u64>, sent: &'static [u8]) -> Result<Vec<u8>> {
+        let blob = Descriptor::of(MediaType::OciLayer, b"0123456789");
+        let chunks = stream::iter(sent.chunks(3).map(|chunk| Ok(Bytes::from_static(chunk))));
+        let chunks: Vec<Bytes> = BlobReader::checked(&blob, "test", chunks).into_range(range).try_collect().await?;
+        Ok(chunks.concat())
+    }
+
+    #[tokio::test]
+    async fn a_range_is_cut_out_of_its_chunks() {
+        for start in 0..=10_usize {
+            for end in start..=12 {
+                let got = part(start as u64..end as u64, b"0123456789").await.unwrap();
+                assert_eq!(got, b"0123456789"[start..end.min(10)], "{start}..{end}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_range_up_to_the_end_is_checked() {
+        assert!(matches!(part(8..10, b"0123456780").await, Err(Error::WrongDigest { .. })));
+        assert!(matches!(part(8..10, b"012345678").await, Err(Error::WrongSize { .. })));
+        assert_eq!(part(0..3, b"0123456780").await.unwrap(), b"012");
+    }
+}

@@ -1,0 +1,18 @@
+//! Fixtures, servers and suites for tests: images made in memory, the contract that every place
+//! passes, real servers on loopback, console transcripts.
+//!
+//! Never used outside tests, and free to panic: a panic here is a test's failure, so it says what
+//! was expected, then what was seen. Start at [`fixtures::Image`], then [`contract::all`].
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+pub mod contract;
+pub mod faulty;
+pub mod fixtures;
+mod host;
+pub mod proxy;
+pub mod registry;
+pub mod tokens;
+pub mod transcript;
+
+pub use host::{binary, skip};

@@ -1,0 +1,122 @@
+//! Who we are for a registry: Docker's `config.json` with its credential helpers, then podman's
+//! `auth.json`. Files are read once, when a registry first asks who we are.
+
+mod file;
+mod helper;
+
+use std::fmt;
+use std::path::Path;
+
+use oci::DOCKER_HUB;
+use tokio::sync::OnceCell;
+
+use crate::Settings;
+use file::ConfigFile;
+
+/// The key under which Docker keeps the credentials of Docker Hub (docker/cli, `registry.IndexServer`).
+const HUB_KEY: &str = "https://index.docker.io/v1/";
+/// The other names under which they are found in the wild.
+const HUB_HOSTS: [&str; 3] = ["index.docker.io", DOCKER_HUB, "registry-1.docker.io"];
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text, to be sent and nothing else.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+/// What a registry can be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// Nothing.
+    Nobody,
+    /// User and password, or user and access token: for Basic, or to get a token.
+    Password { user: String, secret: Secret },
+    /// An OAuth2 refresh token: only good at the token server.
+    Identity { user: String, secret: Secret },
+    /// A Bearer token, ready for use.
+    Token(Secret),
+}
+
+/// A login, and where it comes from as messages say it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub login: Login,
+    pub origin: String,
+}
+
+/// All places where credentials are looked for.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    files: OnceCell<Vec<ConfigFile>>,
+}
+
+impl Credentials {
+    /// Finds the credentials for a repository. `host` is written as in references.
+    pub(crate) async fn find(&self, settings: &Settings, host: &str, repository: &str) -> Found {
+        let files = self.files.get_or_init(|| async { read_files(settings) }).await;
+        let server = if host == DOCKER_HUB { HUB_KEY } else { host };
+        for file in files {
+            for name in file.helpers(host) {
+                if let Some(login) = helper::ask(settings, name, server).await {
+                    return Found { login, origin: format!("credentials for {host} from docker-credential-{name}") };
+                }
+            }
+            if let Some(login) = file.login(host, repository) {
+                return Found { login, origin: format!("credentials for {host} from {}", file.path().display()) };
+            }
+        }
+        let looked: Vec<String> = files.iter().map(|file| file.path().display().to_string()).collect();
+        let origin = if looked.is_empty() {
+            format!("no credentials for {host}")
+        } else {
+            format!("no credentials for {host} in {}", looked.join(", "))
+        };
+        Found { login: Login::Nobody, origin }
+    }
+}
+
+/// Reads the files that exist. One that cannot be read is said aloud and left out, as Docker does:
+/// most registries can be read without it.
+fn read_files(settings: &Settings) -> Vec<ConfigFile> {
+    let docker = settings.docker_config.as_ref().map(|folder| folder.join("config.json"));
+    docker.iter().chain(&settings.auth_files).filter_map(|path| read_file(settings, path)).collect()
+}
+
+fn read_file(settings: &Settings, path: &Path) -> Option<ConfigFile> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            settings.events.warn(format!("{} was left out: {error}", path.display()));
+            return None;
+        }
+    };
+    match ConfigFile::parse(path, &text) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            // Line and column only: the parser's text could repeat a piece of the file.
+            settings.events.warn(format!(
+                "{} was left out: no valid JSON at line {} column {}",
+                path.display(),
+                error.line(),
+                error.column()
+            ));
+            None
+        }
+    }
+}

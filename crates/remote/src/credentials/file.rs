@@ -1,0 +1,182 @@
+//! One file of credentials: Docker's `config.json` or podman's `auth.json` (containers-auth.json(5)).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+// With or without padding: both are found in files that people wrote by hand.
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT as BASE64;
+use oci::DOCKER_HUB;
+use serde::Deserialize;
+
+use super::{HUB_HOSTS, Login, Secret};
+
+/// A parsed file. It has no `Debug`, as it is full of secrets.
+pub(super) struct ConfigFile {
+    path: PathBuf,
+    shape: Shape,
+}
+
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct Shape {
+    auths: Option<BTreeMap<String, Entry>>,
+    creds_store: Option<String>,
+    cred_helpers: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    auth: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    identitytoken: Option<String>,
+    registrytoken: Option<String>,
+}
+
+impl ConfigFile {
+    pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self { path: path.to_owned(), shape: serde_json::from_slice(text)? })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the names of the credential helpers to ask: the host's own, then the one for all.
+    pub(super) fn helpers(&self, host: &str) -> Vec<&str> {
+        let own = self.shape.cred_helpers.iter().flatten().find(|(key, _)| is_for_host(key, host)).map(|(_, name)| name.as_str());
+        own.into_iter().chain(self.shape.creds_store.as_deref()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// Returns the login that the file itself holds, the key with the longest path first.
+    pub(super) fn login(&self, host: &str, repository: &str) -> Option<Login> {
+        let auths = self.shape.auths.as_ref()?;
+        let mut path = repository;
+        while !path.is_empty() {
+            let wanted = |key: &str| bare(key).strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) == Some(path);
+            if let Some(login) = auths.iter().filter(|(key, _)| wanted(key)).find_map(|(_, entry)| entry.login()) {
+                return Some(login);
+            }
+            path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        }
+        auths.iter().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login())
+    }
+}
+
+impl Entry {
+    /// Returns what the entry holds. Docker writes empty entries where a helper keeps the secret.
+    fn login(&self) -> Option<Login> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (user, password) = match given(&self.auth).and_then(|auth| decode(&auth)) {
+            Some((user, password)) => (Some(user), Some(password)),
+            None => (given(&self.username), given(&self.password)),
+        };
+        if let Some(token) = given(&self.registrytoken) {
+            return Some(Login::Token(Secret::new(token)));
+        }
+        if let Some(token) = given(&self.identitytoken) {
+            return Some(Login::Identity { user: user.unwrap_or_default(), secret: Secret::new(token) });
+        }
+        match (user, password) {
+            (Some(user), Some(password)) if !user.is_empty() => Some(Login::Password { user, secret: Secret::new(password) }),
+            _ => None,
+        }
+    }
+}
+
+/// Splits what `docker login` writes: base64 of `USER:PASSWORD`, with zero bytes at the end in old files.
+fn decode(auth: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64.decode(auth.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.trim_end_matches('\0').to_owned()))
+}
+
+fn bare(key: &str) -> &str {
+    key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key).trim_end_matches('/')
+}
+
+/// Tells whether a key is for a whole host: `HOST`, `https://HOST`, `https://HOST/v1/`.
+fn is_for_host(key: &str, host: &str) -> bool {
+    let bare = bare(key);
+    let name = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
+    if host == DOCKER_HUB { HUB_HOSTS.contains(&name) } else { name.eq_ignore_ascii_case(host) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn file(text: &str) -> ConfigFile {
+        ConfigFile::parse(Path::new("config.json"), text.as_bytes()).unwrap()
+    }
+
+    fn user(login: Option<Login>) -> String {
+        match login {
+            Some(Login::Password { user, secret }) => format!("{user}:{}", secret.reveal()),
+            Some(Login::Identity { user, secret }) => format!("identity {user}:{}", secret.reveal()),
+            Some(Login::Token(secret)) => format!("token {}", secret.reveal()),
+            Some(Login::Nobody) | None => "nobody".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_way_to_write_an_entry() {
+        for (entry, expected) in [
+            (r#"{"auth":"dTpwOnc="}"#, "u:p:w"),
+            (r#"{"auth":"dTpwOnc"}"#, "u:p:w"),
+            (r#"{"auth":"dTpwAAA="}"#, "u:p"),
+            (r#"{"username":"u","password":"p"}"#, "u:p"),
+            (r#"{"auth":"dTpw","identitytoken":"i"}"#, "identity u:i"),
+            (r#"{"identitytoken":"i"}"#, "identity :i"),
+            (r#"{"registrytoken":"t"}"#, "token t"),
+            (r#"{"auth":"!"}"#, "nobody"),
+            ("{}", "nobody"),
+        ] {
+            let file = file(&format!(r#"{{"auths":{{"reg.lan:5000":{entry}}},"unknown":1}}"#));
+            assert_eq!(user(file.login("reg.lan:5000", "a")), expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn keys_have_many_shapes() {
+        for (key, host, expected) in [
+            ("reg.lan", "reg.lan", true),
+            ("https://reg.lan", "reg.lan", true),
+            ("https://reg.lan/v1/", "reg.lan", true),
+            ("http://reg.lan/v2/", "reg.lan", true),
+            ("reg.lan:5000", "reg.lan", false),
+            ("reg.lan/ns", "reg.lan", false),
+            ("https://index.docker.io/v1/", "docker.io", true),
+            ("registry-1.docker.io", "docker.io", true),
+            ("docker.io", "docker.io", true),
+            ("https://index.docker.io/v1/", "reg.lan", false),
+        ] {
+            let file = file(&format!(r#"{{"auths":{{"{key}":{{"auth":"dTpw"}}}},"credHelpers":{{"{key}":"x"}}}}"#));
+            assert_eq!(user(file.login(host, "a/b")) == "u:p", expected, "{key} {host}");
+            assert_eq!(file.helpers(host) == ["x"], expected, "{key} {host}");
+        }
+    }
+
+    #[test]
+    fn the_longest_path_wins() {
+        let auth = |user: &str| format!(r#"{{"username":"{user}","password":"p"}}"#);
+        let text = format!(r#"{{"auths":{{"h":{},"h/ns":{},"h/ns/repo":{}}}}}"#, auth("host"), auth("ns"), auth("repo"));
+        let file = file(&text);
+        for (repository, expected) in
+            [("ns/repo", "repo:p"), ("ns/repo/below", "repo:p"), ("ns/other", "ns:p"), ("nsx/repo", "host:p"), ("x", "host:p")]
+        {
+            assert_eq!(user(file.login("h", repository)), expected, "{repository}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_own_helper_comes_first() {
+        let file = file(r#"{"credsStore":"all","credHelpers":{"h":"own"}}"#);
+        assert_eq!(file.helpers("h"), ["own", "all"]);
+        assert_eq!(file.helpers("other"), ["all"]);
+    }
+}

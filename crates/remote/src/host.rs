@@ -1,0 +1,239 @@
+//! One registry host: how it is reached, what it demands, and how one request travels to it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use content::Event;
+use oci::DOCKER_HUB;
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::RemoteError;
+use crate::answer::Answer;
+use crate::ask::{Ask, Repeat, Target};
+use crate::auth::{Challenge, TokenAsk, Tokens, basic, fetch};
+use crate::client::{Outgoing, Shared};
+use crate::credentials::{Found, Login, Secret};
+use crate::error::Refusal;
+use crate::known::Known;
+use crate::retry::{is_passing, retry_after};
+use crate::wire::same_origin;
+
+/// Where Docker Hub answers (distribution/reference names it `docker.io`).
+const HUB_ADDRESS: &str = "registry-1.docker.io";
+/// A host that cannot be reached at all is tried less often: each try may take the 10 s that a
+/// connection gets.
+const UNREACHABLE_TRIES: u32 = 3;
+
+/// What is known of one host; its repositories share it.
+pub(crate) struct Host {
+    /// The host as references write it.
+    pub name: String,
+    /// Host and port that are connected to.
+    pub address: String,
+    pub shared: Arc<Shared>,
+    /// Scheme, host and port, once the first answer has settled them.
+    base: OnceCell<Url>,
+    challenge: Mutex<Option<Challenge>>,
+    tokens: Tokens,
+    /// Credentials by repository; podman's may differ.
+    found: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
+    pub known: Known,
+    referrers_turn: tokio::sync::Mutex<()>,
+    /// Uploads go in pieces: this host has refused a whole one.
+    in_pieces: AtomicBool,
+}
+
+pub(crate) struct Authorization {
+    header: HeaderValue,
+    /// A token with its place in the cache, where it did not come from there a moment ago.
+    cached: Option<(String, Secret)>,
+}
+
+impl Host {
+    pub(crate) fn new(name: &str, shared: Arc<Shared>) -> Self {
+        let address = if name == DOCKER_HUB { HUB_ADDRESS } else { name };
+        Self {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            shared,
+            base: OnceCell::new(),
+            challenge: Mutex::default(),
+            tokens: Tokens::default(),
+            found: Mutex::default(),
+            known: Known::default(),
+            referrers_turn: tokio::sync::Mutex::default(),
+            in_pieces: AtomicBool::new(false),
+        }
+    }
+
+    /// Whoever changes a list of referrers holds this.
+    pub(crate) const fn referrers_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.referrers_turn
+    }
+
+    /// Tells whether uploads to this host go in pieces.
+    pub(crate) fn takes_pieces_only(&self) -> bool {
+        self.in_pieces.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that this host takes no large uploads whole.
+    pub(crate) fn remember_pieces(&self) {
+        self.in_pieces.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends a request until it is answered, as far as it may be repeated and patience goes.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the host does not let us in. Every other status is an answer,
+    /// for the caller to judge.
+    pub(crate) async fn call(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
+        let patience = &self.shared.settings.patience;
+        let mut failed = 0_u32;
+        loop {
+            let result = self.once(ask).await;
+            failed += 1;
+            let (may_pass, after, reason) = match &result {
+                Ok(answer) if is_passing(answer.status) => {
+                    let later = matches!(answer.status.as_u16(), 429 | 503);
+                    let may = ask.repeat == Repeat::Always || (ask.repeat == Repeat::Refused && later);
+                    (
+                        may,
+                        retry_after(&answer.headers, (self.shared.settings.now)()),
+                        format!("{} was answered {}", answer.request, answer.status.as_u16()),
+                    )
+                }
+                Err(error) if error.is_passing() => {
+                    let unreached = matches!(error, RemoteError::Unreachable { .. });
+                    let may = ask.repeat == Repeat::Always || (ask.repeat == Repeat::Refused && unreached);
+                    (may && !(unreached && failed >= UNREACHABLE_TRIES), None, error.to_string())
+                }
+                _ => return result,
+            };
+            if !may_pass || failed >= patience.tries {
+                return result;
+            }
+            let pause = patience.pause(failed, after);
+            self.shared.events().tell(Event::Retry(format!("{reason}; trying again in {:.1} s", pause.as_secs_f64())));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends a request once; a demand for credentials is met, and an old token is renewed.
+    async fn once(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
+        let mut scouted = None;
+        let slot = &mut scouted;
+        let base = self
+            .base
+            .get_or_try_init(|| async move {
+                let scout = self.scout(ask).await?;
+                self.learn(&scout.answer);
+                if scout.answers_ask {
+                    *slot = Some(scout.answer);
+                }
+                Ok::<_, RemoteError>(scout.base)
+            })
+            .await?;
+        if let Some(answer) = scouted
+            && answer.status != StatusCode::UNAUTHORIZED
+        {
+            return self.judge(ask, base, answer).await;
+        }
+        loop {
+            let authorization = self.authorize(ask, base).await?;
+            let answer = self.shared.exchange(&self.outgoing(ask, base, authorization.as_ref())).await?;
+            if answer.status != StatusCode::UNAUTHORIZED || !same_origin(base, &answer.url) {
+                return self.judge(ask, base, answer).await;
+            }
+            let learned = self.learn(&answer);
+            let renewable = authorization.and_then(|authorization| authorization.cached);
+            if let Some((key, secret)) = &renewable {
+                self.tokens.forget(key, secret).await;
+            }
+            // Each round needs a reason that the last one did not have, so this ends: a token that
+            // was fetched for this very request cannot be renewed, and a demand is new only once.
+            if !learned && renewable.is_none() {
+                return self.judge(ask, base, answer).await;
+            }
+        }
+    }
+
+    pub(crate) fn outgoing<'a>(&self, ask: &'a Ask<'a>, base: &'a Url, authorization: Option<&Authorization>) -> Outgoing<'a> {
+        Outgoing {
+            method: &ask.method,
+            url: address(ask, base),
+            headers: &ask.headers,
+            authorization: authorization.map(|authorization| (base, authorization.header.clone())),
+            payload: &ask.payload,
+            wanted: ask.wanted,
+        }
+    }
+
+    /// Keeps what an answer demands. Returns whether that is news.
+    fn learn(&self, answer: &Answer) -> bool {
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return false;
+        }
+        let Some(demand) = Challenge::read(&answer.headers) else { return false };
+        let mut known = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = known.as_ref() != Some(&demand);
+        *known = Some(demand);
+        news
+    }
+
+    /// Meets the demand that is known so far.
+    async fn authorize(&self, ask: &Ask<'_>, base: &Url) -> Result<Option<Authorization>, RemoteError> {
+        let demand = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(demand) = demand else { return Ok(None) };
+        let found = self.found(ask.repository).await;
+        let bearer = |secret: &Secret| HeaderValue::from_str(&format!("Bearer {}", secret.reveal())).ok();
+        let (realm, service) = match (&demand, &found.login) {
+            (Challenge::Basic, Login::Password { user, secret }) => {
+                return Ok(basic(user, secret).map(|header| Authorization { header, cached: None }));
+            }
+            (Challenge::Basic, _) => return Ok(None),
+            (Challenge::Bearer { .. }, Login::Token(secret)) => {
+                return Ok(bearer(secret).map(|header| Authorization { header, cached: None }));
+            }
+            (Challenge::Bearer { realm, service }, _) => (realm, service.as_deref()),
+        };
+        let key = format!("{realm} {}", ask.scopes.key());
+        let token_ask = TokenAsk { realm, service, scopes: &ask.scopes, found: &found, host: &self.name, place: self.place(ask), base };
+        let (secret, fresh) = self.tokens.get(&key, (self.shared.settings.now)(), || fetch(&self.shared, &token_ask)).await?;
+        Ok(bearer(&secret).map(|header| Authorization { header, cached: if fresh { None } else { Some((key, secret)) } }))
+    }
+
+    /// Turns a refusal by the host itself into an error that says with what it was asked.
+    async fn judge(&self, ask: &Ask<'_>, base: &Url, answer: Answer) -> Result<Answer, RemoteError> {
+        let refused = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if !refused || !same_origin(base, &answer.url) {
+            return Ok(answer);
+        }
+        let demanded = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let credentials =
+            if demanded { self.found(ask.repository).await.origin } else { format!("{} asked for no credentials", self.name) };
+        let refusal = Refusal { host: self.name.clone(), credentials, scope: ask.scopes.shown(), said: answer.said() };
+        Err(RemoteError::Denied { place: self.place(ask), source: Box::new(refusal) })
+    }
+
+    async fn found(&self, repository: &str) -> Found {
+        let cell = Arc::clone(self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.to_owned()).or_default());
+        cell.get_or_init(|| self.shared.credentials.find(&self.shared.settings, &self.name, repository)).await.clone()
+    }
+
+    fn place(&self, ask: &Ask<'_>) -> String {
+        format!("{}/{}", self.name, ask.repository)
+    }
+}
+
+/// Returns where a request goes. Paths are made of checked names, so joining cannot fail; should it
+/// ever, the registry's root answers with an error of its own.
+pub(crate) fn address(ask: &Ask<'_>, base: &Url) -> Url {
+    match &ask.target {
+        Target::Path(path) => base.join(path).unwrap_or_else(|_| base.clone()),
+        Target::Url(url) => url.clone(),
+    }
+}

@@ -1,0 +1,34 @@
+//! A registry over HTTP, as a place (OCI distribution-spec 1.1, Docker Registry HTTP API v2).
+//!
+//! Speaks to registries, token servers and credential helpers, and makes one repository a
+//! [`content::Place`]. Never reads the environment or the clock: both come in through [`Settings`];
+//! the files that the settings name are read here, when they are first needed. Start at
+//! [`Client::repository`], then `registry.rs` for what a repository does and `host.rs` for how one
+//! request travels.
+
+mod answer;
+mod ask;
+mod auth;
+mod client;
+mod credentials;
+mod download;
+mod error;
+mod host;
+mod known;
+mod manifests;
+mod payload;
+mod referrers;
+mod registry;
+mod retry;
+mod scout;
+mod settings;
+mod tags;
+mod transport;
+mod upload;
+mod wire;
+
+pub use client::{Client, Intent};
+pub use error::{Cause, Refusal, RemoteError};
+pub use registry::Registry;
+pub use retry::Patience;
+pub use settings::{HostRule, Proxies, Settings};

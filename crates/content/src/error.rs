@@ -104,7 +104,7 @@ pub enum Error {
         problem: serde_json::Error,
     },
     /// Somebody else moved the tag.
-    #[error("{name} in {place} moved: expected {expected}, got {}", found.as_ref().map_or_else(|| "no such tag".to_owned(), ToString::to_string))]
+    #[error("tag {name} of {place} moved: expected {expected}, got {}", found.as_ref().map_or_else(|| "no such tag".to_owned(), ToString::to_string))]
     Moved {
         /// The tag.
         name: String,
@@ -169,7 +169,9 @@ impl Fault for Error {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Several { place, .. } => Some(Hint::new(format!("name one: {place}:NAME"))),
-            Self::Moved { name, .. } => Some(Hint::new(format!("look at what {name} is now, then repeat with --if-digest of that"))),
+            Self::Moved { name, .. } => {
+                Some(Hint::new(format!("look at what it is now, then repeat with --if-digest of that: somebody else moved {name}")))
+            }
             Self::Unsupported { hint, .. } => hint.clone(),
             Self::Document { problem: ManifestError::Schema1, .. } => {
                 Some(Hint::new("push the image again with a Docker of 2016 or later"))

@@ -71,7 +71,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         let mut level = Vec::new();
         for child in found {
             match child {
-                Fetched::Present(descriptor) => present.push(descriptor),
+                Fetched::Present(descriptor) => present.push(*descriptor),
                 Fetched::Read(manifest) => level.push(*manifest),
             }
         }
@@ -93,7 +93,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
 }
 
 enum Fetched {
-    Present(Descriptor),
+    Present(Box<Descriptor>),
     Read(Box<RawManifest>),
 }
 
@@ -101,7 +101,7 @@ async fn fetch(source: &dyn Source, child: Descriptor, target: Option<&dyn Sink>
     if let Some(target) = target
         && target.has(&child).await?
     {
-        return Ok(Fetched::Present(child));
+        return Ok(Fetched::Present(Box::new(child)));
     }
     let manifest = source.manifest(&Selector::Digest(child.digest.clone())).await?;
     let got = manifest.bytes().len() as u64;

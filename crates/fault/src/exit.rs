@@ -13,7 +13,7 @@ pub struct ExitCode {
 pub const TABLE: [ExitCode; 7] = [
     ExitCode { number: 0, meaning: "done" },
     ExitCode { number: 1, meaning: "the answer is no: a check failed, a difference was found" },
-    ExitCode { number: 2, meaning: "bad usage: nothing was read or sent" },
+    ExitCode { number: 2, meaning: "bad usage: the words given do not fit together" },
     ExitCode { number: 3, meaning: "a place refused, is unreachable, or holds something broken" },
     ExitCode { number: 4, meaning: "a build step failed" },
     ExitCode { number: 70, meaning: "a bug in polyarch" },

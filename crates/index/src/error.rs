@@ -16,7 +16,7 @@ pub enum IndexError {
         label: String,
         /// What its place said.
         #[source]
-        problem: content::Error,
+        problem: Box<content::Error>,
     },
     /// Two images claim one platform; a client would take either.
     #[error("two images for {platform}: {first} ({}) and {second} ({})", first_digest.short(), second_digest.short())]
@@ -114,10 +114,10 @@ pub enum IndexError {
         label: String,
     },
     /// The target names a digest that the result does not have.
-    #[error("{target}: expected the result to have this digest, got {got}")]
+    #[error("expected the result to be {expected}, got {got}")]
     OtherDigest {
-        /// The target as written.
-        target: String,
+        /// The digest in the target's name.
+        expected: Digest,
         /// The digest of the result.
         got: Digest,
     },
@@ -136,7 +136,8 @@ pub enum IndexError {
 impl Fault for IndexError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Content(error) | Self::Source { problem: error, .. } => error.kind(),
+            Self::Content(error) => error.kind(),
+            Self::Source { problem, .. } => problem.kind(),
             Self::Disagrees { .. } | Self::Required { .. } | Self::OtherDigest { .. } | Self::NoPlatform(_) => Kind::Answer,
             Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
             _ => Kind::Usage,
@@ -145,7 +146,8 @@ impl Fault for IndexError {
 
     fn hint(&self) -> Option<Hint> {
         let text = match self {
-            Self::Content(error) | Self::Source { problem: error, .. } => return error.hint(),
+            Self::Content(error) => return error.hint(),
+            Self::Source { problem, .. } => return problem.hint(),
             Self::SamePlatform { platform, .. } => {
                 format!("leave one out, or take one platform of an index with {platform}=SOURCE")
             }

@@ -108,7 +108,7 @@ pub async fn gather(
                     events.tell(Event::Warning(format!("left out {}: {error}", part.label)));
                     Ok(None)
                 }
-                Err(IndexError::Content(problem)) => Err(IndexError::Source { label: part.label, problem }),
+                Err(IndexError::Content(problem)) => Err(IndexError::Source { label: part.label, problem: Box::new(problem) }),
                 other => other.map(Some),
             }
         })

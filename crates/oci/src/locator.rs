@@ -146,10 +146,10 @@ impl FromStr for Locator {
             let (path, selector) = split_path(text, "", text)?;
             return Ok(Self::Path { path, selector });
         }
-        if let Some((kind, _)) = text.split_once("://") {
-            if !kind.starts_with("http") {
-                return Err(LocatorError::UnknownKind(kind.to_owned()));
-            }
+        if let Some((kind, _)) = text.split_once("://")
+            && !kind.starts_with("http")
+        {
+            return Err(LocatorError::UnknownKind(kind.to_owned()));
         }
         if let Some(kind) =
             FOREIGN_KINDS.iter().find(|kind| text.strip_prefix(**kind).is_some_and(|rest| rest.starts_with(':') && rest.contains('/')))
@@ -163,9 +163,9 @@ impl FromStr for Locator {
 impl fmt::Display for Locator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => formatter.write_str(&name.familiar()),
+            Self::Name(name) => formatter.write_str(&name.as_written()),
             Self::Registry(name) => write!(formatter, "docker://{name}"),
-            Self::Store(name) => write!(formatter, "store:{}", name.familiar()),
+            Self::Store(name) => write!(formatter, "store:{}", name.as_written()),
             Self::Layout { path, selector } => write!(formatter, "oci:{}{selector}", path.display()),
             Self::LayoutArchive { path, selector } => write!(formatter, "oci-archive:{}{selector}", path.display()),
             Self::DockerArchive { path, selector } => write!(formatter, "docker-archive:{}{selector}", path.display()),

@@ -25,9 +25,9 @@ pub struct RawManifest {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// The manifest of one image or artifact.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// A list of manifests.
-    Index(ImageIndex),
+    Index(Box<ImageIndex>),
 }
 
 /// Why bytes are no manifest.
@@ -78,9 +78,9 @@ impl RawManifest {
         let tree: Value = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
         let media_type = media_type_of(&tree, announced)?;
         let body = if media_type.is_index() {
-            Body::Index(serde_json::from_value(tree).map_err(ManifestError::Json)?)
+            Body::Index(Box::new(serde_json::from_value(tree).map_err(ManifestError::Json)?))
         } else {
-            Body::Image(serde_json::from_value(tree).map_err(ManifestError::Json)?)
+            Body::Image(Box::new(serde_json::from_value(tree).map_err(ManifestError::Json)?))
         };
         Ok(Self { digest: Digest::with(algorithm, &bytes), bytes, media_type, body })
     }
@@ -106,7 +106,7 @@ impl RawManifest {
     }
 
     /// Returns the view of an index, if it is one.
-    pub const fn as_index(&self) -> Option<&ImageIndex> {
+    pub fn as_index(&self) -> Option<&ImageIndex> {
         match &self.body {
             Body::Index(index) => Some(index),
             Body::Image(_) => None,
@@ -114,7 +114,7 @@ impl RawManifest {
     }
 
     /// Returns the view of a single image's manifest, if it is one.
-    pub const fn as_image(&self) -> Option<&ImageManifest> {
+    pub fn as_image(&self) -> Option<&ImageManifest> {
         match &self.body {
             Body::Image(image) => Some(image),
             Body::Index(_) => None,
@@ -219,6 +219,15 @@ mod tests {
         let text = r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:../../etc/passwd"}]}"#;
         let error = parse(text).unwrap_err();
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("lower-case hexadecimal"), "{error:?}");
+    }
+
+    #[test]
+    fn a_hundred_thousand_entries_are_too_many_bytes_to_look_at() {
+        let entry = format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":3,"digest":"{}"}}"#, Digest::of(b""));
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, vec![entry; 100_000].join(","));
+        assert!(matches!(parse(&text), Err(ManifestError::TooLarge(size)) if size == text.len() as u64));
+        let deep = format!(r#"{{"schemaVersion":2,"manifests":[],"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(parse(&deep), Err(ManifestError::Json(_))));
     }
 
     #[test]

@@ -221,6 +221,11 @@ impl Reference {
         self.complete(self.familiar_name())
     }
 
+    /// Returns the reference in docker's words with no more than was written: no `:latest`.
+    pub fn as_written(&self) -> String {
+        if self.tag.is_none() && self.digest.is_none() { self.familiar_name() } else { self.familiar() }
+    }
+
     /// Tells whether it lies where only Docker itself publishes: `docker.io/library/`.
     pub fn is_docker_official(&self) -> bool {
         &*self.registry == DOCKER_HUB && self.repository.starts_with("library/")

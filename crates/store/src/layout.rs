@@ -2,7 +2,10 @@
 
 mod edit;
 mod entries;
+mod library;
 mod place;
+
+pub use library::LayoutLibrary;
 
 use std::fs;
 use std::io::ErrorKind;

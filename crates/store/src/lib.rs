@@ -15,10 +15,11 @@ mod names;
 mod referrers;
 mod small;
 mod tree;
+mod upload;
 mod work;
 
 pub use error::StoreError;
-pub use layout::Layout;
+pub use layout::{Layout, LayoutLibrary};
 pub use local::{Entry, Finding, Kept, PruneItem, PrunePlan, Pruned, Store, Usage, Why};
 pub use names::{NameOrigin, Named};
 

@@ -13,7 +13,7 @@ use crate::work::blocking;
 use crate::{StoreError, referrers};
 
 impl Layout {
-    async fn off<T: Send + 'static>(&self, job: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn off<T: Send + 'static>(&self, job: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let layout = self.clone();
         blocking(move || job(&layout)).await
     }
@@ -197,6 +197,11 @@ impl Source for Layout {
 
     async fn blob(&self, blob: &Descriptor) -> Result<BlobReader> {
         self.blobs.open(blob, &self.text()).await
+    }
+
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+        let digest = digest.clone();
+        self.off(move |layout| Ok(layout.blobs.length(&digest)?)).await
     }
 
     async fn has(&self, child: &Descriptor) -> Result<bool> {

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use content::{Draft, Error, Item, Library, Place, Result};
-use oci::{Algorithm, Descriptor, Digest, Hasher, MediaType, Reference, ReferenceError, Tag, Thing};
+use content::{Draft, Library, Place, Result};
+use oci::{Reference, ReferenceError, Tag, Thing};
 
 use super::{PLACE, Store};
 use crate::StoreError;
-use crate::blobs::{Blobs, hash_file};
-use crate::ingest::{self, Target, Writing};
 use crate::names::NameOrigin;
+use crate::upload::Upload;
 
 #[async_trait]
 impl Library for Store {
@@ -45,50 +43,6 @@ impl Library for Store {
 
     async fn draft(&self) -> Result<Box<dyn Draft>> {
         self.off(|store| Ok(store.make()?)).await?;
-        let blobs = self.0.blobs.clone();
-        let writing = Writing::hashed(blobs.ingest(), "write an upload".to_owned(), Hasher::new(Algorithm::Sha256)).await?;
-        Ok(Box::new(Upload { blobs, writing }))
+        Ok(Box::new(Upload::begin(self.0.blobs.clone(), PLACE.to_owned()).await?))
     }
-}
-
-/// An upload of which the digest comes last.
-struct Upload {
-    blobs: Blobs,
-    writing: Writing,
-}
-
-#[async_trait]
-impl Draft for Upload {
-    async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        Ok(self.writing.write(bytes).await?)
-    }
-
-    fn size(&self) -> u64 {
-        self.writing.size()
-    }
-
-    async fn commit(self: Box<Self>, expected: &Digest) -> Result<Descriptor> {
-        let (size, expected, path) = (self.writing.size(), expected.clone(), self.blobs.path(expected));
-        let done = self.writing.finish(move |target| keep(target, expected, &path));
-        let digest = done.await?;
-        Ok(Descriptor::new(MediaType::Other("application/octet-stream".to_owned()), digest, size))
-    }
-}
-
-fn keep(target: Target, expected: Digest, path: &std::path::Path) -> Result<Digest> {
-    let Target { file, hasher } = target;
-    let wish = format!("write blob {expected}");
-    let got = match (hasher, expected.algorithm()) {
-        (Some(hasher), Algorithm::Sha256) => hasher.finish(),
-        // Hashed while it came in as nearly everybody wants it; a rare algorithm costs a second look.
-        (_, algorithm) => {
-            let again = file.reopen().and_then(|file| hash_file(file, algorithm));
-            again.map_err(|error| StoreError::io(&wish, file.path(), error))?
-        }
-    };
-    if got != expected {
-        return Err(Error::WrongDigest { item: Item::Blob(expected), place: format!("an upload to {PLACE}"), got });
-    }
-    ingest::place(file, &wish, path)?;
-    Ok(expected)
 }

@@ -146,6 +146,11 @@ impl Source for Repository {
         self.store.0.blobs.open(blob, &self.name()).await
     }
 
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+        let digest = digest.clone();
+        self.off(move |own| Ok(own.store.0.blobs.length(&digest)?)).await
+    }
+
     async fn has(&self, child: &Descriptor) -> Result<bool> {
         let child = child.clone();
         self.off(move |own| own.is_whole(&child)).await

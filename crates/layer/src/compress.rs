@@ -38,7 +38,8 @@ pub fn gzip(mut reader: impl Read, writer: impl Write) -> io::Result<Compressed>
     let mut tar = Hasher::new(Algorithm::Sha256);
     let mut uncompressed = 0_u64;
     // Always a new compressor: one of zlib-rs 0.6 that is reset remembers what it compressed before.
-    let mut encoder = GzBuilder::new().mtime(0).operating_system(NO_OPERATING_SYSTEM).write(DigestWriter::new(writer), Compression::new(LEVEL));
+    let mut encoder =
+        GzBuilder::new().mtime(0).operating_system(NO_OPERATING_SYSTEM).write(DigestWriter::new(writer), Compression::new(LEVEL));
     let mut chunk = vec![0; CHUNK];
     loop {
         let filled = fill(&mut reader, &mut chunk)?;
@@ -202,7 +203,15 @@ mod tests {
         let tar = sample(300_000);
         let mut blob = Vec::new();
         let made = gzip(tar.as_slice(), &mut blob).unwrap();
-        assert_eq!(made, Compressed { diff_id: DiffId(Digest::of(&tar)), digest: Digest::of(&blob), size: blob.len() as u64, uncompressed: tar.len() as u64 });
+        assert_eq!(
+            made,
+            Compressed {
+                diff_id: DiffId(Digest::of(&tar)),
+                digest: Digest::of(&blob),
+                size: blob.len() as u64,
+                uncompressed: tar.len() as u64
+            }
+        );
         // RFC 1952: magic, deflate, no flags, no time; the ninth byte differs by level, the tenth is "unknown".
         assert_eq!(blob[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
         assert_eq!(blob[9], 255);

@@ -60,8 +60,8 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Layout => "an OCI archive",
-            Self::Docker => "a docker archive",
+            Self::Layout => "OCI archive",
+            Self::Docker => "docker archive",
         })
     }
 }
@@ -81,10 +81,12 @@ pub struct Archive {
 }
 
 /// What an archive is, once and for all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Setup {
     kind: Kind,
     believe: Believe,
+    /// How messages name the place.
+    name: String,
     /// The file, where there is one that can be written.
     target: Option<PathBuf>,
     /// How errors name the file.
@@ -119,9 +121,27 @@ impl Archive {
         Ok(Self::new(kind, Believe::Index, path.to_owned().into(), settings))
     }
 
+    /// Gives it another name in messages, where the file is only a copy of something else.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        let setup = Arc::make_mut(&mut self.setup);
+        name.clone_into(&mut setup.name);
+        name.clone_into(&mut setup.path);
+        self
+    }
+
     /// Returns which kind it is.
     pub fn kind(&self) -> Kind {
         self.setup.kind
+    }
+
+    /// Tells whether it can be written at all, without touching it: not the standard input or output,
+    /// no pipe, no folder. To be asked before a target is read, as reading a pipe waits.
+    ///
+    /// # Errors
+    /// Refuses everything that is no file.
+    pub fn check_target(&self) -> Result<()> {
+        self.setup.target().map(drop)
     }
 
     /// Returns the manifest of the one image that an engine of the settings' platform loads when it
@@ -139,7 +159,7 @@ impl Archive {
             Input::Path(path) => (Some(path.clone()), path.display().to_string()),
             Input::File(_) | Input::Reader(_) => (None, "-".to_owned()),
         };
-        let setup = Setup { kind, believe, target, path, settings };
+        let setup = Setup { kind, believe, name: format!("{}{path}", kind.prefix()), target, path, settings };
         Self { setup: Arc::new(setup), state: Arc::new(Mutex::new(State::new(input))) }
     }
 }

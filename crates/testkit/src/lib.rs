@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 pub mod contract;
+pub mod dockerd;
 pub mod faulty;
 pub mod fixtures;
 mod host;

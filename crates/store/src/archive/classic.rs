@@ -77,7 +77,9 @@ impl Classic {
     /// Finds an image by its name.
     pub fn position(&self, name: &str) -> Option<usize> {
         let wanted: Option<Reference> = name.parse().ok();
-        let is_it = |own: &String| own == name || wanted.as_ref().is_some_and(|wanted| own.parse().is_ok_and(|own: Reference| names::same(&own, wanted)));
+        let is_it = |own: &String| {
+            own == name || wanted.as_ref().is_some_and(|wanted| own.parse().is_ok_and(|own: Reference| names::same(&own, wanted)))
+        };
         self.images.iter().position(|image| image.repo_tags.iter().any(is_it))
     }
 
@@ -161,7 +163,11 @@ fn read_config(image: &Image, opened: &Opened) -> Result<(Config, Section)> {
     if let Some(named) = named.filter(|named| *named != descriptor.digest) {
         return Err(Error::WrongDigest { item: Item::Blob(named), place: opened.path.clone(), got: descriptor.digest });
     }
-    let view = ImageConfig::parse(&bytes).map_err(|problem| Error::Config { digest: descriptor.digest.clone(), place: opened.path.clone(), problem })?;
+    let view = ImageConfig::parse(&bytes).map_err(|problem| Error::Config {
+        digest: descriptor.digest.clone(),
+        place: opened.path.clone(),
+        problem,
+    })?;
     let (expected, got) = (view.rootfs.diff_ids.len(), image.layers.len());
     if expected != got {
         return Err(ArchiveError::LayerCount { path: opened.path.clone(), config: image.config.clone(), expected, got }.into());
@@ -202,7 +208,12 @@ impl Piece<'_> {
 type Finished = (u64, (Compressed, Section));
 
 /// Compresses what is not in `known`, each entry once, on a few threads.
-fn compress(pieces: &[Piece<'_>], known: &HashMap<u64, (Compressed, Section)>, opened: &Opened, settings: &Settings) -> Result<Vec<Finished>> {
+fn compress(
+    pieces: &[Piece<'_>],
+    known: &HashMap<u64, (Compressed, Section)>,
+    opened: &Opened,
+    settings: &Settings,
+) -> Result<Vec<Finished>> {
     let mut todo: Vec<&Piece<'_>> = pieces.iter().filter(|piece| !known.contains_key(&piece.section.span.offset)).collect();
     todo.sort_by_key(|piece| piece.section.span.offset);
     todo.dedup_by_key(|piece| piece.section.span.offset);
@@ -240,7 +251,8 @@ fn finish(piece: &Piece<'_>, scratch: &Arc<File>, end: &mut u64, opened: &Opened
     let count = read_at(&piece.section.file, start.get_mut(..most).unwrap_or_default(), piece.section.span.offset).map_err(broken)?;
     match Compression::of(start.get(..count).unwrap_or_default()) {
         None => {
-            let made = layer::gzip(piece.section.reader(), SectionWriter { file: scratch, offset: *end }).map_err(ArchiveError::io("compress a layer of", &opened.path))?;
+            let made = layer::gzip(piece.section.reader(), SectionWriter { file: scratch, offset: *end })
+                .map_err(ArchiveError::io("compress a layer of", &opened.path))?;
             let span = Span { offset: *end, size: made.size };
             *end += made.size;
             Ok((made, Section { file: Arc::clone(scratch), span }))

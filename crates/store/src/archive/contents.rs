@@ -29,9 +29,9 @@ pub(crate) enum Contents {
     /// An `index.json`: manifests and blobs as they were pushed.
     List {
         /// The document, byte for byte.
-        exact: RawManifest,
+        exact: Box<RawManifest>,
         /// The same, with the names that only `manifest.json` tells.
-        named: RawManifest,
+        named: Box<RawManifest>,
     },
     /// Only a `manifest.json`.
     Classic(Classic),
@@ -63,7 +63,8 @@ impl Held {
         };
         let exact = parse_list(&section, &opened.path)?;
         let named = if kind == Kind::Docker { with_names(&exact, &opened)? } else { None };
-        Ok(Self { opened, contents: Contents::List { named: named.unwrap_or_else(|| exact.clone()), exact } })
+        let named = Box::new(named.unwrap_or_else(|| exact.clone()));
+        Ok(Self { opened, contents: Contents::List { exact: Box::new(exact), named } })
     }
 
     /// Finds a blob; of a classic archive, one that was made already.
@@ -150,11 +151,23 @@ pub(crate) fn parse_manifest(section: &Section, digest: &Digest, announced: Opti
 ///
 /// # Errors
 /// [`Error::Missing`] for the first piece that is not here.
-pub(crate) fn check_whole(piece: &Descriptor, section: &impl Fn(&Digest) -> Option<Section>, place: &str, see: &mut impl FnMut(&Digest)) -> Result<()> {
+pub(crate) fn check_whole(
+    piece: &Descriptor,
+    section: &impl Fn(&Digest) -> Option<Section>,
+    place: &str,
+    see: &mut impl FnMut(&Digest),
+) -> Result<()> {
     visit(piece, section, place, see, &mut HashSet::new(), 0)
 }
 
-fn visit(piece: &Descriptor, section: &impl Fn(&Digest) -> Option<Section>, place: &str, see: &mut impl FnMut(&Digest), seen: &mut HashSet<Digest>, depth: usize) -> Result<()> {
+fn visit(
+    piece: &Descriptor,
+    section: &impl Fn(&Digest) -> Option<Section>,
+    place: &str,
+    see: &mut impl FnMut(&Digest),
+    seen: &mut HashSet<Digest>,
+    depth: usize,
+) -> Result<()> {
     if !seen.insert(piece.digest.clone()) {
         return Ok(());
     }

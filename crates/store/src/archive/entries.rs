@@ -5,8 +5,8 @@ use std::fs::File;
 
 use content::{Error, Result};
 
-use super::section::{Span, read_at};
 use super::ArchiveError;
+use super::section::{Span, read_at};
 
 const BLOCK: u64 = 512;
 /// Long names and extended headers beyond this are nobody's.
@@ -185,7 +185,8 @@ fn folder_of(name: &str) -> &str {
 
 fn is_valid(header: &tar::Header) -> bool {
     // The sum of all bytes, with the eight of the sum itself taken as spaces (POSIX ustar).
-    let sum: u32 = header.as_bytes().iter().enumerate().map(|(place, byte)| if (148..156).contains(&place) { 32 } else { u32::from(*byte) }).sum();
+    let sum: u32 =
+        header.as_bytes().iter().enumerate().map(|(place, byte)| if (148..156).contains(&place) { 32 } else { u32::from(*byte) }).sum();
     header.cksum().is_ok_and(|stated| stated == sum)
 }
 

@@ -246,15 +246,25 @@ impl Fault for ArchiveError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Io { problem, .. } if problem.kind() == io::ErrorKind::StorageFull => Some(Hint::new("the disk is full: free some space, nothing was changed")),
+            Self::Io { problem, .. } if problem.kind() == io::ErrorKind::StorageFull => {
+                Some(Hint::new("the disk is full: free some space, nothing was changed"))
+            }
             Self::NotFile { path, folder: true } => Some(Hint::new(format!("a folder that holds an OCI layout is written oci:{path}"))),
             Self::NotTarget { .. } => Some(Hint::new("name a file")),
             Self::Compressed { path, found, writing: false } => Some(Hint::new(format!("{} {path} > plain.tar", found.command()))),
-            Self::Compressed { path, found, writing: true } => Some(Hint::new(format!("name another file, or first: {} {path} > plain.tar", found.command()))),
+            Self::Compressed { path, found, writing: true } => {
+                Some(Hint::new(format!("name another file, or first: {} {path} > plain.tar", found.command())))
+            }
             Self::Truncated { path, .. } | Self::LayerBytes { path, .. } => Some(Hint::new(format!("fetch or save {path} again"))),
-            Self::NoList { path, instead: Some(other), .. } => Some(Hint::new(format!("it looks like {other}: {}{path}", other.prefix()))),
-            Self::NoList { instead: None, .. } => Some(Hint::new("`docker save` and `skopeo copy` write archives of images; `docker export` writes a file system")),
-            Self::Layer { .. } | Self::LayerCount { .. } | Self::NoEntry { .. } => Some(Hint::new("the archive is damaged: save the image again")),
+            Self::NoList { path, instead: Some(other), .. } => {
+                Some(Hint::new(format!("it looks like a {other}: {}{path}", other.prefix())))
+            }
+            Self::NoList { instead: None, .. } => {
+                Some(Hint::new("`docker save` and `skopeo copy` write archives of images; `docker export` writes a file system"))
+            }
+            Self::Layer { .. } | Self::LayerCount { .. } | Self::NoEntry { .. } => {
+                Some(Hint::new("the archive is damaged: save the image again"))
+            }
             Self::LayerCompressed { .. } => Some(Hint::new("save the image as an OCI archive and name it oci-archive:FILE")),
             Self::Name { .. } => Some(Hint::new("write it as docker does: app:1.0")),
             _ => None,

@@ -99,7 +99,7 @@ pub(crate) struct Opened {
     file: Arc<File>,
     /// How the file itself is compressed.
     pub compressed: Option<Compression>,
-    /// The state of the file that was opened, where it has a path.
+    /// The state of the file that was opened. `None` for what can be read only once.
     pub stamp: Option<Stamp>,
 }
 

@@ -46,9 +46,11 @@ fn below(entry: &Descriptor, platform: &Platform, section: &impl Fn(&Digest) -> 
     if depth > MAX_DEPTH {
         return None;
     }
-    let children: Vec<&Descriptor> = index.manifests.iter().filter(|child| !child.is_attestation() && child.artifact_type.is_none()).collect();
+    let children: Vec<&Descriptor> =
+        index.manifests.iter().filter(|child| !child.is_attestation() && child.artifact_type.is_none()).collect();
     let stated: Vec<(&Descriptor, &Platform)> = children.iter().filter_map(|child| Some((*child, child.platform.as_ref()?))).collect();
-    let best = Matcher::only(platform).best(stated.iter().map(|(_, own)| *own)).and_then(|place| stated.get(place)).map(|(child, _)| *child);
+    let best =
+        Matcher::only(platform).best(stated.iter().map(|(_, own)| *own)).and_then(|place| stated.get(place)).map(|(child, _)| *child);
     best.into_iter().chain(children).find_map(|child| below(child, platform, section, depth + 1))
 }
 

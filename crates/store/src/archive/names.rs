@@ -46,14 +46,21 @@ pub(crate) fn find(kind: Kind, entries: &[Descriptor], selector: &Selector) -> P
             }
         }
         Selector::Only => entries.iter().collect(),
-        Selector::Name(_) | Selector::Digest(_) => positions(kind, entries, selector).into_iter().filter_map(|place| entries.get(place)).collect(),
+        Selector::Name(_) | Selector::Digest(_) => {
+            positions(kind, entries, selector).into_iter().filter_map(|place| entries.get(place)).collect()
+        }
     };
     let Some(first) = found.first() else { return Pointed::Nothing };
     // One image may stand there under several names, or twice under one.
     if found.iter().all(|entry| entry.digest == first.digest) {
         return Pointed::Entry(Box::new((*first).clone()));
     }
-    let shown = |entry: &&Descriptor| full_name(entry).map(|name| name.familiar()).or_else(|| ref_name(entry).map(str::to_owned)).unwrap_or_else(|| format!("@{}", entry.digest));
+    let shown = |entry: &&Descriptor| {
+        full_name(entry)
+            .map(|name| name.familiar())
+            .or_else(|| ref_name(entry).map(str::to_owned))
+            .unwrap_or_else(|| format!("@{}", entry.digest))
+    };
     Pointed::Several(found.iter().map(shown).collect())
 }
 

@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use oci::{Descriptor, Digest, RawManifest, Selector};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Archive, Setup};
 use super::state::State;
+use super::{Archive, Setup};
 use crate::work::joined;
 
 /// Bytes gathered before a thread is asked to write them.
@@ -21,7 +21,10 @@ type Guard = OwnedMutexGuard<State>;
 
 /// Does one step on a thread that may wait. The lock goes along, so that a caller who stops waiting
 /// never leaves a write behind that would come between the next one's.
-async fn step<T: Send + 'static>(mut guard: Guard, work: impl FnOnce(&mut State) -> Result<T> + Send + 'static) -> Result<(Guard, Result<T>)> {
+async fn step<T: Send + 'static>(
+    mut guard: Guard,
+    work: impl FnOnce(&mut State) -> Result<T> + Send + 'static,
+) -> Result<(Guard, Result<T>)> {
     let job = move || {
         let done = work(&mut guard);
         Ok((guard, done))

@@ -54,6 +54,8 @@ impl State {
             let stamp = Stamp::at(path)?;
             if stamp.is_none() {
                 self.held = None;
+            } else if self.held.as_ref().is_some_and(|held| held.opened.stamp.is_none()) {
+                // A pipe is read once.
             } else if self.held.as_ref().is_none_or(|held| held.opened.stamp != stamp) {
                 self.held = Some(hold(Opened::at(path, &setup.settings)?)?);
             }
@@ -95,7 +97,7 @@ impl State {
         match &mut held.contents {
             Contents::Classic(_) => Self::classic_manifest(held, setup, &selector),
             Contents::List { exact, named } => match names::find(setup.kind, names::entries(named), &selector) {
-                Pointed::Whole => Ok(exact.clone()),
+                Pointed::Whole => Ok((**exact).clone()),
                 Pointed::Several(names) => Err(setup.several(names)),
                 Pointed::Entry(entry) => {
                     let digest = entry.digest.clone();
@@ -108,7 +110,7 @@ impl State {
                 }
                 Pointed::Nothing => match &selector {
                     // What `Selector::Only` found can be asked for by its digest, too.
-                    Selector::Digest(digest) if digest == exact.digest() => Ok(exact.clone()),
+                    Selector::Digest(digest) if digest == exact.digest() => Ok((**exact).clone()),
                     Selector::Digest(digest) => parse_manifest(&self.section(digest).ok_or_else(missing)?, digest, None, &setup.name()),
                     Selector::Name(_) | Selector::Only => Err(missing()),
                 },
@@ -153,6 +155,10 @@ impl State {
 
     /// Tells whether something is here with all below it.
     pub fn has(&mut self, setup: &Setup, child: &Descriptor) -> Result<bool> {
+        if self.held.is_none() && self.given.is_none() && setup.target().is_err() {
+            // A pipe or terminal that was given as a target would be waited for.
+            return Ok(false);
+        }
         self.refresh(setup)?;
         let mut seen = Vec::new();
         let whole = check_whole(child, &|digest| self.staying(digest), &setup.name(), &mut |digest| seen.push(digest.clone()));
@@ -214,7 +220,7 @@ impl State {
         let target = setup.target()?;
         if self.writer.is_none() {
             self.refresh(setup)?;
-            let mut writer = Writer::begin(target)?;
+            let mut writer = Writer::begin(&target)?;
             self.take_in(setup, &mut writer)?;
             self.writer = Some(writer);
         }
@@ -251,6 +257,7 @@ impl State {
 
     /// Tells whether bytes are here already, and promises that they stay.
     pub fn is_here(&mut self, setup: &Setup, digest: &Digest, size: u64) -> Result<bool> {
+        setup.target()?;
         self.refresh(setup)?;
         let here = self.staying(digest).is_some_and(|section| section.span.size == size);
         if here {
@@ -292,7 +299,7 @@ impl State {
 
     /// Moves a name, and with it all that was put into the file.
     pub fn tag(&mut self, setup: &Setup, selector: &Selector, root: &RawManifest, expected: &Expected) -> Result<Tagged> {
-        let target = setup.target()?.to_owned();
+        let target = setup.target()?;
         let selector = plain(setup, selector);
         let entry = names::entry(setup.kind, &selector, root)?;
         self.refresh(setup)?;
@@ -314,7 +321,16 @@ impl State {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one step, taken apart only to keep the writer when it fails")]
-    fn move_name(&mut self, setup: &Setup, writer: &mut Writer, target: &Path, selector: &Selector, root: &RawManifest, expected: &Expected, entry: Value) -> Result<Tagged> {
+    fn move_name(
+        &mut self,
+        setup: &Setup,
+        writer: &mut Writer,
+        target: &Path,
+        selector: &Selector,
+        root: &RawManifest,
+        expected: &Expected,
+        entry: Value,
+    ) -> Result<Tagged> {
         if self.held.as_ref().and_then(|held| held.opened.stamp.as_ref()) != writer.base.as_ref() {
             // Somebody else was here in the meantime: their images are ours to keep.
             self.take_in(setup, writer)?;
@@ -373,7 +389,7 @@ impl State {
 impl Setup {
     /// Returns the archive as messages name it.
     pub fn name(&self) -> String {
-        format!("{}{}", self.kind.prefix(), self.path)
+        self.name.clone()
     }
 
     fn several(&self, mut names: Vec<String>) -> Error {
@@ -386,14 +402,19 @@ impl Setup {
         Error::Several { place: self.name(), count, names: names.join(", ") }
     }
 
-    fn target(&self) -> Result<&PathBuf> {
+    /// Returns the file to be replaced: behind a symbolic link its target, so that the link stays.
+    ///
+    /// # Errors
+    /// Refuses everything that is no file.
+    pub fn target(&self) -> Result<PathBuf> {
         let refused = || ArchiveError::NotTarget { path: self.path.clone() };
         let target = self.target.as_ref().filter(|path| path.as_os_str() != "-").ok_or_else(refused)?;
         match std::fs::metadata(target) {
             Ok(found) if found.is_dir() => Err(ArchiveError::NotFile { path: self.path.clone(), folder: true }.into()),
             // A pipe, a terminal, /dev/stdout: nothing can be renamed over it.
             Ok(found) if !found.is_file() => Err(refused().into()),
-            _ => Ok(target),
+            Ok(_) => Ok(std::fs::canonicalize(target).unwrap_or_else(|_| target.clone())),
+            Err(_) => Ok(target.clone()),
         }
     }
 }
@@ -402,7 +423,13 @@ impl Setup {
 fn plain(setup: &Setup, selector: &Selector) -> Selector {
     let Selector::Name(name) = selector else { return selector.clone() };
     let digest = || name.parse::<Reference>().ok()?.digest().cloned();
-    if setup.kind == super::Kind::Docker && let Some(digest) = digest() { Selector::Digest(digest) } else { selector.clone() }
+    if setup.kind == super::Kind::Docker
+        && let Some(digest) = digest()
+    {
+        Selector::Digest(digest)
+    } else {
+        selector.clone()
+    }
 }
 
 fn item(selector: &Selector) -> Item {
@@ -421,7 +448,9 @@ fn lock_folder(target: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
-            Err(TryLockError::WouldBlock) => return Err(ArchiveError::Busy { path: target.display().to_string(), seconds: PATIENCE.as_secs() }.into()),
+            Err(TryLockError::WouldBlock) => {
+                return Err(ArchiveError::Busy { path: target.display().to_string(), seconds: PATIENCE.as_secs() }.into());
+            }
             // Some network file systems lock no folders. The file is still compared before it is replaced.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
         }

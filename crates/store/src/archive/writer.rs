@@ -85,7 +85,9 @@ impl Writer {
         match &held.contents {
             Contents::Classic(classic) => {
                 // Its own files make sense to its own list only, and that is written anew.
-                todo.extend(classic.blobs().filter(|(digest, _)| missing(digest)).map(|(digest, section)| (blob_name(digest), section.clone())));
+                todo.extend(
+                    classic.blobs().filter(|(digest, _)| missing(digest)).map(|(digest, section)| (blob_name(digest), section.clone())),
+                );
                 let manifests: Vec<RawManifest> = classic.manifests().filter(|manifest| missing(manifest.digest())).cloned().collect();
                 for manifest in manifests {
                     self.put(manifest.digest(), manifest.bytes())?;

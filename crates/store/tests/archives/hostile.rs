@@ -24,7 +24,12 @@ async fn edited(edit: impl Fn(&mut Value, &mut Value)) -> String {
     let mut list = json!([{"Config": "c.json", "RepoTags": ["app:1"], "Layers": ["l.tar"]}]);
     let mut config: Value = serde_json::from_slice(&image.config.1).unwrap();
     edit(&mut list, &mut config);
-    refused(&tar_of(&[("c.json", config.to_string().as_bytes()), ("l.tar", &image.layers[0].1), ("manifest.json", list.to_string().as_bytes())])).await
+    refused(&tar_of(&[
+        ("c.json", config.to_string().as_bytes()),
+        ("l.tar", &image.layers[0].1),
+        ("manifest.json", list.to_string().as_bytes()),
+    ]))
+    .await
 }
 
 fn holds(text: &str, parts: &[&str]) {
@@ -39,7 +44,8 @@ async fn cve_2024_3727_a_name_never_leads_out_of_the_archive() {
         holds(&edited(|list, _| list[0]["Config"] = json!(name)).await, &["leads out of the archive", name]);
         holds(&edited(|list, _| list[0]["Layers"][0] = json!(name)).await, &["leads out of the archive", name]);
     }
-    let index = br#"{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:../../etc/passwd"}]}"#;
+    let index =
+        br#"{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:../../etc/passwd"}]}"#;
     holds(&refused(&tar_of(&[("index.json", index)])).await, &["lower-case hexadecimal"]);
 }
 
@@ -67,7 +73,10 @@ async fn an_archive_that_is_cut_off_says_so() {
     let whole = docker_save(&[(&image, &["app:1"])]);
     for length in [100, 513, 2000, whole.len() - 3000] {
         let text = refused(&whole[..length]).await;
-        assert!(text.contains("is cut off: expected") || text.contains("no manifest.json") || text.contains("is named in manifest.json"), "{length}: {text}");
+        assert!(
+            text.contains("is cut off: expected") || text.contains("no manifest.json") || text.contains("is named in manifest.json"),
+            "{length}: {text}"
+        );
     }
     let packed = gzip(&whole);
     holds(&refused(&packed[..packed.len() / 2]).await, &["is cut off"]);
@@ -77,8 +86,14 @@ async fn an_archive_that_is_cut_off_says_so() {
 async fn what_is_no_archive_of_images_is_refused() {
     holds(&refused(b"this is a text and no tar, though it is longer than nothing").await, &["is cut off"]);
     holds(&refused(&[b'x'; 2048]).await, &["is no tar: no valid header at byte 0"]);
-    holds(&refused(&tar_of(&[("etc/passwd", b"root")])).await, &["no manifest.json or index.json in", "it is no docker archive", "hint: `docker save`"]);
-    holds(&refused(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0]).await, &["is compressed with zstd: expected a plain or gzip tar", "hint: zstd -dc ", "> plain.tar"]);
+    holds(
+        &refused(&tar_of(&[("etc/passwd", b"root")])).await,
+        &["no manifest.json or index.json in", "it is no docker archive", "hint: `docker save`"],
+    );
+    holds(
+        &refused(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0]).await,
+        &["is compressed with zstd: expected a plain or gzip tar", "hint: zstd -dc ", "> plain.tar"],
+    );
     holds(&refused(b"\xfd7zXZ\0\0\0").await, &["compressed with xz", "hint: xz -dc"]);
     holds(&refused(b"BZh91AY").await, &["compressed with bzip2", "hint: bzip2 -dc"]);
     let folder = Folder::new();
@@ -93,11 +108,14 @@ async fn config_and_list_must_agree() {
     let wrong = format!("sha256:{}", "0".repeat(64));
     let text = edited(|_, config| config["rootfs"]["diff_ids"] = json!([wrong])).await;
     holds(&text, &["layer l.tar: expected uncompressed bytes with digest sha256:0000", "got sha256:"]);
-    holds(&edited(|list, _| list[0]["Layers"] = json!(["gone.tar"])).await, &["\"gone.tar\" is named in manifest.json and is not in the archive"]);
+    holds(
+        &edited(|list, _| list[0]["Layers"] = json!(["gone.tar"])).await,
+        &["\"gone.tar\" is named in manifest.json and is not in the archive"],
+    );
     holds(&edited(|list, _| list[0]["Config"] = json!(7)).await, &["manifest.json cannot be read", "invalid type"]);
     holds(&edited(|list, _| *list = json!({})).await, &["manifest.json cannot be read"]);
     holds(&edited(|list, _| *list = json!([])).await, &["no image in docker-archive:"]);
-    holds(&edited(|_, config| *config = json!([])).await, &["config sha256:", "is broken"]);
+    holds(&edited(|_, config| *config = json!("x")).await, &["config sha256:", "is broken"]);
     // The config's name is its digest.
     let name = format!("{}.json", "ab".repeat(32));
     let text = refused(&tar_of(&[(&name, b"{}"), ("manifest.json", json!([{"Config": name, "Layers": []}]).to_string().as_bytes())])).await;
@@ -135,32 +153,39 @@ async fn bombs_stop_at_the_limit() {
     assert!(matches!(error, Error::Limit { limit: 1_000_000, got: 1_000_001, .. }), "{}", said(&error));
     let config = json!({"rootfs": {"diff_ids": [oci::Digest::of(b"x")]}}).to_string();
     let list = br#"[{"Config":"c.json","Layers":["l.tar"]}]"#;
-    let path = folder.with("b.tar", &tar_of(&[("c.json", config.as_bytes()), ("l.tar", &gzip(&vec![0; 2_000_000])), ("manifest.json", list)]));
+    let path =
+        folder.with("b.tar", &tar_of(&[("c.json", config.as_bytes()), ("l.tar", &gzip(&vec![0; 2_000_000])), ("manifest.json", list)]));
     let error = Archive::docker(path, settings).manifest(&Selector::Only).await.unwrap_err();
     assert!(said(&error).starts_with("inflated bytes of layer l.tar"), "{}", said(&error));
 }
 
-/// Writes entries without content, as many as asked for, with names of this length.
-fn many(count: usize, name: usize) -> std::fs::File {
-    let mut file = std::io::BufWriter::new(tempfile::tempfile().unwrap());
-    let mut header = tar::Header::new_ustar();
-    for number in 0..count {
-        header.set_path(format!("{number:0>name$}")).unwrap();
+/// Writes so many entries without content; every thousand of them has the same long names.
+fn many(thousands: usize) -> std::fs::File {
+    let mut headers = Vec::new();
+    for number in 0..1000 {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(format!("{number:0>99}")).unwrap();
         header.set_size(0);
         header.set_entry_type(tar::EntryType::Regular);
         header.set_cksum();
-        file.write_all(header.as_bytes()).unwrap();
+        headers.extend_from_slice(header.as_bytes());
     }
-    file.into_inner().unwrap()
+    let mut file = tempfile::tempfile().unwrap();
+    for _ in 0..thousands {
+        file.write_all(&headers).unwrap();
+    }
+    file
 }
 
 #[tokio::test]
-async fn a_million_entries_are_too_many() {
-    let folder = Folder::new();
-    let error = Archive::docker(Input::File(many(1_000_000, 9)), folder.settings()).manifest(&Selector::Only).await.unwrap_err();
+async fn half_a_million_entries_are_too_many() {
+    let read = async |file| {
+        let folder = Folder::new();
+        Archive::docker(Input::File(file), folder.settings()).manifest(&Selector::Only).await.unwrap_err()
+    };
+    let error = read(many(500)).await;
     assert!(matches!(error, Error::Limit { limit: 67_108_864, .. }), "{}", said(&error));
-    let error = Archive::docker(Input::File(many(10_000, 90)), folder.settings()).manifest(&Selector::Only).await.unwrap_err();
-    holds(&said(&error), &["no manifest.json or index.json"]);
+    holds(&said(&read(many(20)).await), &["no manifest.json or index.json"]);
 }
 
 #[tokio::test]

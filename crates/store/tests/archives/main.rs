@@ -49,7 +49,8 @@ impl Folder {
 
     /// The names of the files in it, hidden ones included.
     fn files(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

@@ -63,7 +63,11 @@ async fn docker_save_of_before_version_25() {
         assert_eq!(archive.resolve(&named(name)).await.unwrap().digest, *found.digest(), "{name}");
     }
     let error = archive.manifest(&Selector::Only).await.unwrap_err();
-    assert!(matches!(&error, Error::Several { count: 2, names, .. } if names.starts_with("app:1.0, ") && names.ends_with(".json")), "{}", said(&error));
+    assert!(
+        matches!(&error, Error::Several { count: 2, names, .. } if names.starts_with("app:1.0, ") && names.ends_with(".json")),
+        "{}",
+        said(&error)
+    );
     assert!(archive.manifest(&named("app:3")).await.unwrap_err().is_missing());
 
     // By digest it is found without being asked for by name first, and so are its blobs.
@@ -112,7 +116,8 @@ async fn layers_that_are_compressed_already_keep_their_bytes() {
     let first = config["rootfs"]["diff_ids"][0].clone();
     config["rootfs"]["diff_ids"].as_array_mut().unwrap().extend([first.clone(), first]);
     let config = config.to_string();
-    let list = json!([{"Config": "c.json", "Layers": ["0.tar", "1.tar", "./0.tar", "twin.tar"], "RepoTags": null, "Unknown": 1}]).to_string();
+    let list =
+        json!([{"Config": "c.json", "Layers": ["0.tar", "1.tar", "./0.tar", "twin.tar"], "RepoTags": null, "Unknown": 1}]).to_string();
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in [("c.json", config.as_bytes()), ("0.tar", layers[0]), ("1.tar", layers[1]), ("manifest.json", list.as_bytes())] {
         let mut header = tar::Header::new_gnu();
@@ -163,7 +168,9 @@ async fn names_that_only_manifest_json_has_are_found() {
     let blob = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
     let entry = image.manifest.descriptor();
     let index = json!({"schemaVersion": 2, "manifests": [entry]}).to_string();
-    let list = json!([{"Config": blob(&image.config.0.digest), "RepoTags": ["app:1", "app:2"], "Layers": [blob(&image.layers[0].0.digest)]}]).to_string();
+    let list =
+        json!([{"Config": blob(&image.config.0.digest), "RepoTags": ["app:1", "app:2"], "Layers": [blob(&image.layers[0].0.digest)]}])
+            .to_string();
     let files: [(&str, &[u8]); 5] = [
         (&blob(image.digest()), image.manifest.bytes()),
         (&blob(&image.config.0.digest), &image.config.1),
@@ -238,7 +245,10 @@ async fn a_pipe_is_read_to_its_end_first() {
     let pipe = folder.path("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let bytes = docker_save(&[(&image, &["app:1"])]);
-    let writer = { let pipe = pipe.clone(); std::thread::spawn(move || fs::write(pipe, bytes)) };
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, bytes))
+    };
     let archive = Archive::docker(pipe, folder.settings());
     let found = archive.manifest(&Selector::Only).await.unwrap();
     is_image(&archive, &found, &image).await;

@@ -1,0 +1,70 @@
+//! The words of the command line. Parsing ends here: what comes out is typed.
+
+mod create;
+mod global;
+mod look;
+mod serve;
+mod store;
+
+pub use create::{Attestations, Create, IfDigest, MediaType};
+pub use global::{Global, HostFlag};
+pub use look::{Digest, Inspect};
+pub use serve::Serve;
+pub use store::{List, Prune, Remove, StoreCommand, Tag};
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+/// One tag, every platform: assembles, inspects and serves multi-architecture container images.
+#[derive(Debug, Parser)]
+#[command(name = "polyarch", version, disable_help_subcommand = true, infer_long_args = false, max_term_width = 100)]
+#[command(after_help = "`polyarch help names` tells how names are read; `polyarch help VERB` tells more of a verb.")]
+pub struct Polyarch {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make one tag from images that exist, wherever they are
+    Create(Box<Create>),
+    /// Show an image: platforms, digests, sizes, attestations
+    Inspect(Inspect),
+    /// Print the digest a name points to
+    Digest(Digest),
+    /// Offer the local store as a registry on this machine (while CMD runs)
+    Serve(Serve),
+    /// List the images in the local store
+    Ls(List),
+    /// Remove names from the local store
+    Rm(Remove),
+    /// Give an image in the local store one more name
+    Tag(Tag),
+    /// Find, measure, check and tidy the local store
+    Store {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
+    /// Explain a verb or a topic: names, platforms, exit-codes, environment
+    Help {
+        /// A verb (`create`, `store prune`) or a topic.
+        #[arg(value_name = "VERB|TOPIC")]
+        words: Vec<String>,
+        /// Print the whole command line as Markdown.
+        #[arg(long, hide = true)]
+        markdown: bool,
+    },
+    /// Print the completion script of a shell
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the version
+    Version,
+}

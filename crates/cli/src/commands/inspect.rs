@@ -1,0 +1,201 @@
+//! `inspect`: an image as a table, as JSON, by a template, or as its exact bytes.
+
+use fault::{Failure, Wishing};
+use index::{Depth, DescribedEntry, Description, IndexError, describe};
+use oci::Platform;
+use serde_json::Value;
+use template::Template;
+
+use crate::args::Inspect;
+use crate::commands::{Done, Session};
+use crate::console::{Console, Table, bytes};
+use crate::open::Opener;
+
+/// Runs the verb.
+pub async fn run(session: &Session, arguments: Inspect) -> Result<Done, Failure> {
+    let wish = format!("inspect {}", arguments.name);
+    inspect(session, &arguments).await.wishing(|| wish)
+}
+
+async fn inspect(session: &Session, arguments: &Inspect) -> Result<Done, Failure> {
+    // docker's bare words for whole results.
+    let format = arguments.format.as_deref();
+    let template = format.map(|format| Template::parse(if format == "json" { "{{json .}}" } else { format })).transpose()?;
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    let opened = opener.source(&arguments.name).await?;
+    opener.announce(&[&opened]);
+    let root = opened.place.manifest(&opened.selector).await.map_err(|error| opener.explain(&opened, error))?;
+    if arguments.raw && arguments.platform.is_none() {
+        session.console.raw(root.bytes());
+        return Ok(Done::Well);
+    }
+    if let Some(platform) = &arguments.platform {
+        return one_platform(session, arguments, &opened, &root, platform, template.as_ref()).await;
+    }
+    // What lies on this machine costs no request, so all of it is shown.
+    let here = opened.place.origin().is_none();
+    let depth = if arguments.full || here { Depth::Full } else { Depth::Document };
+    let description = describe(&*opened.place, &opened.label, &root, depth).await?;
+    print(session, &description, template.as_ref(), |console| show(console, &description))
+}
+
+/// Shows one image of an index with its config, layers and history.
+async fn one_platform(
+    session: &Session,
+    arguments: &Inspect,
+    opened: &crate::open::Opened,
+    root: &oci::RawManifest,
+    platform: &Platform,
+    template: Option<&Template>,
+) -> Result<Done, Failure> {
+    let description = describe(&*opened.place, &opened.label, root, Depth::Document).await?;
+    let Some(entry) = description.platform(platform) else {
+        let offered: Vec<&str> = description.platforms.iter().map(|entry| entry.platform.as_str()).collect();
+        let label = opened.label.clone();
+        return Err(IndexError::Absent { platform: Box::new(platform.clone()), label, offered: offered.join(", ") }.into());
+    };
+    let selector = oci::Selector::Digest(entry.digest.clone());
+    let manifest = if entry.digest == *root.digest() { root.clone() } else { opened.place.manifest(&selector).await? };
+    if arguments.raw {
+        session.console.raw(manifest.bytes());
+        return Ok(Done::Well);
+    }
+    let mut image = describe(&*opened.place, &opened.label, &manifest, Depth::Full).await?;
+    if let Some(shown) = image.platforms.first_mut() {
+        // The index knows more of its entry than the entry's own manifest: attestations, annotations.
+        shown.attestations.clone_from(&entry.attestations);
+        shown.annotations.clone_from(&entry.annotations);
+    }
+    print(session, &image, template, |console| show_image(console, &image))
+}
+
+/// Prints a description in the form that was asked for.
+fn print(session: &Session, description: &Description, template: Option<&Template>, table: impl Fn(&Console)) -> Result<Done, Failure> {
+    let console = &session.console;
+    let value = || serde_json::to_value(description).unwrap_or(Value::Null);
+    if let Some(template) = template {
+        let text = template.render(&value())?;
+        console.raw(text.as_bytes());
+        if !text.ends_with('\n') {
+            console.raw(b"\n");
+        }
+    } else if session.context.global.json {
+        console.data(format!("{:#}", value()));
+    } else {
+        table(console);
+    }
+    Ok(Done::Well)
+}
+
+fn show(console: &Console, description: &Description) {
+    let family = description.media_type.family().map_or_else(|| "unknown".to_owned(), |family| family.to_string());
+    let platforms = description.platforms.len();
+    let attestations = description.attestation_count();
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let counts = match description.kind {
+        "index" => format!("  {}, {}", plural(platforms, "platform"), plural(attestations, "attestation")),
+        _ => String::new(),
+    };
+    console.data(format!(
+        "{}  {}, {family}  {}  {}{counts}",
+        description.name,
+        description.kind,
+        description.digest,
+        bytes(description.size)
+    ));
+    if let Some(kind) = &description.artifact_type {
+        console.data(format!("artifact type: {kind}"));
+    }
+    if let Some(subject) = &description.subject {
+        console.data(format!("refers to: {subject}"));
+    }
+    for (key, value) in &description.annotations {
+        console.data(format!("annotation: {key}={value}"));
+    }
+    let mut table = Table::new(&["PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "ANNOTATIONS"]);
+    for entry in &description.platforms {
+        table.row(cells(entry));
+        for attestation in &entry.attestations {
+            let empty = String::new();
+            table.row(["  attestation".to_owned(), attestation.digest.to_string(), empty.clone(), empty.clone(), empty.clone(), empty]);
+        }
+    }
+    for entry in &description.others {
+        let mut cells = cells(entry);
+        if let Some(first) = cells.first_mut() {
+            *first = format!("({})", if entry.media_type.is_index() { "index" } else { first.as_str() });
+        }
+        table.row(cells);
+    }
+    if !description.platforms.is_empty() || !description.others.is_empty() {
+        table.lines().iter().for_each(|line| console.data(line));
+    }
+}
+
+fn cells(entry: &DescribedEntry) -> Vec<String> {
+    let annotations: Vec<String> = entry.annotations.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let (size, layers, created) = match &entry.detail {
+        Some(detail) => (bytes(detail.compressed_size), detail.layers.len().to_string(), day(detail.created.as_deref())),
+        None => (String::new(), String::new(), String::new()),
+    };
+    vec![entry.platform.clone(), entry.digest.to_string(), size, layers, created, annotations.join(" ")]
+}
+
+/// Returns the day of an RFC 3339 time.
+fn day(created: Option<&str>) -> String {
+    created.and_then(|created| created.get(..10)).unwrap_or("").to_owned()
+}
+
+fn show_image(console: &Console, image: &Description) {
+    show(console, image);
+    let Some(detail) = image.platforms.first().and_then(|entry| entry.detail.as_ref()) else { return };
+    let config = detail.config.get("config").cloned().unwrap_or(Value::Null);
+    let words = |key: &str| match config.get(key) {
+        Some(Value::Array(words)) if !words.is_empty() => Value::Array(words.clone()).to_string(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(map)) if !map.is_empty() => map.keys().cloned().collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    };
+    console.data("");
+    for (title, key) in [
+        ("entrypoint", "Entrypoint"),
+        ("command", "Cmd"),
+        ("user", "User"),
+        ("folder", "WorkingDir"),
+        ("ports", "ExposedPorts"),
+        ("volumes", "Volumes"),
+    ] {
+        let shown = words(key);
+        if !shown.is_empty() {
+            console.data(format!("{title:<10}  {shown}"));
+        }
+    }
+    for variable in config.get("Env").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        console.data(format!("{:<10}  {variable}", "env"));
+    }
+    for (key, value) in config.get("Labels").and_then(Value::as_object).into_iter().flatten() {
+        console.data(format!("{:<10}  {key}={}", "label", value.as_str().unwrap_or_default()));
+    }
+    console.data("");
+    let mut layers = Table::new(&["LAYER", "SIZE", "TYPE"]);
+    for layer in &detail.layers {
+        layers.row([layer.digest.to_string(), bytes(layer.size), layer.media_type.to_string()]);
+    }
+    layers.lines().iter().for_each(|line| console.data(line));
+    let history = detail.config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
+    if history.is_empty() {
+        return;
+    }
+    console.data("");
+    let mut table = Table::new(&["CREATED", "LAYER", "CREATED BY"]);
+    for line in &history {
+        let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let empty = line.get("empty_layer").and_then(Value::as_bool).unwrap_or(false);
+        table.row([
+            day(Some(&text("created"))),
+            if empty { "no" } else { "yes" }.to_owned(),
+            text("created_by").replace(['\n', '\t'], " "),
+        ]);
+    }
+    table.lines().iter().for_each(|line| console.data(line));
+}

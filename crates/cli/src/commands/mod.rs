@@ -1,0 +1,112 @@
+//! The verbs. Each turns its words into values, lets the rooms below work, and prints.
+
+mod create;
+mod digest;
+mod help;
+mod inspect;
+mod ls;
+mod rm;
+mod serve;
+mod store;
+mod tag;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use fault::{Failure, Fault, Kind};
+
+use crate::args::{Polyarch, Verb};
+use crate::console::Console;
+use crate::context::Context;
+
+/// What a verb ends with when nothing failed.
+pub enum Done {
+    /// Exit code 0.
+    Well,
+    /// Exit code 1: the answer is no.
+    No,
+    /// The exit code of a program that was run.
+    Program(u8),
+}
+
+/// What every verb is handed.
+#[derive(Clone)]
+pub struct Session {
+    /// The surroundings.
+    pub context: Context,
+    /// The two streams.
+    pub console: Console,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
+
+impl Fault for Interrupted {
+    fn kind(&self) -> Kind {
+        Kind::Interrupted
+    }
+}
+
+/// Runs a command to its exit code.
+pub async fn run(command: Polyarch) -> ExitCode {
+    let context = Context::read(command.global);
+    let console = Console::new(&context);
+    let session = Session { context, console: console.clone() };
+    let work = carry_out(session, command.verb);
+    // Dropping the work removes what it had half written.
+    let ended = tokio::select! {
+        ended = work => ended,
+        () = interrupted() => Err(Interrupted.into()),
+    };
+    let number = match ended {
+        Ok(Done::Well) => 0,
+        Ok(Done::No) => fault::ExitCode::of(Kind::Answer).number(),
+        Ok(Done::Program(number)) => number,
+        Err(failure) => {
+            console.fail(&failure);
+            fault::ExitCode::of(failure.fault().kind()).number()
+        }
+    };
+    ExitCode::from(number)
+}
+
+async fn carry_out(session: Session, verb: Verb) -> Result<Done, Failure> {
+    match verb {
+        Verb::Create(arguments) => create::run(&session, *arguments).await,
+        Verb::Inspect(arguments) => inspect::run(&session, arguments).await,
+        Verb::Digest(arguments) => digest::run(&session, arguments).await,
+        Verb::Serve(arguments) => serve::run(&session, arguments).await,
+        Verb::Ls(arguments) => ls::run(&session, &arguments).await,
+        Verb::Rm(arguments) => rm::run(&session, &arguments).await,
+        Verb::Tag(arguments) => tag::run(&session, &arguments).await,
+        Verb::Store { command } => store::run(&session, command).await,
+        Verb::Help { words, markdown } => help::run(&session, &words, markdown),
+        Verb::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Polyarch::command(), "polyarch", &mut script);
+            session.console.raw(&script);
+            Ok(Done::Well)
+        }
+        Verb::Version => {
+            session.console.data(concat!("polyarch ", env!("CARGO_PKG_VERSION")));
+            Ok(Done::Well)
+        }
+    }
+}
+
+/// Waits for Ctrl-C or the request to end.
+pub async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => (),
+                _ = terminate.recv() => (),
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

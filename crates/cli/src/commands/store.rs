@@ -1,0 +1,97 @@
+//! `store`: the local store itself.
+
+use fault::{Failure, Wishing};
+use serde_json::json;
+use store::{Store, Why};
+
+use crate::args::{Prune, StoreCommand};
+use crate::commands::{Done, Session};
+use crate::console::{Table, bytes};
+use crate::open::Opener;
+
+/// Runs the verb.
+pub async fn run(session: &Session, command: StoreCommand) -> Result<Done, Failure> {
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    let store = opener.store()?;
+    match command {
+        StoreCommand::Path => path(session, store),
+        StoreCommand::Du => usage(session, store).await.wishing(|| "measure the local store".to_owned()),
+        StoreCommand::Check => check(session, store).await.wishing(|| "check the local store".to_owned()),
+        StoreCommand::Prune(arguments) => prune(session, store, &arguments).await.wishing(|| "tidy the local store".to_owned()),
+    }
+}
+
+fn path(session: &Session, store: &Store) -> Result<Done, Failure> {
+    let path = store.root().display().to_string();
+    session.console.data(if session.context.global.json { json!({"polyarchStorePath": 1, "path": path}).to_string() } else { path });
+    Ok(Done::Well)
+}
+
+async fn usage(session: &Session, store: &Store) -> Result<Done, Failure> {
+    let usage = store.usage().await?;
+    if session.context.global.json {
+        session.console.data(format!("{:#}", json!({"polyarchStoreDu": 1, "usage": usage})));
+        return Ok(Done::Well);
+    }
+    let mut table = Table::new(&["WHAT", "COUNT", "SIZE"]);
+    table.row(["names".to_owned(), usage.names.to_string(), String::new()]);
+    table.row(["blobs".to_owned(), usage.blobs.to_string(), bytes(usage.bytes)]);
+    table.row(["remembered from registries".to_owned(), String::new(), bytes(usage.recall_bytes)]);
+    table.row(["on their way in".to_owned(), String::new(), bytes(usage.ingest_bytes)]);
+    table.lines().iter().for_each(|line| session.console.data(line));
+    Ok(Done::Well)
+}
+
+async fn check(session: &Session, store: &Store) -> Result<Done, Failure> {
+    let findings = store.check().await?;
+    if session.context.global.json {
+        session.console.data(format!("{:#}", json!({"polyarchStoreCheck": 1, "findings": findings})));
+    } else {
+        findings.iter().for_each(|finding| session.console.data(finding.to_string()));
+    }
+    if findings.is_empty() {
+        session.console.say("the local store is whole");
+        return Ok(Done::Well);
+    }
+    session.console.say(format!("{} problem{} in the local store", findings.len(), if findings.len() == 1 { "" } else { "s" }));
+    Ok(Done::No)
+}
+
+async fn prune(session: &Session, store: &Store, arguments: &Prune) -> Result<Done, Failure> {
+    let plan = store.prune_plan(arguments.grace).await?;
+    let json = session.context.global.json;
+    if !json {
+        for item in &plan.items {
+            let what = item.digest.as_ref().map_or_else(|| item.path.display().to_string(), ToString::to_string);
+            let why = match item.why {
+                Why::Unnamed => "no name needs it",
+                Why::Interrupted => "left by an interrupted write",
+                Why::Old => "not asked for in 30 days",
+            };
+            session.console.data(format!("{what}  {}  {why}", bytes(item.size)));
+        }
+    }
+    let kept = plan.kept;
+    let (count, size) = (plan.items.len(), plan.bytes());
+    if kept.young_blobs > 0 {
+        session.console.say(format!("{} younger blobs ({}) are spared: --grace", kept.young_blobs, bytes(kept.young_bytes)));
+    }
+    if !arguments.apply {
+        if json {
+            session.console.data(format!("{:#}", json!({"polyarchStorePrune": 1, "plan": plan})));
+        }
+        session.console.say(format!(
+            "{count} files ({}) can go, {} blobs stay; nothing was removed: --apply does it",
+            bytes(size),
+            kept.blobs
+        ));
+        return Ok(Done::Well);
+    }
+    let whole = json.then(|| json!(plan));
+    let pruned = store.prune(plan).await?;
+    if let Some(plan) = whole {
+        session.console.data(format!("{:#}", json!({"polyarchStorePrune": 1, "plan": plan, "pruned": pruned})));
+    }
+    session.console.say(format!("removed {} files ({}), {} were wanted again", pruned.removed, bytes(pruned.bytes), pruned.spared));
+    Ok(Done::Well)
+}

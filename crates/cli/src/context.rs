@@ -1,0 +1,100 @@
+//! Everything that comes from outside the arguments: environment, home, terminal, clock. Read once.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use remote::Proxies;
+
+use crate::args::Global;
+
+/// The surroundings of one run.
+#[derive(Clone)]
+pub struct Context {
+    /// The flags that every verb has.
+    pub global: Global,
+    /// Folder of the local store.
+    pub store: PathBuf,
+    /// Folder of docker's config.json.
+    pub docker_config: Option<PathBuf>,
+    /// Podman's auth.json files, read only, nearest first.
+    pub auth_files: Vec<PathBuf>,
+    /// Folders with one folder of certificates per registry.
+    pub certificate_folders: Vec<PathBuf>,
+    /// The Docker Engine's address.
+    pub docker_host: Option<String>,
+    /// Folder of ca.pem, cert.pem and key.pem for an engine over TLS.
+    pub docker_certificates: Option<PathBuf>,
+    /// Proxies, as everybody's environment names them.
+    pub proxies: Proxies,
+    /// Folders with programs, for credential helpers.
+    pub programs: Vec<PathBuf>,
+    /// Where anonymous temporary files go.
+    pub scratch: PathBuf,
+    /// Whether stderr is a terminal that wants colour.
+    pub colour: bool,
+    /// The clock.
+    pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+/// An environment variable that polyarch reads, for `help environment`.
+pub const VARIABLES: [(&str, &str); 14] = [
+    ("POLYARCH_STORE", "folder of the local store"),
+    ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
+    ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
+    ("REGISTRY_AUTH_FILE", "podman's auth.json, read only, after docker's"),
+    ("XDG_RUNTIME_DIR", "where podman keeps auth.json otherwise (containers/auth.json)"),
+    ("DOCKER_HOST", "the Docker Engine for docker-daemon: (unix://, tcp://)"),
+    ("DOCKER_CERT_PATH", "certificates for a tcp:// engine"),
+    ("DOCKER_TLS_VERIFY", "speak TLS to a tcp:// engine where it is not empty"),
+    ("HTTPS_PROXY, HTTP_PROXY", "proxies for registries (lower case too)"),
+    ("NO_PROXY", "hosts that are reached without a proxy"),
+    ("NO_COLOR", "no colour"),
+    ("PATH", "where credential helpers (docker-credential-NAME) are found"),
+    ("TMPDIR", "where temporary files go"),
+    ("HOME", "for all of the above"),
+];
+
+impl Context {
+    /// Reads the surroundings.
+    pub fn read(global: Global) -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let either = |name: &str| variable(name).or_else(|| variable(&name.to_ascii_lowercase()));
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = path("HOME").or_else(std::env::home_dir);
+        let below_home = |parts: &[&str]| home.as_ref().map(|home| parts.iter().fold(home.clone(), |path, part| path.join(part)));
+        let store = global
+            .store
+            .clone()
+            .or_else(|| path("POLYARCH_STORE"))
+            .or_else(|| path("XDG_DATA_HOME").or_else(|| below_home(&[".local", "share"])).map(|data| data.join("polyarch")))
+            .unwrap_or_else(|| PathBuf::from(".polyarch"));
+        let docker_config = global.config.clone().or_else(|| path("DOCKER_CONFIG")).or_else(|| below_home(&[".docker"]));
+        let runtime = path("XDG_RUNTIME_DIR").map(|folder| folder.join("containers").join("auth.json"));
+        let auth_files = match path("REGISTRY_AUTH_FILE") {
+            Some(file) => vec![file],
+            None => runtime.into_iter().chain(below_home(&[".config", "containers", "auth.json"])).collect(),
+        };
+        let certificate_folders = [
+            below_home(&[".docker", "certs.d"]),
+            below_home(&[".config", "containers", "certs.d"]),
+            Some(PathBuf::from("/etc/docker/certs.d")),
+            Some(PathBuf::from("/etc/containers/certs.d")),
+        ];
+        Self {
+            store,
+            docker_config,
+            auth_files,
+            certificate_folders: certificate_folders.into_iter().flatten().collect(),
+            docker_host: variable("DOCKER_HOST"),
+            docker_certificates: variable("DOCKER_TLS_VERIFY").and_then(|_| path("DOCKER_CERT_PATH").or_else(|| below_home(&[".docker"]))),
+            proxies: Proxies { http: variable("http_proxy"), https: either("HTTPS_PROXY"), except: either("NO_PROXY") },
+            programs: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+            scratch: std::env::temp_dir(),
+            colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
+            now: Arc::new(SystemTime::now),
+            global,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Every console page is run: the README, the documents, and the pages beside this file that hold
+//! what the program says, exit codes and both streams.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use program::{Home, images, index_of};
+use testkit::fixtures::{Image, attestation_entry, attestation_for, docker_save, write_layout};
+use testkit::transcript::Transcript;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn program() -> Transcript {
+    Transcript::new(Path::new(env!("CARGO_BIN_EXE_polyarch")))
+}
+
+fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages").join(name)
+}
+
+/// A folder with what the pages need: layouts, archives, an image that lies about its platform.
+fn workshop() -> Home {
+    let home = Home::new();
+    let made = images(&["linux/amd64", "linux/arm64", "linux/arm/v7", "windows/amd64:10.0.20348.2340"]);
+    let all: Vec<_> = made.iter().collect();
+    home.layout("parts", &all);
+    let attestation = attestation_for(&made[0]);
+    let attested = testkit::fixtures::Index::new().image(&made[0]).image(&made[1]).add(attestation_entry(&attestation, &made[0])).build();
+    write_layout(&home.path().join("attested"), &[(&attested, Some("1.0"))], &[&made[0], &made[1], &attestation]);
+    let mut wrong = made[0].descriptor();
+    wrong.platform = Some(testkit::fixtures::platform("linux/s390x"));
+    let lie = testkit::fixtures::Index::new().add(wrong).build();
+    write_layout(&home.path().join("lie"), &[(&lie, Some("1.0"))], &[&made[0]]);
+    let pair = index_of(&[&made[0], &made[1]]);
+    write_layout(&home.path().join("broken"), &[(&pair, Some("1.0"))], &[&made[0]]);
+    let riscv = Image::new("linux/riscv64").text("riscv").build();
+    std::fs::write(home.path().join("riscv64.tar"), docker_save(&[(&riscv, &["api:riscv64"])])).unwrap();
+    home
+}
+
+fn run(name: &str) {
+    let home = workshop();
+    let folder = home.path().display().to_string();
+    program().current_dir(home.path()).env("HOME", &folder).replace(&folder, "/home/me").run_file(&page(name));
+}
+
+#[test]
+fn readme() {
+    let home = Home::new();
+    let page = program().current_dir(&root()).env("HOME", &home.path().display().to_string());
+    page.alias("cargo run --release --", "polyarch").run_file(&root().join("README.md"));
+}
+
+#[test]
+fn create() {
+    run("create.md");
+}
+
+#[test]
+fn errors() {
+    run("errors.md");
+}
+
+#[test]
+fn inspect() {
+    run("inspect.md");
+}
+
+#[test]
+fn store() {
+    run("store.md");
+}
+
+#[test]
+fn help() {
+    run("help.md");
+}
+
+/// docs/cli.md is what the program says of itself.
+#[test]
+fn the_reference_is_up_to_date() {
+    let home = Home::new();
+    let said = home.run(&["help", "--markdown"]);
+    let path = root().join("docs/cli.md");
+    if std::env::var_os("UPDATE_TRANSCRIPTS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &said.stdout).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(said.stdout == written, "docs/cli.md differs from `polyarch help --markdown`: run `cargo xtask docs`");
+}
+
+#[test]
+fn completion_knows_every_verb() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = home.done(&["completion", shell]);
+        for verb in ["create", "inspect", "serve", "prune"] {
+            assert!(script.contains(verb), "{shell}: {verb}");
+        }
+    }
+}

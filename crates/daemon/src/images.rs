@@ -236,10 +236,14 @@ impl Sink for DaemonImages {
     }
 
     async fn tag(&self, name: &Selector, root: &RawManifest, expected: &Expected) -> Result<Tagged> {
-        let Some(called) = self.called(name)? else { return Err(self.unsupported("keeps images by name")) };
-        let reference: Reference = called.parse().map_err(|_| self.unsupported("keeps images by name, not by id"))?;
-        let Some(tag) = reference.target_tag() else { return Err(self.unsupported("keeps images by name and tag")) };
-        let reference = reference.with(oci::Thing::Tag(tag.clone()));
+        let Subject::Name(own) = &self.subject else { return Err(self.unsupported("is an image by its id and cannot become another")) };
+        let tag = match name {
+            Selector::Only => own.target_tag(),
+            Selector::Name(tag) => tag.parse().ok(),
+            Selector::Digest(_) => None,
+        };
+        let Some(tag) = tag else { return Err(self.unsupported("keeps images by name and tag")) };
+        let reference = own.with(oci::Thing::Tag(tag.clone()));
         let waiting = self.waiting().await?;
         if !waiting.archive.has(&root.descriptor()).await? {
             return Err(Error::missing(Item::Manifest(root.digest().clone()), self.name()));
@@ -279,32 +283,39 @@ impl Sink for DaemonImages {
     }
 
     async fn remove(&self, selector: &Selector) -> Result<()> {
-        let name = match selector {
-            Selector::Digest(digest) => self.id_of(digest).await?,
-            other => self.called(other)?,
+        let names = match selector {
+            Selector::Digest(digest) => self.names_of(digest).await?,
+            other => self.called(other)?.into_iter().collect(),
         };
-        let Some(name) = name else { return Err(self.missing(selector)) };
-        if !self.engine.remove(&name).await? {
-            return Err(self.missing(selector));
+        let mut removed = false;
+        for name in names {
+            removed |= self.engine.remove(&name).await?;
         }
         // Whatever was saved may be gone from the engine.
         self.saved.lock().await.clear();
-        Ok(())
+        if removed { Ok(()) } else { Err(self.missing(selector)) }
     }
 }
 
 impl DaemonImages {
-    /// Returns the engine's id for a manifest that was read before.
-    async fn id_of(&self, digest: &Digest) -> Result<Option<String>> {
-        if self.engine.image_store() == ImageStore::Containerd {
-            return Ok(Some(digest.to_string()));
-        }
+    /// Returns the names that a manifest, which was read before, has in this repository. What the
+    /// image is called elsewhere is not this place's.
+    async fn names_of(&self, digest: &Digest) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
         for (id, archive) in self.saved.lock().await.iter() {
             if archive.manifest(&Selector::Digest(digest.clone())).await.is_ok() {
-                return Ok(Some(id.clone()));
+                ids.push(id.clone());
             }
         }
-        Ok(None)
+        let Subject::Name(own) = &self.subject else { return Ok(ids) };
+        let mut names = Vec::new();
+        for name in self.engine.names(own).await? {
+            let name = name.familiar();
+            if self.engine.inspect(&name).await?.is_some_and(|image| ids.contains(&image.id)) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 }
 

@@ -204,7 +204,7 @@ async fn a_socket_of_others_tells_of_the_group() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
     let text = said(&connect(&format!("unix://{}", socket.display())).await.unwrap_err());
     assert!(text.contains("may not be used by this user") && text.contains("group docker"), "{text}");
 }

@@ -246,7 +246,7 @@ impl Fault for ArchiveError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Io { problem, .. } if problem.kind() == io::ErrorKind::StorageFull => {
+            Self::Io { problem, .. } if matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                 Some(Hint::new("the disk is full: free some space, nothing was changed"))
             }
             Self::NotFile { path, folder: true } => Some(Hint::new(format!("a folder that holds an OCI layout is written oci:{path}"))),

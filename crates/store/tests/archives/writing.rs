@@ -305,3 +305,72 @@ async fn the_files_mode_stays_and_a_new_one_is_like_any_other() {
     assert!(fs::symlink_metadata(folder.path("link.tar")).unwrap().is_symlink());
     assert_eq!(folder.layout("a.tar").tags().await.unwrap(), ["1", "2", "3"]);
 }
+
+#[tokio::test]
+async fn what_a_killed_writer_left_is_swept() {
+    let folder = Folder::new();
+    folder.with(".polyarch-killed", b"half a tar");
+    let alive = folder.layout("b.tar");
+    put(&alive, &image("alive"), None).await;
+    put(&folder.layout("a.tar"), &image("one"), Some("1")).await;
+    assert!(!folder.path(".polyarch-killed").exists());
+    alive.tag(&named("1"), &image("alive").manifest, &Expected::Any).await.unwrap();
+    assert_eq!(folder.files(), ["a.tar", "b.tar"]);
+}
+
+#[tokio::test]
+async fn a_writer_waits_for_another_one_in_the_same_folder() {
+    let folder = Folder::new();
+    let image = image("one");
+    let archive = folder.layout("a.tar");
+    put(&archive, &image, None).await;
+    let other = fs::File::open(folder.path("")).unwrap();
+    other.lock().unwrap();
+    let tagging = tokio::spawn({
+        let archive = archive.clone();
+        async move { archive.tag(&named("1"), &image.manifest, &Expected::Any).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(!folder.path("a.tar").exists() && !tagging.is_finished());
+    drop(other);
+    assert_eq!(tagging.await.unwrap().unwrap(), Tagged::Moved);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_leaves_the_file_as_it_was() {
+    use std::process::Command;
+
+    let folder = Folder::new();
+    let disk = folder.path("disk");
+    fs::create_dir(&disk).unwrap();
+    if !Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&disk).output().is_ok_and(|done| done.status.success()) {
+        testkit::skip("mounting a small tmpfs needs root");
+        return;
+    }
+    let large = Image::new("linux/amd64").file("data", testkit::fixtures::random_bytes(3, 12 << 20)).uncompressed().build();
+    let _mounted = Mounted(disk.clone());
+    let archive = folder.layout("disk/a.tar");
+    put(&archive, &image("old"), Some("1")).await;
+    let before = fs::read(disk.join("a.tar")).unwrap();
+    let source = in_memory(&[&large], &[]).await;
+    let error = copy(&source, &archive, &large.manifest, Limits::default(), &Events::none()).await.unwrap_err();
+    let text = said(&error);
+    assert!(text.starts_with(&format!("cannot write {}/a.tar | No space left", disk.display())), "{text}");
+    assert!(text.contains("hint: the disk is full"), "{text}");
+    assert_eq!(fs::read(disk.join("a.tar")).unwrap(), before);
+    // What was written of it is given back, and smaller things still fit.
+    put(&archive, &image("small"), Some("2")).await;
+    assert_eq!(archive.tags().await.unwrap(), ["1", "2"]);
+}
+
+/// A disk that is unmounted at the end.
+#[cfg(target_os = "linux")]
+struct Mounted(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        std::process::Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
+    }
+}

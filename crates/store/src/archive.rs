@@ -111,14 +111,19 @@ impl Archive {
         Self::new(Kind::Docker, Believe::Classic, input.into(), settings)
     }
 
-    /// Takes a file of either kind, by what is in it. Blocks for the time of reading its headers.
+    /// Takes a file of either kind, by what is in it. Blocks for the time of reading its headers, or a
+    /// compressed file or a pipe to its end.
     ///
     /// # Errors
     /// As reading it, and where it is not there.
     pub fn recognise(path: &Path, settings: Settings) -> Result<Self> {
         let opened = input::Opened::at(path, &settings)?;
         let kind = if opened.entries.contains(classic::LIST) { Kind::Docker } else { Kind::Layout };
-        Ok(Self::new(kind, Believe::Index, path.to_owned().into(), settings))
+        let held = contents::Held::new(opened, kind, Believe::Index)?;
+        let mut archive = Self::new(kind, Believe::Index, path.to_owned().into(), settings);
+        // What was read is kept: a pipe can be read only once.
+        archive.state = Arc::new(Mutex::new(State::holding(held)));
+        Ok(archive)
     }
 
     /// Gives it another name in messages, where the file is only a copy of something else.

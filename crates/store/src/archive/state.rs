@@ -42,6 +42,11 @@ impl State {
         Self { given, held: None, writer: None, relied: HashSet::new(), tidied: false }
     }
 
+    /// Starts with an archive that was opened already.
+    pub fn holding(held: Held) -> Self {
+        Self { held: Some(held), ..Self::new(Input::Path(PathBuf::new())) }
+    }
+
     /// Opens the archive, again where its file is another one by now.
     fn refresh(&mut self, setup: &Setup) -> Result<()> {
         let hold = |opened: Opened| Held::new(opened, setup.kind, setup.believe);

@@ -245,12 +245,18 @@ async fn a_pipe_is_read_to_its_end_first() {
     let pipe = folder.path("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let bytes = docker_save(&[(&image, &["app:1"])]);
-    let writer = {
-        let pipe = pipe.clone();
-        std::thread::spawn(move || fs::write(pipe, bytes))
-    };
-    let archive = Archive::docker(pipe, folder.settings());
+    let (path, copy) = (pipe.clone(), bytes.clone());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || fs::write(path, copy)
+    });
+    let archive = Archive::docker(pipe.clone(), folder.settings());
     let found = archive.manifest(&Selector::Only).await.unwrap();
     is_image(&archive, &found, &image).await;
+    writer.join().unwrap().unwrap();
+    // As well where its kind has to be found out first.
+    let writer = std::thread::spawn(move || fs::write(path, bytes));
+    let archive = Archive::recognise(&pipe, folder.settings()).unwrap();
+    assert_eq!(archive.resolve(&named("app:1")).await.unwrap().digest, *found.digest());
     writer.join().unwrap().unwrap();
 }

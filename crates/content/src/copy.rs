@@ -32,6 +32,13 @@ impl AddAssign for Copied {
 }
 
 impl Copied {
+    /// Counts one piece.
+    pub fn of(placed: Placed, size: u64) -> Self {
+        let mut copied = Self::default();
+        copied.add(placed, size);
+        copied
+    }
+
     fn add(&mut self, placed: Placed, size: u64) {
         match placed {
             Placed::Present => self.present += 1,

@@ -169,9 +169,7 @@ impl Fault for Error {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Several { place, .. } => Some(Hint::new(format!("name one: {place}:NAME"))),
-            Self::Moved { name, .. } => {
-                Some(Hint::new(format!("look at what it is now, then repeat with --if-digest of that: somebody else moved {name}")))
-            }
+            Self::Moved { .. } => Some(Hint::new("somebody else moved it: look at what it is now, then repeat with --if-digest of that")),
             Self::Unsupported { hint, .. } => hint.clone(),
             Self::Document { problem: ManifestError::Schema1, .. } => {
                 Some(Hint::new("push the image again with a Docker of 2016 or later"))

@@ -16,7 +16,7 @@ pub struct Descriptor {
     /// The content's length in bytes.
     pub size: u64,
     /// Where else the content can be fetched (foreign layers).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::nullable")]
     pub urls: Vec<String>,
     /// Free text beside the content.
     #[serde(default, skip_serializing_if = "Annotations::is_empty", deserialize_with = "crate::nullable")]
@@ -89,4 +89,20 @@ pub mod annotation {
     pub const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
     /// The value of [`REFERENCE_TYPE`] for attestations.
     pub const ATTESTATION_MANIFEST: &str = "attestation-manifest";
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn null_is_nothing() {
+        let text = format!(
+            r#"{{"mediaType":"a/b","digest":"{}","size":0,"urls":null,"annotations":null,"platform":null,"artifactType":null}}"#,
+            Digest::of(b"")
+        );
+        let descriptor: Descriptor = serde_json::from_str(&text).unwrap();
+        assert_eq!(descriptor, Descriptor::new(MediaType::from("a/b"), Digest::of(b""), 0));
+    }
 }

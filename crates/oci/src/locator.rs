@@ -113,6 +113,53 @@ pub enum LocatorError {
 /// Prefixes that skopeo or buildx know and polyarch does not have.
 const FOREIGN_KINDS: [&str; 5] = ["containers-storage", "dir", "ostree", "sif", "tarball"];
 
+impl Locator {
+    /// Returns the other readings of a path with colons, for one that does not exist as it was read:
+    /// the first colon between path and name first, no name last.
+    ///
+    /// Parsing takes the last part of the path as the place of the colon, so that
+    /// `oci:/tmp/a:b/dist:1.0` is a folder below `a:b`. Names in a layout may hold slashes too, as in
+    /// `oci:dist:localhost/app:1`, and only the disk can tell. Other locators have one reading.
+    ///
+    /// ```
+    /// # use oci::{Locator, LocatorError};
+    /// let read: Locator = "oci:dist:localhost/app:1".parse()?;
+    /// let folders: Vec<String> = read
+    ///     .alternatives()
+    ///     .into_iter()
+    ///     .filter_map(|other| match other {
+    ///         Locator::Layout { path, selector } => Some(format!("{} {selector:?}", path.display())),
+    ///         _ => None,
+    ///     })
+    ///     .collect();
+    /// assert_eq!(folders, [r#"dist Name("localhost/app:1")"#, "dist:localhost/app:1 Only"]);
+    /// # Ok::<(), LocatorError>(())
+    /// ```
+    pub fn alternatives(&self) -> Vec<Self> {
+        let (path, selector) = match self {
+            Self::Layout { path, selector } | Self::LayoutArchive { path, selector } | Self::Path { path, selector } => (path, selector),
+            _ => return Vec::new(),
+        };
+        let Some(written) = path.to_str().filter(|_| !matches!(selector, Selector::Digest(_))) else { return Vec::new() };
+        let written = format!("{written}{selector}");
+        let with = |path: &str, selector| {
+            let path = PathBuf::from(path);
+            match self {
+                Self::LayoutArchive { .. } => Self::LayoutArchive { path, selector },
+                Self::Path { .. } => Self::Path { path, selector },
+                _ => Self::Layout { path, selector },
+            }
+        };
+        let named = written
+            .match_indices(':')
+            .filter_map(|(colon, _)| Some((written.get(..colon)?, written.get(colon + 1..)?)))
+            .filter(|(path, name)| !path.is_empty() && !name.is_empty())
+            .map(|(path, name)| with(path, Selector::Name(name.to_owned())));
+        let whole = with(&written, Selector::Only);
+        named.chain([whole]).filter(|other| other != self).collect()
+    }
+}
+
 impl FromStr for Locator {
     type Err = LocatorError;
 
@@ -176,10 +223,11 @@ impl fmt::Display for Locator {
 }
 
 /// Splits `PATH[:TAG]` or `PATH@DIGEST`. A colon starts a tag only behind the last slash, as a
-/// folder may have colons in its parents' names.
+/// folder may have colons in its parents' names; [`Locator::alternatives`] has the other splits. An
+/// at sign that no digest follows belongs to the path or the name.
 fn split_path(text: &str, prefix: &'static str, rest: &str) -> Result<(PathBuf, Selector), LocatorError> {
     let missing = || LocatorError::NoPath { text: text.to_owned(), prefix };
-    let (path, selector) = if let Some((path, digest)) = rest.rsplit_once('@').filter(|(_, digest)| digest.contains(':')) {
+    let (path, selector) = if let Some((path, digest)) = rest.rsplit_once('@').filter(|(_, digest)| is_digest(digest)) {
         (path, Selector::Digest(digest.parse()?))
     } else {
         let last = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -196,6 +244,10 @@ fn split_path(text: &str, prefix: &'static str, rest: &str) -> Result<(PathBuf, 
         return Err(missing());
     }
     Ok((PathBuf::from(path), selector))
+}
+
+fn is_digest(text: &str) -> bool {
+    text.starts_with("sha256:") || text.starts_with("sha512:")
 }
 
 /// Splits `FILE[:REFERENCE]`; the reference may hold slashes and colons, so the first colon counts.
@@ -281,6 +333,28 @@ mod tests {
         let digest = Digest::of(b"");
         assert_eq!(parse(&format!("oci:d@{digest}")), Locator::Layout { path: "d".into(), selector: Selector::Digest(digest) });
         assert_eq!(parse("docker-archive:a.tar:docker.io/library/app").to_string(), "docker-archive:a.tar:app:latest");
+    }
+
+    #[test]
+    fn an_at_sign_without_a_digest_is_part_of_the_words() {
+        let layout = |path: &str, selector| Locator::Layout { path: path.into(), selector };
+        assert_eq!(parse("oci:a@b:1"), layout("a@b", Selector::Name("1".to_owned())));
+        assert_eq!(parse("oci:me@host/d"), layout("me@host/d", Selector::Only));
+        assert_eq!(parse("oci:d:me@home:1"), layout("d", Selector::Name("me@home:1".to_owned())));
+        assert!("oci:d@sha256:abc".parse::<Locator>().is_err());
+    }
+
+    #[test]
+    fn every_colon_may_end_the_path() {
+        let others = |text: &str| -> Vec<String> { parse(text).alternatives().iter().map(|other| format!("{other:?}")).collect() };
+        let expected =
+            [r#"Layout { path: "/tmp/a", selector: Name("b/dist:1.0") }"#, r#"Layout { path: "/tmp/a:b/dist:1.0", selector: Only }"#];
+        assert_eq!(others("oci:/tmp/a:b/dist:1.0"), expected);
+        assert_eq!(others("oci-archive:a.tar:x/y"), [r#"LayoutArchive { path: "a.tar", selector: Name("x/y") }"#]);
+        assert_eq!(others("./d:1"), [r#"Path { path: "./d:1", selector: Only }"#]);
+        for text in ["oci:dist", "hello:1.0", "docker-archive:a.tar:x:1", &format!("oci:a:b@{}", Digest::of(b""))] {
+            assert_eq!(others(text), [""; 0], "{text}");
+        }
     }
 
     #[test]

@@ -212,6 +212,30 @@ impl Platform {
     pub fn same_as(&self, other: &Platform) -> bool {
         self.normalized() == other.normalized()
     }
+
+    /// Tells whether this platform, as the name of one, means `other`.
+    ///
+    /// What is not written may be anything: `windows/amd64` means every version of it. A version
+    /// that is written means itself and what is more precise.
+    ///
+    /// ```
+    /// # use oci::Platform;
+    /// let stored: Platform = "windows/amd64:10.0.20348.2340".parse()?;
+    /// assert!("windows/amd64".parse::<Platform>()?.covers(&stored));
+    /// assert!("windows(ltsc2022)/amd64".parse::<Platform>()?.covers(&stored));
+    /// assert!(!"windows(ltsc2025)/amd64".parse::<Platform>()?.covers(&stored));
+    /// # Ok::<(), oci::PlatformError>(())
+    /// ```
+    pub fn covers(&self, other: &Platform) -> bool {
+        let (name, other) = (self.normalized(), other.normalized());
+        let version = match (&name.os_version, &other.os_version) {
+            (None, _) => true,
+            (Some(wanted), Some(found)) => found == wanted || found.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.')),
+            (Some(_), None) => false,
+        };
+        let features = name.os_features.iter().all(|feature| other.os_features.contains(feature));
+        version && features && (name.os, name.architecture, name.variant) == (other.os, other.architecture, other.variant)
+    }
 }
 
 /// Parses what a person types, on the platform that this binary was compiled for.

@@ -1,5 +1,9 @@
 //! What an image is, as data: the one shape behind the table, `--format` and `--json` of `inspect`.
 
+mod find;
+
+pub use find::find_image;
+
 use content::{Error, Limits, Source};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci::{Annotations, Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, MediaType, Platform, RawManifest, Selector};
@@ -11,9 +15,12 @@ use crate::IndexError;
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// The one document.
+    /// The one document; of a lone image its config too, if it is there.
     Document,
-    /// One manifest and one config per platform more.
+    /// One manifest and one config per platform more, where they are there: a place may hold some of
+    /// an index's images.
+    Best,
+    /// One manifest and one config per platform more, which all must be there.
     Full,
 }
 
@@ -73,10 +80,16 @@ pub struct Entry {
     pub media_type: MediaType,
     /// The manifest's own length in bytes.
     pub size: u64,
+    /// The kind of artifact, where it is one and no image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// Annotations of the entry in the index.
     pub annotations: Annotations,
     /// The attestations that belong to it.
     pub attestations: Vec<Attestation>,
+    /// True where its manifest or config was looked for and is not there.
+    #[serde(skip_serializing_if = "is_false")]
+    pub missing: bool,
     /// What one more look at its manifest and config told.
     #[serde(flatten)]
     pub detail: Option<Detail>,
@@ -122,11 +135,10 @@ pub struct Layer {
 }
 
 impl Description {
-    /// Returns the image for a platform, if the document has one.
+    /// Returns the image that is called by a platform's name, if the document says of one that it
+    /// is; [`find_image`] looks further.
     pub fn platform(&self, wanted: &Platform) -> Option<&Entry> {
-        let all: Vec<Platform> = self.platforms.iter().map(Entry::as_platform).collect();
-        let at = oci::Matcher::strict(wanted).best(all.iter())?;
-        self.platforms.get(at)
+        fitting(&self.platforms, wanted)
     }
 
     /// Returns the number of attestations.
@@ -148,8 +160,10 @@ impl Entry {
             digest: descriptor.digest.clone(),
             media_type: descriptor.media_type.clone(),
             size: descriptor.size,
+            artifact_type: artifact_type(descriptor),
             annotations: descriptor.annotations.clone(),
             attestations: Vec::new(),
+            missing: false,
             detail: None,
         }
     }
@@ -172,11 +186,11 @@ impl Entry {
     }
 }
 
-/// Describes a document that was read already. Only [`Depth::Full`], and a lone image whose
+/// Describes a document that was read already. [`Depth::Best`], [`Depth::Full`], and a lone image whose
 /// platform stands in its config, read more, all at once.
 ///
 /// # Errors
-/// Only for what [`Depth::Full`] reads: a missing or broken child.
+/// Only for what is read: a broken child, and a missing one with [`Depth::Full`].
 pub async fn describe(source: &dyn Source, name: &str, root: &RawManifest, depth: Depth) -> Result<Description, IndexError> {
     let mut description = Description {
         polyarch_inspect: 1,
@@ -195,22 +209,19 @@ pub async fn describe(source: &dyn Source, name: &str, root: &RawManifest, depth
         oci::Body::Index(index) => {
             description.annotations.clone_from(&index.annotations);
             description.subject = index.subject.as_ref().map(|subject| subject.digest.clone());
-            sort_entries(&index.manifests, &mut description);
-            if depth == Depth::Full {
-                read_details(source, &mut description.platforms).await?;
+            (description.platforms, description.others) = sort_entries(&index.manifests);
+            if depth != Depth::Document {
+                read_details(source, &mut description, depth).await?;
             }
         }
         oci::Body::Image(image) => {
             description.annotations.clone_from(&image.annotations);
             description.subject = image.subject.as_ref().map(|subject| subject.digest.clone());
-            let mut entry = Entry::new(&root.descriptor());
             if image.is_image() {
                 description.kind = "image";
-                let detail = read_detail(source, root).await?;
-                if let Some(platform) = platform_of(&detail) {
-                    entry.set_platform(platform);
-                }
-                entry.detail = (depth == Depth::Full).then_some(detail);
+                let mut entry = Entry::new(&root.descriptor());
+                entry.fill(tolerate(read_detail(source, root).await, depth)?);
+                entry.detail = entry.detail.filter(|_| depth != Depth::Document);
                 description.platforms.push(entry);
             } else {
                 description.kind = "artifact";
@@ -221,63 +232,126 @@ pub async fn describe(source: &dyn Source, name: &str, root: &RawManifest, depth
     Ok(description)
 }
 
-/// Sorts an index's entries into images, their attestations, and the rest.
-fn sort_entries(entries: &[Descriptor], description: &mut Description) {
+/// What a look at a child told.
+enum Look {
+    Image(Box<Detail>),
+    /// It is no image but an artifact of this kind.
+    Artifact(String),
+    Missing,
+}
+
+impl Entry {
+    /// Takes over what a look told.
+    fn fill(&mut self, look: Look) {
+        match look {
+            Look::Image(detail) => {
+                if (self.os.is_empty() || self.architecture.is_empty())
+                    && let Some(platform) = platform_of(&detail)
+                {
+                    self.set_platform(platform);
+                }
+                self.detail = Some(*detail);
+            }
+            Look::Artifact(kind) => self.artifact_type = Some(kind),
+            Look::Missing => self.missing = true,
+        }
+    }
+}
+
+/// Sorts an index's entries into images with their attestations, and the rest.
+fn sort_entries(entries: &[Descriptor]) -> (Vec<Entry>, Vec<Entry>) {
+    let (mut images, mut others) = (Vec::new(), Vec::new());
     for descriptor in entries.iter().filter(|entry| !entry.is_attestation()) {
-        let image = descriptor.media_type.is_manifest() && !descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
-        let list = if image { &mut description.platforms } else { &mut description.others };
+        let unknown = descriptor.platform.as_ref().is_some_and(Platform::is_unknown);
+        let image = descriptor.media_type.is_manifest() && !unknown && artifact_type(descriptor).is_none();
+        let list = if image { &mut images } else { &mut others };
         list.push(Entry::new(descriptor));
     }
     for descriptor in entries.iter().filter(|entry| entry.is_attestation()) {
         let subject = descriptor.attests();
-        match description.platforms.iter_mut().find(|entry| Some(&entry.digest) == subject.as_ref()) {
+        match images.iter_mut().find(|entry: &&mut Entry| Some(&entry.digest) == subject.as_ref()) {
             Some(image) => image.attestations.push(Attestation {
                 digest: descriptor.digest.clone(),
                 media_type: descriptor.media_type.clone(),
                 size: descriptor.size,
             }),
-            None => description.others.push(Entry::new(descriptor)),
+            None => others.push(Entry::new(descriptor)),
         }
     }
+    (images, others)
 }
 
-async fn read_details(source: &dyn Source, platforms: &mut [Entry]) -> Result<(), IndexError> {
-    let details: Vec<Option<Detail>> = stream::iter(platforms.iter())
-        .map(|entry| async {
-            let manifest = source.manifest(&Selector::Digest(entry.digest.clone())).await?;
-            match manifest.as_image() {
-                Some(image) if image.config.media_type.is_image_config() => read_detail(source, &manifest).await.map(Some),
-                _ => Ok::<_, IndexError>(None),
-            }
-        })
+/// Returns the kind of artifact that an entry says it is. Writers may repeat the media type of the
+/// config there, and with an image's config it is an image (image-spec 1.1, manifest.md).
+fn artifact_type(descriptor: &Descriptor) -> Option<String> {
+    let kind = descriptor.artifact_type.as_deref().filter(|kind| !kind.is_empty())?;
+    (!MediaType::from(kind).is_image_config()).then(|| kind.to_owned())
+}
+
+/// Returns the entry that a platform's name means: that very platform first.
+fn fitting<'a>(entries: impl IntoIterator<Item = &'a Entry>, wanted: &Platform) -> Option<&'a Entry> {
+    let mut covered = None;
+    for entry in entries {
+        let platform = entry.as_platform();
+        if platform.same_as(wanted) {
+            return Some(entry);
+        }
+        if covered.is_none() && wanted.covers(&platform) {
+            covered = Some(entry);
+        }
+    }
+    covered
+}
+
+async fn read_details(source: &dyn Source, description: &mut Description, depth: Depth) -> Result<(), IndexError> {
+    let looks: Vec<Look> = stream::iter(description.platforms.iter())
+        .map(|entry| async { tolerate(look(source, &entry.digest).await, depth) })
         .buffered(Limits::default().at_once)
         .try_collect()
         .await?;
-    for (entry, detail) in platforms.iter_mut().zip(details) {
-        if entry.os.is_empty()
-            && let Some(platform) = detail.as_ref().and_then(platform_of)
-        {
-            entry.set_platform(platform);
-        }
-        entry.detail = detail;
+    for (mut entry, look) in std::mem::take(&mut description.platforms).into_iter().zip(looks) {
+        entry.fill(look);
+        let list = if entry.artifact_type.is_none() { &mut description.platforms } else { &mut description.others };
+        list.push(entry);
     }
     Ok(())
 }
 
-async fn read_detail(source: &dyn Source, manifest: &RawManifest) -> Result<Detail, IndexError> {
-    let Some(image) = manifest.as_image() else { return Err(IndexError::Empty) };
+/// Lets a child be missing, unless everything was asked for.
+fn tolerate(look: Result<Look, IndexError>, depth: Depth) -> Result<Look, IndexError> {
+    match look {
+        Err(IndexError::Content(error)) if depth != Depth::Full && error.is_missing() => Ok(Look::Missing),
+        other => other,
+    }
+}
+
+async fn look(source: &dyn Source, digest: &Digest) -> Result<Look, IndexError> {
+    let manifest = source.manifest(&Selector::Digest(digest.clone())).await?;
+    read_detail(source, &manifest).await
+}
+
+async fn read_detail(source: &dyn Source, manifest: &RawManifest) -> Result<Look, IndexError> {
+    let Some(image) = manifest.as_image() else { return Ok(Look::Artifact(manifest.media_type().to_string())) };
+    if !image.is_image() {
+        return Ok(Look::Artifact(image.artifact_type.clone().unwrap_or_else(|| image.config.media_type.to_string())));
+    }
     let bytes = source.blob(&image.config).await?.read_all(MAX_MANIFEST_SIZE).await?;
     let broken = |problem| Error::Config { digest: image.config.digest.clone(), place: source.name(), problem };
     let config: Value = serde_json::from_slice(&bytes).map_err(broken)?;
     let layer = |layer: &Descriptor| Layer { media_type: layer.media_type.clone(), digest: layer.digest.clone(), size: layer.size };
-    Ok(Detail {
+    Ok(Look::Image(Box::new(Detail {
         compressed_size: image.content_size(),
         created: config.get("created").and_then(Value::as_str).map(ToOwned::to_owned),
         layers: image.layers.iter().map(layer).collect(),
         config,
-    })
+    })))
 }
 
 fn platform_of(detail: &Detail) -> Option<Platform> {
     serde_json::from_value::<ImageConfig>(detail.config.clone()).ok()?.platform()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

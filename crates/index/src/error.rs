@@ -63,11 +63,17 @@ pub enum IndexError {
         /// What is there, separated by commas.
         offered: String,
     },
+    /// A change of something that is not there.
+    #[error("there is no {label} to change")]
+    NoBase {
+        /// The target.
+        label: String,
+    },
     /// Every source was missing.
     #[error("none of the {0} sources exists")]
     AllMissing(usize),
     /// There is nothing to make an image of.
-    #[error("no entry is left for the index")]
+    #[error("no image is left for the index")]
     Empty,
     /// A platform that must be there is not.
     #[error("required platforms are missing: expected {expected}, got {got}")]
@@ -138,8 +144,14 @@ impl Fault for IndexError {
         match self {
             Self::Content(error) => error.kind(),
             Self::Source { problem, .. } => problem.kind(),
-            Self::Disagrees { .. } | Self::Required { .. } | Self::OtherDigest { .. } | Self::NoPlatform(_) => Kind::Answer,
-            Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
+            Self::SamePlatform { .. }
+            | Self::NotAnImage { .. }
+            | Self::Empty
+            | Self::Disagrees { .. }
+            | Self::Required { .. }
+            | Self::OtherDigest { .. }
+            | Self::NoPlatform(_) => Kind::Answer,
+            Self::NoBase { .. } | Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
             _ => Kind::Usage,
         }
     }
@@ -148,11 +160,13 @@ impl Fault for IndexError {
         let text = match self {
             Self::Content(error) => return error.hint(),
             Self::Source { problem, .. } => return problem.hint(),
-            Self::SamePlatform { platform, .. } => {
-                format!("leave one out, or take one platform of an index with {platform}=SOURCE")
+            Self::SamePlatform { first, second, second_digest, .. } if first == second => {
+                format!("{first} holds both: take one of them by its digest, such as {first}@{second_digest}")
             }
+            Self::SamePlatform { .. } => "leave one out, or take one platform of an index with PLATFORM=SOURCE".to_owned(),
             Self::Disagrees { .. } => "correct the image, or publish it as it is called with --force-platform".to_owned(),
             Self::NoPlatform(label) => format!("say it: PLATFORM={label}"),
+            Self::NoBase { .. } => "leave --append, --replace and --remove out to make it".to_owned(),
             Self::AlreadyThere { .. } => "use --replace to put the new one in its place".to_owned(),
             Self::NothingTo { verb: "replace", .. } => "use --append to add it".to_owned(),
             Self::Annotation { .. } => {

@@ -8,12 +8,14 @@ mod annotate;
 mod carry_out;
 mod describe;
 mod error;
+mod flatten;
 mod gather;
 mod plan;
+mod settle;
 
 pub use annotate::{Annotation, AnnotationError, Level};
 pub use carry_out::{Outcome, Target, carry_out};
-pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe};
+pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe, find_image};
 pub use error::IndexError;
 pub use gather::{Attestations, Candidate, Checked, Gathered, Missing, Part, Role, gather};
 pub use plan::{Change, MediaChoice, Plan, Wish, plan};

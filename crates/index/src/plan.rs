@@ -11,6 +11,8 @@ use crate::IndexError;
 use crate::annotate::{Annotation, Level};
 use crate::gather::{Attestations, Candidate, Gathered, Role, offered};
 
+const NO_ANNOTATIONS: &str = "a Docker manifest list has no annotations";
+
 /// How the sources and the index that is there already become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change {
@@ -86,7 +88,7 @@ impl Plan {
 pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Result<Plan, IndexError> {
     if let Some(document) = untouched(sources, base, wish) {
         let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
-        distinct(&entries)?;
+        check_images(&distinct(&entries)?)?;
         check_required(&entries, wish)?;
         return Ok(Plan { entries, document, warnings: Vec::new() });
     }
@@ -102,14 +104,14 @@ pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Resul
     }
     let mut entries = distinct(&entries)?;
     drop_orphans(&mut entries);
-    if entries.is_empty() {
-        return Err(IndexError::Empty);
-    }
+    check_images(&entries)?;
     check_required(&entries, wish)?;
     let mut warnings = Vec::new();
     let media_type = choose_media(&entries, base, wish, &mut warnings)?;
     let index_annotations = annotate(&mut entries, wish, &media_type)?;
-    let document = write(&entries, base, media_type, index_annotations)?;
+    let origin = origin(sources, base, &mut warnings);
+    refuse_lost_annotations(origin, &entries, &media_type, wish)?;
+    let document = write(&entries, origin, media_type, index_annotations)?;
     Ok(Plan { entries, document, warnings })
 }
 
@@ -127,15 +129,20 @@ fn untouched(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Opti
 }
 
 fn remove(entries: &mut Vec<Candidate>, platform: &Platform, target: &str) -> Result<(), IndexError> {
-    let gone: Vec<Digest> = entries.iter().filter(|entry| is_for(entry, platform)).map(|entry| entry.descriptor.digest.clone()).collect();
+    let gone: Vec<Digest> = entries.iter().filter(|entry| is_named(entry, platform)).map(|entry| entry.descriptor.digest.clone()).collect();
     if gone.is_empty() {
         let (verb, label, offered) = ("remove", target.to_owned(), offered(entries));
         return Err(IndexError::NothingTo { verb, platform: Box::new(platform.clone()), label, offered });
     }
-    entries.retain(|entry| !is_for(entry, platform));
+    entries.retain(|entry| !is_named(entry, platform));
     let still: Vec<Digest> = entries.iter().map(|entry| entry.descriptor.digest.clone()).collect();
     entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if gone.contains(subject) && !still.contains(subject)));
     Ok(())
+}
+
+/// Tells whether an entry is what the name of a platform means: `windows/amd64` is every version.
+fn is_named(entry: &Candidate, name: &Platform) -> bool {
+    matches!(&entry.role, Role::Image(own) if name.covers(own))
 }
 
 fn is_for(entry: &Candidate, platform: &Platform) -> bool {
@@ -166,11 +173,6 @@ fn add(entries: &mut Vec<Candidate>, new: Vec<Candidate>, wish: &Wish) -> Result
             }
             (Some(old), _) => {
                 let replaced = old.descriptor.digest.clone();
-                // What was written beside the old image speaks of the platform, not of its bytes.
-                let mut candidate = candidate;
-                for (key, value) in &old.descriptor.annotations {
-                    candidate.descriptor.annotations.entry(key.clone()).or_insert_with(|| value.clone());
-                }
                 *old = candidate;
                 entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if *subject == replaced));
             }
@@ -225,19 +227,18 @@ fn drop_orphans(entries: &mut Vec<Candidate>) {
     entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if !images.contains(subject)));
 }
 
+/// An index without an image is what no client can use, and what a slip of the hand makes.
+fn check_images(entries: &[Candidate]) -> Result<(), IndexError> {
+    if entries.iter().any(|entry| matches!(entry.role, Role::Image(_))) { Ok(()) } else { Err(IndexError::Empty) }
+}
+
 fn check_required(entries: &[Candidate], wish: &Wish) -> Result<(), IndexError> {
-    let there = |wanted: &&Platform| !entries.iter().any(|entry| matches!(&entry.role, Role::Image(own) if covers(own, wanted)));
+    let there = |wanted: &&Platform| !entries.iter().any(|entry| is_named(entry, wanted));
     let absent: Vec<String> = wish.require.iter().filter(there).map(ToString::to_string).collect();
     if absent.is_empty() {
         return Ok(());
     }
     Err(IndexError::Required { expected: absent.join(", "), got: offered(entries) })
-}
-
-/// `windows/amd64` is covered by any of its versions; everything else by itself alone.
-fn covers(own: &Platform, wanted: &Platform) -> bool {
-    let own = if wanted.os_version.is_none() { Platform { os_version: None, ..own.clone() } } else { own.clone() };
-    own.same_as(wanted)
 }
 
 fn choose_media(entries: &[Candidate], base: Option<&Gathered>, wish: &Wish, warnings: &mut Vec<String>) -> Result<MediaType, IndexError> {
@@ -270,7 +271,7 @@ fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> R
     for annotation in &wish.annotations {
         let lost = |why: &str| IndexError::Annotation { annotation: annotation.to_string(), why: why.to_owned() };
         if *media_type == MediaType::DockerList {
-            return Err(lost("a Docker manifest list has no annotations"));
+            return Err(lost(NO_ANNOTATIONS));
         }
         for level in &annotation.levels {
             match level {
@@ -281,7 +282,7 @@ fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> R
                     let mut found = false;
                     for entry in entries.iter_mut() {
                         let Role::Image(own) = &entry.role else { continue };
-                        if wanted.as_ref().is_none_or(|wanted| covers(own, wanted)) {
+                        if wanted.as_ref().is_none_or(|wanted| wanted.covers(own)) {
                             entry.descriptor.annotations.insert(annotation.key.clone(), annotation.value.clone());
                             found = true;
                         }
@@ -296,16 +297,49 @@ fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> R
     Ok(of_index)
 }
 
-/// Writes the document: the tree of the base with new entries, or a new one in the order and with
-/// the two-space indent that buildx has.
+/// Returns the index whose annotations and unknown fields the result goes on with: what is changed,
+/// or the only source. Of several sources nobody knows whose words are right, so none are taken.
+fn origin<'a>(sources: &'a [Gathered], base: Option<&'a Gathered>, warnings: &mut Vec<String>) -> Option<&'a RawManifest> {
+    let only = match (base, sources) {
+        (Some(base), _) => Some(base),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    for source in sources.iter().filter(|source| only.is_none_or(|only| !std::ptr::eq(only, *source))) {
+        let keys: Vec<&str> = source.root.as_index().into_iter().flat_map(|index| index.annotations.keys()).map(String::as_str).collect();
+        if !keys.is_empty() {
+            warnings.push(format!("index annotations of {} are left behind: {}", source.part.label, keys.join(", ")));
+        }
+    }
+    only.map(|source| &source.root).filter(|root| root.as_index().is_some())
+}
+
+/// A Docker list that somebody asked for cannot say what its entries said.
+fn refuse_lost_annotations(
+    origin: Option<&RawManifest>,
+    entries: &[Candidate],
+    media_type: &MediaType,
+    wish: &Wish,
+) -> Result<(), IndexError> {
+    if *media_type != MediaType::DockerList || wish.media != MediaChoice::Docker {
+        return Ok(());
+    }
+    let of_index = origin.and_then(RawManifest::as_index).into_iter().flat_map(|index| index.annotations.keys());
+    match of_index.chain(entries.iter().flat_map(|entry| entry.descriptor.annotations.keys())).next() {
+        Some(key) => Err(IndexError::Annotation { annotation: key.clone(), why: NO_ANNOTATIONS.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Writes the document: the tree that it goes on with, or a new one in the order and with the
+/// two-space indent that buildx has.
 fn write(
     entries: &[Candidate],
-    base: Option<&Gathered>,
+    origin: Option<&RawManifest>,
     media_type: MediaType,
     annotations: Map<String, Value>,
 ) -> Result<RawManifest, IndexError> {
-    let base = base.filter(|base| base.root.as_index().is_some());
-    let mut tree = base.map_or_else(|| json!({"schemaVersion": 2}), |base| base.root.tree());
+    let mut tree = origin.map_or_else(|| json!({"schemaVersion": 2}), RawManifest::tree);
     let old: Vec<Value> = tree.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
     let manifests = entries.iter().map(|entry| entry_value(entry, &old)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
     if let Some(object) = tree.as_object_mut() {

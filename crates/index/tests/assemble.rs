@@ -4,61 +4,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod parts;
+
 use std::sync::Arc;
 
 use content::{Events, Expected, Limits, Memory, Source, Tagged};
-use index::{
-    Attestations, Change, Checked, Gathered, IndexError, MediaChoice, Missing, Part, Plan, Role, Target, Wish, carry_out, gather, plan,
-};
-use oci::{Annotations, Digest, MediaType, Platform, RawManifest, Selector};
+use index::{Attestations, Change, Checked, IndexError, MediaChoice, Missing, Part, Role, Target, Wish, carry_out, gather, plan};
+use oci::{Annotations, Digest, MediaType, Platform, Selector};
+use parts::{assemble, base, decide, index_of, name, part, part_for, place_nested, platforms, read, three};
 use serde_json::json;
-use testkit::fixtures::{BuiltImage, Image, Index, attestation_entry, attestation_for, platform, put, put_index};
-
-fn name(text: &str) -> Selector {
-    Selector::Name(text.to_owned())
-}
-
-fn part(place: &Memory, tag: &str) -> Part {
-    Part { label: tag.to_owned(), place: Arc::new(place.clone()), selector: name(tag), platform: None }
-}
-
-fn part_for(place: &Memory, tag: &str, platform: &str) -> Part {
-    Part { platform: Some(platform.parse().unwrap()), ..part(place, tag) }
-}
-
-async fn read(parts: Vec<Part>) -> Result<Vec<Gathered>, IndexError> {
-    gather(parts, Checked::Compare, Missing::Refuse, Limits::default(), &Events::none()).await
-}
-
-async fn decide(parts: Vec<Part>, wish: &Wish) -> Result<Plan, IndexError> {
-    plan(&read(parts).await?, None, wish)
-}
-
-async fn assemble(parts: Vec<Part>) -> Result<Plan, IndexError> {
-    decide(parts, &Wish::default()).await
-}
-
-async fn base(place: &Memory, tag: &str) -> Gathered {
-    read(vec![part(place, tag)]).await.unwrap().pop().unwrap()
-}
-
-fn platforms(plan: &Plan) -> Vec<String> {
-    plan.platforms().map(ToString::to_string).collect()
-}
-
-/// A place with `amd64`, `arm64` and `arm` images under tags of these names.
-async fn three() -> (Memory, [BuiltImage; 3]) {
-    let place = Memory::new();
-    let images = ["linux/amd64", "linux/arm64", "linux/arm/v7"].map(|platform| Image::new(platform).text(platform).build());
-    for (image, tag) in images.iter().zip(["amd64", "arm64", "arm"]) {
-        put(&place, image, Some(tag)).await;
-    }
-    (place, images)
-}
-
-fn index_of(images: &[&BuiltImage]) -> RawManifest {
-    images.iter().fold(Index::new(), |index, image| index.image(image)).build()
-}
+use testkit::fixtures::{Image, Index, attestation_entry, attestation_for, platform, put, put_index};
 
 #[tokio::test]
 async fn keeps_the_order_of_the_arguments_and_reads_platforms_from_configs() {
@@ -113,11 +68,6 @@ async fn hole_2_an_index_as_source_is_flattened() {
     assert_eq!(platforms(&again), ["linux/amd64", "linux/arm64", "linux/arm/v7"]);
 }
 
-async fn place_nested(place: &Memory, inner: &RawManifest) {
-    use content::Sink;
-    place.put_manifest(inner).await.unwrap();
-}
-
 #[tokio::test]
 async fn hole_3_and_4_append_reads_what_the_registry_holds_now() {
     let (place, images) = three().await;
@@ -148,11 +98,11 @@ async fn hole_5_a_failed_create_leaves_nothing_and_the_next_one_works() {
     assert!(target.tags().await.unwrap().is_empty());
     put(&place, &Image::new("linux/s390x").build(), Some("s390x")).await;
     let plan = assemble(vec![part(&place, "amd64"), part(&place, "s390x")]).await.unwrap();
-    let targets = [Target { place: Arc::new(target.clone()), names: vec![name("v1"), name("latest")] }];
-    let outcome = carry_out(&plan, &targets, &Expected::Any, Limits::default(), &Events::none()).await.unwrap();
+    let targets = [Target { place: Arc::new(target.clone()), names: vec![(name("v1"), Expected::Any), (name("latest"), Expected::Any)] }];
+    let outcome = carry_out(&plan, &targets, Limits::default(), &Events::none()).await.unwrap();
     assert_eq!(outcome.names, [Tagged::Moved, Tagged::Moved]);
     assert_eq!(target.manifest(&name("latest")).await.unwrap().bytes(), plan.document.bytes());
-    let again = carry_out(&plan, &targets, &Expected::Any, Limits::default(), &Events::none()).await.unwrap();
+    let again = carry_out(&plan, &targets, Limits::default(), &Events::none()).await.unwrap();
     assert_eq!(again.names, [Tagged::Unchanged, Tagged::Unchanged]);
     assert_eq!(again.copied.sent, 0);
 }
@@ -278,8 +228,8 @@ async fn hole_14_places_mix() {
     let plan = assemble(vec![part(&place, "amd64"), part(&other, "s390x")]).await.unwrap();
     assert_eq!(plan.warnings.len(), 1, "a mix of OCI and Docker is said aloud");
     assert_eq!(*plan.document.media_type(), MediaType::OciIndex);
-    let targets = [Target { place: Arc::new(target.clone()), names: vec![name("v1")] }];
-    carry_out(&plan, &targets, &Expected::Any, Limits::default(), &Events::none()).await.unwrap();
+    let targets = [Target { place: Arc::new(target.clone()), names: vec![(name("v1"), Expected::Any)] }];
+    carry_out(&plan, &targets, Limits::default(), &Events::none()).await.unwrap();
     for entry in &target.manifest(&name("v1")).await.unwrap().as_index().unwrap().manifests {
         let manifest = target.manifest(&Selector::Digest(entry.digest.clone())).await.unwrap();
         for blob in manifest.as_image().unwrap().blobs() {
@@ -292,10 +242,10 @@ async fn hole_14_places_mix() {
 async fn hole_15_a_tag_that_moved_is_not_overwritten() {
     let (place, images) = three().await;
     let plan = assemble(vec![part(&place, "amd64"), part(&place, "arm64")]).await.unwrap();
-    let targets = [Target { place: Arc::new(place.clone()), names: vec![name("arm")] }];
     let run = |expected| {
-        let (plan, targets) = (plan.clone(), targets.clone());
-        async move { carry_out(&plan, &targets, &expected, Limits::default(), &Events::none()).await }
+        let plan = plan.clone();
+        let targets = [Target { place: Arc::new(place.clone()), names: vec![(name("arm"), expected)] }];
+        async move { carry_out(&plan, &targets, Limits::default(), &Events::none()).await }
     };
     let error = run(Expected::Absent).await.err().unwrap().to_string();
     assert!(error.contains("expected no such tag, got") && error.contains(&images[2].digest().to_string()), "{error}");
@@ -380,8 +330,8 @@ async fn a_missing_child_stops_everything() {
     let plan = assemble(vec![part(&place, "amd64"), part(&place, "arm")]).await.unwrap();
     place.forget(&images[2].layers[0].0.digest);
     let target = Memory::new();
-    let targets = [Target { place: Arc::new(target.clone()), names: vec![name("v1")] }];
-    assert!(carry_out(&plan, &targets, &Expected::Any, Limits::default(), &Events::none()).await.is_err());
+    let targets = [Target { place: Arc::new(target.clone()), names: vec![(name("v1"), Expected::Any)] }];
+    assert!(carry_out(&plan, &targets, Limits::default(), &Events::none()).await.is_err());
     assert!(target.tags().await.unwrap().is_empty());
     assert!(!target.has(&plan.document.descriptor()).await.unwrap());
 }
@@ -399,8 +349,8 @@ async fn limits_hold_for_wide_and_deep_indexes() {
     let (place, images) = three().await;
     let wide = Index::new()
         .edit(|tree| {
-            let entry = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 3, "digest": Digest::of(b"x")});
-            tree["manifests"] = serde_json::Value::Array(vec![entry; 10_000]);
+            let entry = |number: u32| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 3, "digest": Digest::of(&number.to_be_bytes())});
+            tree["manifests"] = (0..10_000).map(entry).collect();
         })
         .build();
     put_index(&place, &[], &Index::new().image(&images[0]).build(), Some("fine")).await;

@@ -1,0 +1,167 @@
+//! Lists what a source offers: the images of an index, those of nested indexes in their place, and
+//! for each the platform that is settled between its entry and its config.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use content::{Error, Item, Limits, Source};
+use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
+use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest, Selector};
+
+use crate::IndexError;
+use crate::gather::{Candidate, Checked, Part, Role, offered};
+use crate::settle::settle;
+
+/// The reading of one source. All of its nested indexes share one count of entries, so that a few
+/// small documents that name each other a thousand times cost no more than the limit.
+pub(crate) struct Reading<'a> {
+    part: &'a Part,
+    checked: Checked,
+    limits: Limits,
+    entries: AtomicU64,
+    nested: AtomicBool,
+    indexes: Mutex<HashSet<Digest>>,
+}
+
+/// An image whose platform is settled.
+pub(crate) struct Settled {
+    pub descriptor: Descriptor,
+    pub role: Role,
+    /// False where the config says less than, or something else than, the entry.
+    pub called_as_its_config: bool,
+}
+
+impl Settled {
+    fn new(mut entry: Descriptor, platform: &Platform, config: Option<&Platform>) -> Self {
+        entry.platform = Some(match entry.platform {
+            // What stood there stays as it was written, unknown fields included, where it says the same.
+            Some(old) if old.same_as(platform) => old,
+            _ => platform.clone(),
+        });
+        let called_as_its_config = config.is_some_and(|config| config.same_as(platform));
+        Self { descriptor: entry, role: Role::Image(platform.clone()), called_as_its_config }
+    }
+}
+
+impl<'a> Reading<'a> {
+    pub fn new(part: &'a Part, checked: Checked, limits: Limits) -> Self {
+        let indexes = Mutex::default();
+        Self { part, checked, limits, entries: AtomicU64::new(0), nested: AtomicBool::new(false), indexes }
+    }
+
+    /// Tells whether an index stood inside the index that was read.
+    pub fn found_nested(&self) -> bool {
+        self.nested.load(Ordering::Relaxed)
+    }
+
+    /// Lists the candidates of an index.
+    pub async fn index(&self, index: RawManifest) -> Result<Vec<Candidate>, IndexError> {
+        self.level(index, 0).await
+    }
+
+    fn level(&self, index: RawManifest, depth: u64) -> BoxFuture<'_, Result<Vec<Candidate>, IndexError>> {
+        Box::pin(async move {
+            let label = &self.part.label;
+            if depth > self.limits.depth {
+                return Err(Error::Limit { what: format!("levels of indexes in {label}"), limit: self.limits.depth, got: depth }.into());
+            }
+            let mut entries = index.as_index().map(|index| index.manifests.clone()).unwrap_or_default();
+            let mut seen = HashSet::new();
+            // The very same entry twice is one entry; a digest under two platforms is two.
+            entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone())));
+            let got = self.entries.fetch_add(entries.len() as u64, Ordering::Relaxed).saturating_add(entries.len() as u64);
+            if got > self.limits.manifests {
+                return Err(Error::Limit { what: format!("entries of {label}"), limit: self.limits.manifests, got }.into());
+            }
+            let read: Vec<Vec<Candidate>> =
+                stream::iter(entries).map(|entry| self.entry(entry, depth)).buffered(self.limits.at_once.max(1)).try_collect().await?;
+            Ok(read.into_iter().flatten().collect())
+        })
+    }
+
+    async fn entry(&self, entry: Descriptor, depth: u64) -> Result<Vec<Candidate>, IndexError> {
+        if entry.is_attestation() {
+            let role = entry.attests().map_or(Role::Other, Role::Attestation);
+            return Ok(vec![self.candidate(entry, role)]);
+        }
+        if !entry.media_type.is_index() && !entry.media_type.is_manifest() {
+            return Ok(vec![self.candidate(entry, Role::Other)]);
+        }
+        let stated = entry
+            .platform
+            .clone()
+            .filter(|platform| !platform.is_unknown() && !platform.os.is_empty() && !platform.architecture.is_empty());
+        if let Some(stated) = stated.as_ref().filter(|stated| entry.media_type.is_manifest() && self.need_not_read(stated)) {
+            let settled = Settled::new(entry, &stated.normalized(), None);
+            return Ok(vec![self.candidate(settled.descriptor, settled.role)]);
+        }
+        let manifest = self.part.place.manifest(&Selector::Digest(entry.digest.clone())).await?;
+        let got = manifest.bytes().len() as u64;
+        if got != entry.size {
+            let item = Item::Manifest(entry.digest);
+            return Err(Error::WrongSize { item, place: self.part.place.name(), expected: entry.size, got }.into());
+        }
+        if manifest.as_index().is_some() {
+            self.nested.store(true, Ordering::Relaxed);
+            let new = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).insert(manifest.digest().clone());
+            return if new { self.level(manifest, depth + 1).await } else { Ok(Vec::new()) };
+        }
+        if manifest.as_image().is_some_and(|image| !image.is_image()) {
+            return Ok(vec![self.candidate(entry, Role::Other)]);
+        }
+        let image = self.image(entry, &manifest, stated.as_ref()).await?;
+        Ok(vec![self.candidate(image.descriptor, image.role)])
+    }
+
+    /// What is believed is not looked up, and neither is what was not asked for.
+    fn need_not_read(&self, stated: &Platform) -> bool {
+        self.checked == Checked::Force || self.part.platform.as_ref().is_some_and(|wanted| !wanted.covers(stated))
+    }
+
+    /// Reads an image's config and settles the platform of its entry.
+    pub async fn image(&self, entry: Descriptor, manifest: &RawManifest, stated: Option<&Platform>) -> Result<Settled, IndexError> {
+        if let Some(platform) = stated.filter(|_| self.checked == Checked::Force) {
+            return Ok(Settled::new(entry, &platform.normalized(), None));
+        }
+        let label = &self.part.label;
+        let config = manifest.as_image().map(|image| image.config.clone());
+        let Some(config) = config.filter(|config| config.media_type.is_image_config()) else {
+            let config = manifest.as_image().map_or(String::new(), |image| image.config.media_type.to_string());
+            return Err(IndexError::NotAnImage { label: label.clone(), config });
+        };
+        let own = self.config(&config).await?.platform();
+        let platform = settle(label, stated, own.as_ref())?;
+        Ok(Settled::new(entry, &platform, own.as_ref()))
+    }
+
+    async fn config(&self, config: &Descriptor) -> Result<ImageConfig, IndexError> {
+        let source: &dyn Source = &*self.part.place;
+        let bytes = source.blob(config).await?.read_all(MAX_MANIFEST_SIZE).await?;
+        let broken = |problem| Error::Config { digest: config.digest.clone(), place: source.name(), problem };
+        Ok(ImageConfig::parse(&bytes).map_err(broken)?)
+    }
+
+    fn candidate(&self, descriptor: Descriptor, role: Role) -> Candidate {
+        Candidate { descriptor, role, label: self.part.label.clone(), place: self.part.place.clone() }
+    }
+}
+
+/// Keeps the images that a name of a platform means, with their attestations.
+pub(crate) fn narrow(label: &str, candidates: Vec<Candidate>, wanted: &Platform) -> Result<Vec<Candidate>, IndexError> {
+    let digests: Vec<Digest> = candidates
+        .iter()
+        .filter(|candidate| matches!(&candidate.role, Role::Image(platform) if wanted.covers(platform)))
+        .map(|candidate| candidate.descriptor.digest.clone())
+        .collect();
+    if digests.is_empty() {
+        let platform = Box::new(wanted.clone());
+        return Err(IndexError::Absent { platform, label: label.to_owned(), offered: offered(&candidates) });
+    }
+    let belongs = |candidate: &Candidate| match &candidate.role {
+        Role::Image(platform) => wanted.covers(platform),
+        Role::Attestation(subject) => digests.contains(subject),
+        Role::Other => false,
+    };
+    Ok(candidates.into_iter().filter(belongs).collect())
+}

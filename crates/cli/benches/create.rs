@@ -89,7 +89,8 @@ fn polyarch(folder: &Path, host: &str, number: usize, fresh: bool) {
 }
 
 fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_polyarch"));
+    let program = std::env::var_os("POLYARCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_polyarch").into());
+    let mut command = Command::new(program);
     command.env_clear().env("HOME", folder).env("POLYARCH_STORE", folder.join("store"));
     command
 }

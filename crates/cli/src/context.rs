@@ -34,12 +34,14 @@ pub struct Context {
     pub scratch: PathBuf,
     /// Whether stderr is a terminal that wants colour.
     pub colour: bool,
+    /// Whether stdout is a terminal.
+    pub terminal: bool,
     /// The clock.
     pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 14] = [
+pub const VARIABLES: [(&str, &str); 15] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
@@ -49,11 +51,12 @@ pub const VARIABLES: [(&str, &str); 14] = [
     ("DOCKER_CERT_PATH", "certificates for a tcp:// engine"),
     ("DOCKER_TLS_VERIFY", "speak TLS to a tcp:// engine where it is not empty"),
     ("HTTPS_PROXY, HTTP_PROXY", "proxies for registries (lower case too)"),
-    ("NO_PROXY", "hosts that are reached without a proxy"),
+    ("NO_PROXY", "hosts that are reached without a proxy (lower case too)"),
+    ("REQUEST_METHOD", "marks a CGI script: HTTP_PROXY in capitals is not read then"),
     ("NO_COLOR", "no colour"),
     ("PATH", "where credential helpers (docker-credential-NAME) are found"),
     ("TMPDIR", "where temporary files go"),
-    ("HOME", "for all of the above"),
+    ("HOME", "the folder that is written ~ here: ~/.docker, ~/.config/containers, ~/.local/share"),
 ];
 
 impl Context {
@@ -89,10 +92,16 @@ impl Context {
             certificate_folders: certificate_folders.into_iter().flatten().collect(),
             docker_host: variable("DOCKER_HOST"),
             docker_certificates: variable("DOCKER_TLS_VERIFY").and_then(|_| path("DOCKER_CERT_PATH").or_else(|| below_home(&[".docker"]))),
-            proxies: Proxies { http: variable("http_proxy"), https: either("HTTPS_PROXY"), except: either("NO_PROXY") },
+            proxies: Proxies {
+                // To a CGI script the client's Proxy header comes as HTTP_PROXY (CVE-2016-5386).
+                http: if variable("REQUEST_METHOD").is_some() { variable("http_proxy") } else { either("HTTP_PROXY") },
+                https: either("HTTPS_PROXY"),
+                except: either("NO_PROXY"),
+            },
             programs: std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
             scratch: std::env::temp_dir(),
             colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
+            terminal: std::io::stdout().is_terminal(),
             now: Arc::new(SystemTime::now),
             global,
         }

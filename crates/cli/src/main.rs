@@ -11,16 +11,22 @@ mod commands;
 mod console;
 mod context;
 mod help;
+mod interrupts;
 mod names;
 mod open;
+mod paths;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 /// Parsing a large index allocates much; this halves the time against the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long the end of a run waits for work on the disk that cannot be called back.
+const LAST_JOBS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
@@ -33,7 +39,9 @@ fn main() -> ExitCode {
         Err(error) => return console::bug("cannot start the runtime", &error),
     };
     let code = runtime.block_on(commands::run(command));
-    // A read from a terminal or pipe cannot be cancelled; nobody waits for it.
-    runtime.shutdown_background();
+    // A job that writes owns its temporary file, which goes when the job ends: without the wait it would
+    // stay. With nothing under way this returns at once; a read from a terminal or pipe, which may
+    // never end, is waited for no longer than this.
+    runtime.shutdown_timeout(LAST_JOBS);
     code
 }

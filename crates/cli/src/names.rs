@@ -1,7 +1,11 @@
 //! The rule of names: what a bare word means when it is read, and when it is written.
 
+use std::path::Path;
+
 use fault::{Fault, Hint, Kind};
-use oci::{Locator, Reference};
+use oci::{Digest, Locator, Reference};
+
+use crate::paths::{Found, look, looks_like_archive};
 
 /// A name that cannot be used as it was.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,14 @@ pub enum NameError {
         #[source]
         instead: Option<Lookalike>,
     },
+    /// A digest alone, which the local store would forget at once.
+    #[error("the local store keeps images by tag, got none")]
+    NoTag {
+        /// The name.
+        name: Reference,
+        /// Its digest.
+        digest: Digest,
+    },
 }
 
 /// Something on disk that has the name of an image that was not found.
@@ -38,12 +50,15 @@ pub struct Lookalike {
     holds: &'static str,
     /// The word that would have meant it.
     word: String,
+    /// What kept the registry from answering, where it did not just say that there is no such image.
+    #[source]
+    problem: Option<Box<content::Error>>,
 }
 
 impl Fault for NameError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Official { .. } | Self::NotPushable(_) => Kind::Usage,
+            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } => Kind::Usage,
             Self::Nowhere { .. } => Kind::Place,
         }
     }
@@ -52,6 +67,7 @@ impl Fault for NameError {
         match self {
             Self::Official { instead } => Some(Hint::new(instead)),
             Self::NotPushable(locator) => Some(Hint::new(format!("leave --push out: {locator} is written where it is"))),
+            Self::NoTag { name, digest } => Some(Hint::new(format!("{}:TAG@{digest}", name.familiar_name()))),
             Self::Nowhere { instead: Some(lookalike), .. } => Some(Hint::new(&lookalike.word)),
             Self::Nowhere { .. } => Some(Hint::new("`polyarch ls` shows what is here")),
         }
@@ -59,16 +75,23 @@ impl Fault for NameError {
 }
 
 impl Lookalike {
-    /// Looks for a folder or file with the name of an image.
+    /// Looks for an OCI layout or an archive with the name of an image. Other folders and files have
+    /// nothing to do with it: a checkout is often called as its image.
     pub fn find(word: &str) -> Option<Self> {
-        let path = std::path::Path::new(word);
-        if path.join("oci-layout").is_file() {
-            return Some(Self { kind: "folder", holds: "holds an OCI layout", word: format!("oci:{word}") });
-        }
-        if path.is_file() {
-            return Some(Self { kind: "file", holds: "may be an archive", word: format!("docker-archive:{word} or oci-archive:{word}") });
-        }
-        path.is_dir().then(|| Self { kind: "folder", holds: "is no OCI layout", word: format!("./{word}") })
+        let path = Path::new(word);
+        let (kind, holds, word) = match look(path) {
+            Found::Layout => ("folder", "holds an OCI layout", format!("oci:{word}")),
+            Found::File if looks_like_archive(path) => ("file", "looks like an archive", format!("./{word}")),
+            _ => return None,
+        };
+        Some(Self { kind, holds, word, problem: None })
+    }
+
+    /// Adds what the registry said.
+    #[must_use]
+    pub fn behind(mut self, problem: content::Error) -> Self {
+        self.problem = Some(Box::new(problem));
+        self
     }
 }
 

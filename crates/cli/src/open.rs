@@ -1,15 +1,15 @@
 //! Opens what a person named: from a locator to a place and a thing in it.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use content::Place;
+use content::{Forgetful, Item, Place, Recall};
 use daemon::{Endpoint, Engine};
-use fault::{Failure, Fault, Hint, Kind};
+use fault::Failure;
 use oci::{Locator, Platform, Reference, Selector};
 use remote::{Client, HostRule, Intent, Settings};
-use store::archive::{Archive, Input, Settings as ArchiveSettings};
+use store::archive::{Archive, Input, Kind as ArchiveKind, Settings as ArchiveSettings};
 use store::{Layout, NameOrigin, Store};
 use tokio::sync::OnceCell;
 
@@ -17,6 +17,7 @@ use crate::args::HostFlag;
 use crate::console::Console;
 use crate::context::Context;
 use crate::names::{Lookalike, NameError};
+use crate::paths::{self, Found, PathError};
 
 /// A place that was opened, and what in it is meant.
 #[derive(Clone)]
@@ -40,32 +41,6 @@ pub enum Answer {
     Registry(Reference),
     /// The place that was written out.
     Named,
-}
-
-/// A path where no image can be.
-#[derive(Debug, thiserror::Error)]
-pub enum PathError {
-    /// Nothing is there.
-    #[error("nothing is at {}", .0.display())]
-    Nothing(PathBuf),
-    /// Something else is there.
-    #[error("expected an OCI layout or an image archive at {}, got {got}", path.display())]
-    Unknown {
-        /// The path.
-        path: PathBuf,
-        /// What was found.
-        got: &'static str,
-    },
-}
-
-impl Fault for PathError {
-    fn kind(&self) -> Kind {
-        Kind::Place
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("say what it is: oci:DIR, oci-archive:FILE or docker-archive:FILE"))
-    }
 }
 
 /// Opens places for one run; what is opened twice is opened once.
@@ -120,7 +95,7 @@ impl Opener {
     pub async fn source(&self, locator: &Locator) -> Result<Opened, Failure> {
         let label = locator.to_string();
         let named = |place, selector: &Selector| Opened { label: label.clone(), place, selector: selector.clone(), answer: Answer::Named };
-        Ok(match locator {
+        Ok(match paths::read_as(locator).as_ref() {
             Locator::Name(name) if self.store()?.resolve_made(name).await?.is_some() => {
                 let place = self.store()?.repository(name, NameOrigin::Made);
                 Opened { label, place, selector: name.thing().into(), answer: Answer::Store }
@@ -132,10 +107,16 @@ impl Opener {
             Locator::Registry(name) => named(self.registry(name)?, &name.thing().into()),
             Locator::Store(name) => named(self.store()?.repository(name, NameOrigin::Made), &name.thing().into()),
             Locator::Layout { path, selector } => named(self.once("oci", path, || Ok(Arc::new(Layout::open(path)?)))?, selector),
-            Locator::LayoutArchive { path, selector } => named(self.layout_archive(path)?, selector),
-            Locator::DockerArchive { path, selector } => named(self.docker_archive(path)?, selector),
+            Locator::LayoutArchive { path, selector } => {
+                paths::check_there(path)?;
+                named(self.archive(path, ArchiveKind::Layout)?, selector)
+            }
+            Locator::DockerArchive { path, selector } => {
+                paths::check_there(path)?;
+                named(self.archive(path, ArchiveKind::Docker)?, selector)
+            }
             Locator::Daemon(name) => named(self.daemon(name).await?, &Selector::Only),
-            Locator::Path { path, selector } => named(self.path(path)?, selector),
+            Locator::Path { path, selector } => named(self.path_to_read(path)?, selector),
         })
     }
 
@@ -146,36 +127,48 @@ impl Opener {
     pub async fn target(&self, locator: &Locator, push: bool) -> Result<Opened, Failure> {
         let label = locator.to_string();
         let named = |place, selector: Selector| Opened { label: label.clone(), place, selector, answer: Answer::Named };
-        let tag = |name: &Reference| name.target_tag().map_or(Selector::Only, |tag| Selector::Name(tag.into()));
-        Ok(match locator {
-            Locator::Name(name) | Locator::Registry(name) if push => {
-                Opened { label: name.to_string(), place: self.registry(name)?, selector: tag(name), answer: Answer::Registry(name.clone()) }
-            }
-            Locator::Registry(name) => {
-                Opened { label: name.to_string(), place: self.registry(name)?, selector: tag(name), answer: Answer::Registry(name.clone()) }
-            }
+        // A digest without a tag moves no tag, not even `latest`.
+        let thing = |name: &Reference| name.target_tag().map_or_else(|| name.thing().into(), |tag| Selector::Name(tag.into()));
+        let in_registry = |name: &Reference| -> Result<Opened, Failure> {
+            let place = self.registry(name)?;
+            Ok(Opened { label: name.to_string(), place, selector: thing(name), answer: Answer::Registry(name.clone()) })
+        };
+        Ok(match paths::written_as(locator).as_ref() {
+            Locator::Name(name) if push => in_registry(name)?,
+            Locator::Registry(name) => in_registry(name)?,
             other if push => return Err(NameError::NotPushable(other.clone()).into()),
             Locator::Name(name) | Locator::Store(name) => {
+                if let (None, Some(digest)) = (name.target_tag(), name.digest()) {
+                    return Err(NameError::NoTag { name: name.clone(), digest: digest.clone() }.into());
+                }
                 let place = self.store()?.repository(name, NameOrigin::Made);
-                Opened { label: name.familiar(), place, selector: tag(name), answer: Answer::Store }
+                Opened { label: name.familiar(), place, selector: thing(name), answer: Answer::Store }
             }
             Locator::Layout { path, selector } => named(Arc::new(Layout::create_or_open(path)?), selector.clone()),
-            Locator::LayoutArchive { path, selector } => named(self.layout_archive(path)?, selector.clone()),
-            Locator::DockerArchive { path, selector } => named(self.docker_archive(path)?, selector.clone()),
+            Locator::LayoutArchive { path, selector } => named(self.archive_to_write(path, ArchiveKind::Layout)?, selector.clone()),
+            Locator::DockerArchive { path, selector } => named(self.archive_to_write(path, ArchiveKind::Docker)?, selector.clone()),
             Locator::Daemon(name) => named(self.daemon(name).await?, Selector::Only),
-            Locator::Path { path, selector } => named(Arc::new(Layout::create_or_open(path)?), selector.clone()),
+            Locator::Path { path, selector } => named(self.path_to_write(path)?, selector.clone()),
         })
     }
 
-    /// Turns "it is not there" into the words that fit a bare name. A folder or file of that name
-    /// is what was meant, more often than not, whatever the registry said.
+    /// Turns "it is not there" into the words that fit a bare name.
+    ///
+    /// Where a layout or an archive has that name it was meant, more often than not, so it is shown
+    /// even where the registry could not be asked. What is wrong below an image that was found, such
+    /// as a child that is missing, is said as it is.
     pub fn explain(&self, opened: &Opened, problem: content::Error) -> Failure {
         let Answer::Registry(name) = &opened.answer else { return problem.into() };
-        let lookalike = Lookalike::find(&name.as_written());
-        if problem.is_missing() || lookalike.is_some() {
-            return NameError::Nowhere { name: opened.label.clone(), registry: name.registry().to_owned(), instead: lookalike }.into();
-        }
-        problem.into()
+        let absent = is_absence_of(name, &problem);
+        // A registry's own faults: it is unreachable, denies, or does not work.
+        let unanswered = matches!(problem, content::Error::Place(_));
+        let lookalike = if absent || unanswered { Lookalike::find(&name.as_written()) } else { None };
+        let instead = match lookalike {
+            Some(lookalike) if unanswered => Some(lookalike.behind(problem)),
+            None if !absent => return problem.into(),
+            lookalike => lookalike,
+        };
+        NameError::Nowhere { name: opened.label.clone(), registry: name.registry().to_owned(), instead }.into()
     }
 
     /// Says who answers, before anything is asked.
@@ -220,12 +213,21 @@ impl Opener {
             docker_config: context.docker_config.clone(),
             auth_files: context.auth_files.clone(),
             programs: context.programs.clone(),
-            recall: Arc::new(self.store()?.clone()),
+            recall: self.recall(),
             events: self.console.events(),
             ..Settings::new(concat!("polyarch/", env!("CARGO_PKG_VERSION")), move || now())
         };
         let client = Client::new(settings)?;
         Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Returns the memory of what registries said, which is in the store. Without it things take
+    /// longer, and no more: whoever reads a registry need not have a store.
+    fn recall(&self) -> Arc<dyn Recall> {
+        match self.store() {
+            Ok(store) => Arc::new(store.clone()),
+            Err(_) => Forgetful::shared(),
+        }
     }
 
     fn once(&self, kind: &str, path: &Path, open: impl FnOnce() -> Result<Arc<dyn Place>, Failure>) -> Result<Arc<dyn Place>, Failure> {
@@ -238,16 +240,29 @@ impl Opener {
         Ok(place)
     }
 
-    fn layout_archive(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
-        self.once("oci-archive", path, || Ok(Arc::new(Archive::layout(path.to_owned(), self.archive_settings()))))
+    fn archive(&self, path: &Path, kind: ArchiveKind) -> Result<Arc<dyn Place>, Failure> {
+        self.once(kind.prefix(), path, || Ok(Arc::new(self.new_archive(path, kind))))
     }
 
-    fn docker_archive(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
-        self.once("docker-archive", path, || {
-            let stdin = path == Path::new("-");
-            let input = if stdin { Input::Reader(Box::new(std::io::stdin())) } else { Input::Path(path.to_owned()) };
-            Ok(Arc::new(Archive::docker(input, self.archive_settings())))
-        })
+    fn archive_to_write(&self, path: &Path, kind: ArchiveKind) -> Result<Arc<dyn Place>, Failure> {
+        // Before anything is read: a stream is no target, and reading one would wait.
+        self.new_archive(path, kind).check_target()?;
+        self.archive(path, kind)
+    }
+
+    /// Makes an archive of a path, where `-` is the standard input; nothing is read yet.
+    fn new_archive(&self, path: &Path, kind: ArchiveKind) -> Archive {
+        let stdin = path == Path::new("-");
+        let input = if stdin { Input::Reader(Box::new(std::io::stdin())) } else { Input::Path(path.to_owned()) };
+        match kind {
+            ArchiveKind::Layout => Archive::layout(input, self.archive_settings()),
+            ArchiveKind::Docker => Archive::docker(input, self.archive_settings()),
+        }
+    }
+
+    /// Opens an archive of the kind that it is.
+    fn recognised(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
+        self.once("", path, || Ok(Arc::new(Archive::recognise(path, self.archive_settings())?)))
     }
 
     /// An engine runs Linux images, on whatever it runs itself.
@@ -265,18 +280,36 @@ impl Opener {
         Ok(Arc::new(engine.image(name, self.archive_settings())?))
     }
 
-    /// Finds out what lies at a path.
-    fn path(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
-        if path.join("oci-layout").is_file() {
-            return Ok(Arc::new(Layout::open(path)?));
+    /// Opens what lies at a path.
+    fn path_to_read(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
+        match paths::look(path) {
+            Found::Layout => Ok(Arc::new(Layout::open(path)?)),
+            Found::Folder => Err(PathError::Unknown { path: path.to_owned(), got: "a folder without oci-layout" }.into()),
+            Found::EmptyFile => Err(PathError::Unknown { path: path.to_owned(), got: "an empty file" }.into()),
+            Found::Nothing | Found::File => {
+                paths::check_there(path)?;
+                self.recognised(path)
+            }
         }
-        if path.is_dir() {
-            return Err(PathError::Unknown { path: path.to_owned(), got: "a folder without oci-layout" }.into());
+    }
+
+    /// Opens what lies at a path, or makes a layout there.
+    fn path_to_write(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
+        match paths::look(path) {
+            Found::File => self.recognised(path),
+            Found::EmptyFile => Err(PathError::NewArchive(path.to_owned()).into()),
+            Found::Nothing if paths::is_named_as_archive(path) => Err(PathError::NewArchive(path.to_owned()).into()),
+            Found::Nothing | Found::Layout | Found::Folder => Ok(Arc::new(Layout::create_or_open(path)?)),
         }
-        if !path.exists() {
-            return Err(PathError::Nothing(path.to_owned()).into());
-        }
-        Ok(Arc::new(Archive::recognise(path, self.archive_settings())?))
+    }
+}
+
+/// Tells whether a registry said that it has no such image, and not that a part of one is missing.
+fn is_absence_of(name: &Reference, problem: &content::Error) -> bool {
+    match problem {
+        content::Error::Missing { item: Item::Tag(_) | Item::Repository, .. } => true,
+        content::Error::Missing { item: Item::Manifest(digest), .. } => name.digest() == Some(digest),
+        _ => false,
     }
 }
 

@@ -147,6 +147,47 @@ fn serve_runs_a_command_and_ends_with_its_exit_code() {
 }
 
 #[test]
+fn serve_tells_programs_an_address_that_they_can_reach() {
+    let home = Home::new();
+    for (listen, start) in [("0.0.0.0:0", "127.0.0.1:"), ("localhost:0", "127.0.0.1:"), (":0", "127.0.0.1:"), ("0", "127.0.0.1:")] {
+        let ran = home.run(&[
+            "serve",
+            "--json",
+            "--listen",
+            listen,
+            "--",
+            "sh",
+            "-c",
+            "echo $POLYARCH_REGISTRY; curl -sf http://$POLYARCH_REGISTRY/v2/",
+        ]);
+        assert_eq!(ran.code, 0, "{listen}: {}", ran.stderr);
+        let mut lines = ran.stdout.lines();
+        let told: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+        let address = lines.next().unwrap();
+        assert_eq!(told, serde_json::json!({"polyarchServe": 1, "address": address}));
+        assert!(address.starts_with(start) && !address.ends_with(":0"), "{listen}: {address}");
+        assert_eq!(ran.stderr.contains("warning: anybody"), listen.starts_with("0.0.0.0"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn serve_says_what_is_wrong_with_a_folder_in_the_words_of_the_folder() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("photos")).unwrap();
+    std::fs::write(home.path().join("photos/cat.jpeg"), "cat").unwrap();
+    let ran = home.run(&["serve", "--listen", "0", "photos"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("cannot serve photos: photos is neither a store nor an OCI layout"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("got a folder with cat.jpeg") && !ran.stderr.contains("--store"), "{}", ran.stderr);
+    let file = home.run(&["serve", "--listen", "0", "photos/cat.jpeg"]);
+    assert!(file.code == 3 && file.stderr.contains("got a file"), "{}", file.stderr);
+    let store = home.run(&["--store", "photos", "serve", "--listen", "0"]);
+    assert_eq!(store.code, 3);
+    assert!(store.stderr.contains("cannot serve the local store: photos is no local store"), "{}", store.stderr);
+    assert!(store.stderr.contains("--store DIR"), "{}", store.stderr);
+}
+
+#[test]
 fn serve_offers_a_layout_and_an_empty_folder() {
     let home = Home::new();
     let layout = Serving::start(&home, &[&example().display().to_string()]);

@@ -16,7 +16,7 @@ fn root() -> PathBuf {
 }
 
 fn program() -> Transcript {
-    Transcript::new(Path::new(env!("CARGO_BIN_EXE_polyarch")))
+    Transcript::new(&program::binary())
 }
 
 fn page(name: &str) -> PathBuf {
@@ -38,6 +38,13 @@ fn workshop() -> Home {
     write_layout(&home.path().join("lie"), &[(&lie, Some("1.0"))], &[&made[0]]);
     let pair = index_of(&[&made[0], &made[1]]);
     write_layout(&home.path().join("broken"), &[(&pair, Some("1.0"))], &[&made[0]]);
+    // A platform in a nested index, one that only the config tells, an artifact, and text that steers a terminal.
+    let inner = index_of(&[&made[1]]);
+    let artifact = Image::new("linux/amd64").artifact("application/vnd.acme.report").build();
+    let unsaid = |image: &testkit::fixtures::BuiltImage| oci::Descriptor { platform: None, artifact_type: None, ..image.descriptor() };
+    let odd = testkit::fixtures::Index::new().add(unsaid(&made[2])).add(inner.descriptor()).add(unsaid(&artifact));
+    let odd = odd.annotation("acme.note", "\u{1b}[31mred\nerror: forged").build();
+    write_layout(&home.path().join("odd"), &[(&odd, Some("1.0")), (&inner, Some("localhost/inner:1"))], &[&made[1], &made[2], &artifact]);
     let riscv = Image::new("linux/riscv64").text("riscv").build();
     std::fs::write(home.path().join("riscv64.tar"), docker_save(&[(&riscv, &["api:riscv64"])])).unwrap();
     home

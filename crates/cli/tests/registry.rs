@@ -182,6 +182,45 @@ fn of_two_writers_to_one_tag_of_serve_one_wins() {
     one_winner(&home, |number| format!("{}/race:{number}", serving.host), true, 100);
 }
 
+/// Hole 15 of other tools: of two appends at once, one is lost and nobody hears of it.
+fn every_append_lands(home: &Arc<Home>, name: impl Fn(usize) -> String, push: bool) {
+    let layout =
+        home.layout("appended", &images(&["linux/s390x", "linux/amd64", "linux/arm64", "linux/riscv64"]).iter().collect::<Vec<_>>());
+    let append = |target: &str, change: &str, tag: &str| {
+        let (home, source) = (home.clone(), format!("oci:{}:{tag}", layout.display()));
+        let (target, change) = (target.to_owned(), change.to_owned());
+        move || {
+            let mut words = vec!["create", "-t", &target, &source];
+            words.extend((!change.is_empty()).then_some(change.as_str()));
+            words.extend(push.then_some("--push"));
+            home.run(&words)
+        }
+    };
+    for number in 0..10 {
+        let target = name(number);
+        assert_eq!(append(&target, "", "s390x")().code, 0);
+        let racers = ["amd64", "arm64", "riscv64"].map(|tag| thread::spawn(append(&target, "--append", tag)));
+        for racer in racers {
+            let ran = racer.join().unwrap();
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+        }
+        let shown = home.done(&["inspect", "--format", "{{len .platforms}}", &target]);
+        assert_eq!(shown, "4", "{target}");
+    }
+}
+
+#[test]
+fn three_appends_to_one_name_of_the_store_all_land() {
+    every_append_lands(&Arc::new(Home::new()), |number| format!("grow:{number}"), false);
+}
+
+#[test]
+fn three_appends_to_one_tag_of_serve_all_land() {
+    let server = Home::new();
+    let serving = Serving::start(&server, &[]);
+    every_append_lands(&Arc::new(Home::new()), |number| format!("{}/grow:{number}", serving.host), true);
+}
+
 /// docker-registry has no conditional PUT, so both may think they won; but never a mix, and whoever
 /// sees the other's digest says so.
 #[test]

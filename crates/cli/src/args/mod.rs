@@ -9,7 +9,7 @@ mod store;
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag};
 pub use look::{Digest, Inspect};
-pub use serve::Serve;
+pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
 
 use clap::{Parser, Subcommand};
@@ -18,7 +18,8 @@ use clap_complete::Shell;
 /// One tag, every platform: assembles, inspects and serves multi-architecture container images.
 #[derive(Debug, Parser)]
 #[command(name = "polyarch", version, disable_help_subcommand = true, infer_long_args = false, max_term_width = 100)]
-#[command(after_help = "`polyarch help names` tells how names are read; `polyarch help VERB` tells more of a verb.")]
+#[command(after_help = "`polyarch help VERB` tells more of a verb, `polyarch help TOPIC` of a topic:
+names, platforms, exit-codes, environment.")]
 pub struct Polyarch {
     /// What holds for every verb.
     #[command(flatten)]

@@ -1,12 +1,13 @@
 //! `digest`: what a name points to.
 
 use fault::{Failure, Wishing};
-use index::{Depth, IndexError, describe};
+use index::find_image;
+use oci::{Descriptor, MediaType, Selector};
 use serde_json::json;
 
 use crate::args::Digest;
 use crate::commands::{Done, Session};
-use crate::open::Opener;
+use crate::open::{Opened, Opener};
 
 /// Runs the verb.
 pub async fn run(session: &Session, arguments: Digest) -> Result<Done, Failure> {
@@ -21,17 +22,13 @@ async fn digest(session: &Session, arguments: &Digest) -> Result<Done, Failure> 
     let (digest, kind) = match &arguments.platform {
         None => {
             let descriptor = opened.place.resolve(&opened.selector).await.map_err(|error| opener.explain(&opened, error))?;
-            let kind = if descriptor.media_type.is_index() { "index".to_owned() } else { "image".to_owned() };
+            let kind = kind_of(&opened, &descriptor).await?.to_owned();
             (descriptor.digest, kind)
         }
         Some(platform) => {
             let root = opened.place.manifest(&opened.selector).await.map_err(|error| opener.explain(&opened, error))?;
-            let description = describe(&*opened.place, &opened.label, &root, Depth::Document).await?;
-            let entry = description.platform(platform).ok_or_else(|| {
-                let offered: Vec<&str> = description.platforms.iter().map(|entry| entry.platform.as_str()).collect();
-                IndexError::Absent { platform: Box::new(platform.clone()), label: opened.label.clone(), offered: offered.join(", ") }
-            })?;
-            (entry.digest.clone(), format!("{} image", entry.platform))
+            let entry = find_image(&*opened.place, &opened.label, &root, platform).await?;
+            (entry.digest, format!("{} image", entry.platform))
         }
     };
     if session.context.global.json {
@@ -42,4 +39,22 @@ async fn digest(session: &Session, arguments: &Digest) -> Result<Done, Failure> 
         session.console.data(digest.to_string());
     }
     Ok(Done::Well)
+}
+
+/// Says what a digest is of. A registry is asked nothing more for it, so that of a single manifest
+/// may be all that is known.
+async fn kind_of(opened: &Opened, descriptor: &Descriptor) -> Result<&'static str, Failure> {
+    if descriptor.media_type.is_index() {
+        return Ok("index");
+    }
+    if opened.place.origin().is_none() {
+        let manifest = opened.place.manifest(&Selector::Digest(descriptor.digest.clone())).await?;
+        return Ok(if manifest.as_image().is_some_and(oci::ImageManifest::is_image) { "image" } else { "artifact" });
+    }
+    Ok(match (&descriptor.artifact_type, &descriptor.media_type) {
+        (Some(_), _) => "artifact",
+        // Only OCI's manifests are made for anything else.
+        (None, MediaType::DockerManifest) => "image",
+        (None, _) => "manifest",
+    })
 }

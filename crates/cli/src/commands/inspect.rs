@@ -1,14 +1,14 @@
 //! `inspect`: an image as a table, as JSON, by a template, or as its exact bytes.
 
 use fault::{Failure, Wishing};
-use index::{Depth, DescribedEntry, Description, IndexError, describe};
+use index::{Depth, DescribedEntry, Description, describe, find_image};
 use oci::Platform;
 use serde_json::Value;
 use template::Template;
 
 use crate::args::Inspect;
 use crate::commands::{Done, Session};
-use crate::console::{Console, Table, bytes};
+use crate::console::{Console, Table, bytes, counted};
 use crate::open::Opener;
 
 /// Runs the verb.
@@ -26,15 +26,19 @@ async fn inspect(session: &Session, arguments: &Inspect) -> Result<Done, Failure
     opener.announce(&[&opened]);
     let root = opened.place.manifest(&opened.selector).await.map_err(|error| opener.explain(&opened, error))?;
     if arguments.raw && arguments.platform.is_none() {
-        session.console.raw(root.bytes());
+        session.console.document(root.bytes());
         return Ok(Done::Well);
     }
     if let Some(platform) = &arguments.platform {
         return one_platform(session, arguments, &opened, &root, platform, template.as_ref()).await;
     }
-    // What lies on this machine costs no request, so all of it is shown.
+    // What lies on this machine costs no request, so all that is here is shown.
     let here = opened.place.origin().is_none();
-    let depth = if arguments.full || here { Depth::Full } else { Depth::Document };
+    let depth = match (arguments.full, here) {
+        (true, _) => Depth::Full,
+        (false, true) => Depth::Best,
+        (false, false) => Depth::Document,
+    };
     let description = describe(&*opened.place, &opened.label, &root, depth).await?;
     print(session, &description, template.as_ref(), |console| show(console, &description))
 }
@@ -48,21 +52,20 @@ async fn one_platform(
     platform: &Platform,
     template: Option<&Template>,
 ) -> Result<Done, Failure> {
-    let description = describe(&*opened.place, &opened.label, root, Depth::Document).await?;
-    let Some(entry) = description.platform(platform) else {
-        let offered: Vec<&str> = description.platforms.iter().map(|entry| entry.platform.as_str()).collect();
-        let label = opened.label.clone();
-        return Err(IndexError::Absent { platform: Box::new(platform.clone()), label, offered: offered.join(", ") }.into());
-    };
+    let entry = find_image(&*opened.place, &opened.label, root, platform).await?;
     let selector = oci::Selector::Digest(entry.digest.clone());
     let manifest = if entry.digest == *root.digest() { root.clone() } else { opened.place.manifest(&selector).await? };
     if arguments.raw {
-        session.console.raw(manifest.bytes());
+        session.console.document(manifest.bytes());
         return Ok(Done::Well);
     }
     let mut image = describe(&*opened.place, &opened.label, &manifest, Depth::Full).await?;
     if let Some(shown) = image.platforms.first_mut() {
-        // The index knows more of its entry than the entry's own manifest: attestations, annotations.
+        // The index knows more of its entry than the entry's own manifest: attestations, annotations,
+        // and the platform where the config has none.
+        if shown.os.is_empty() {
+            *shown = DescribedEntry { detail: shown.detail.take(), ..entry.clone() };
+        }
         shown.attestations.clone_from(&entry.attestations);
         shown.annotations.clone_from(&entry.annotations);
     }
@@ -89,14 +92,13 @@ fn print(session: &Session, description: &Description, template: Option<&Templat
 
 fn show(console: &Console, description: &Description) {
     let family = description.media_type.family().map_or_else(|| "unknown".to_owned(), |family| family.to_string());
-    let platforms = description.platforms.len();
-    let attestations = description.attestation_count();
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let platforms = description.platforms.len() as u64;
+    let attestations = description.attestation_count() as u64;
     let counts = match description.kind {
-        "index" => format!("  {}, {}", plural(platforms, "platform"), plural(attestations, "attestation")),
+        "index" => format!("  {}, {}", counted(platforms, "platform"), counted(attestations, "attestation")),
         _ => String::new(),
     };
-    console.data(format!(
+    console.line(format!(
         "{}  {}, {family}  {}  {}{counts}",
         description.name,
         description.kind,
@@ -104,13 +106,13 @@ fn show(console: &Console, description: &Description) {
         bytes(description.size)
     ));
     if let Some(kind) = &description.artifact_type {
-        console.data(format!("artifact type: {kind}"));
+        console.line(format!("artifact type: {kind}"));
     }
     if let Some(subject) = &description.subject {
-        console.data(format!("refers to: {subject}"));
+        console.line(format!("refers to: {subject}"));
     }
     for (key, value) in &description.annotations {
-        console.data(format!("annotation: {key}={value}"));
+        console.line(format!("annotation: {key}={value}"));
     }
     let mut table = Table::new(&["PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "ANNOTATIONS"]);
     for entry in &description.platforms {
@@ -123,19 +125,19 @@ fn show(console: &Console, description: &Description) {
     for entry in &description.others {
         let mut cells = cells(entry);
         if let Some(first) = cells.first_mut() {
-            *first = format!("({})", if entry.media_type.is_index() { "index" } else { first.as_str() });
+            let kind = if entry.media_type.is_index() { "index" } else { first.as_str() };
+            *first = format!("({})", if entry.artifact_type.is_some() { "artifact" } else { kind });
         }
         table.row(cells);
     }
-    if !description.platforms.is_empty() || !description.others.is_empty() {
-        table.lines().iter().for_each(|line| console.data(line));
-    }
+    console.table(&table);
 }
 
 fn cells(entry: &DescribedEntry) -> Vec<String> {
     let annotations: Vec<String> = entry.annotations.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let (size, layers, created) = match &entry.detail {
         Some(detail) => (bytes(detail.compressed_size), detail.layers.len().to_string(), day(detail.created.as_deref())),
+        None if entry.missing => ("(missing)".to_owned(), String::new(), String::new()),
         None => (String::new(), String::new(), String::new()),
     };
     vec![entry.platform.clone(), entry.digest.to_string(), size, layers, created, annotations.join(" ")]
@@ -156,7 +158,7 @@ fn show_image(console: &Console, image: &Description) {
         Some(Value::Object(map)) if !map.is_empty() => map.keys().cloned().collect::<Vec<_>>().join(" "),
         _ => String::new(),
     };
-    console.data("");
+    let mut lines = Vec::new();
     for (title, key) in [
         ("entrypoint", "Entrypoint"),
         ("command", "Cmd"),
@@ -167,21 +169,27 @@ fn show_image(console: &Console, image: &Description) {
     ] {
         let shown = words(key);
         if !shown.is_empty() {
-            console.data(format!("{title:<10}  {shown}"));
+            lines.push(format!("{title:<10}  {shown}"));
         }
     }
     for variable in config.get("Env").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        console.data(format!("{:<10}  {variable}", "env"));
+        lines.push(format!("{:<10}  {variable}", "env"));
     }
     for (key, value) in config.get("Labels").and_then(Value::as_object).into_iter().flatten() {
-        console.data(format!("{:<10}  {key}={}", "label", value.as_str().unwrap_or_default()));
+        lines.push(format!("{:<10}  {key}={}", "label", value.as_str().unwrap_or_default()));
     }
-    console.data("");
+    if !lines.is_empty() {
+        console.data("");
+    }
+    lines.iter().for_each(|line| console.line(line));
+    if !detail.layers.is_empty() {
+        console.data("");
+    }
     let mut layers = Table::new(&["LAYER", "SIZE", "TYPE"]);
     for layer in &detail.layers {
         layers.row([layer.digest.to_string(), bytes(layer.size), layer.media_type.to_string()]);
     }
-    layers.lines().iter().for_each(|line| console.data(line));
+    console.table(&layers);
     let history = detail.config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
     if history.is_empty() {
         return;
@@ -197,5 +205,5 @@ fn show_image(console: &Console, image: &Description) {
             text("created_by").replace(['\n', '\t'], " "),
         ]);
     }
-    table.lines().iter().for_each(|line| console.data(line));
+    console.table(&table);
 }

@@ -12,8 +12,11 @@ use crate::open::Opener;
 pub async fn run(session: &Session, arguments: &List) -> Result<Done, Failure> {
     let opener = Opener::new(session.context.clone(), session.console.clone());
     let mut entries = opener.store()?.list().await.wishing(|| "list the local store".to_owned())?;
+    let empty = entries.is_empty();
     entries.retain(|entry| {
-        arguments.names.is_empty() || arguments.names.iter().any(|name| entry.named.reference.familiar().starts_with(name))
+        // Both are names of it: hello:1.0 and docker.io/library/hello:1.0.
+        let (short, full) = (entry.named.reference.familiar(), entry.named.reference.to_string());
+        arguments.names.is_empty() || arguments.names.iter().any(|name| short.starts_with(name) || full.starts_with(name))
     });
     if session.context.global.json {
         session.console.data(format!("{:#}", json!({"polyarchLs": 1, "images": entries})));
@@ -35,10 +38,11 @@ pub async fn run(session: &Session, arguments: &List) -> Result<Done, Failure> {
             entry.named.time.get(..10).unwrap_or(&entry.named.time).to_owned(),
         ]);
     }
-    if entries.is_empty() {
+    if empty {
         session.console.say("the local store is empty");
-    } else {
-        table.lines().iter().for_each(|line| session.console.data(line));
+    } else if entries.is_empty() {
+        session.console.say(format!("no name here begins with {}", arguments.names.join(" or ")));
     }
+    session.console.table(&table);
     Ok(Done::Well)
 }

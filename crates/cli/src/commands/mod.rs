@@ -14,10 +14,12 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use fault::{Failure, Fault, Kind};
+use serde_json::json;
 
 use crate::args::{Polyarch, Verb};
 use crate::console::Console;
 use crate::context::Context;
+use crate::interrupts::Interrupts;
 
 /// What a verb ends with when nothing failed.
 pub enum Done {
@@ -38,13 +40,25 @@ pub struct Session {
     pub console: Console,
 }
 
+/// Somebody asked to end before the work was done.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
-struct Interrupted;
+pub struct Interrupted;
 
 impl Fault for Interrupted {
     fn kind(&self) -> Kind {
         Kind::Interrupted
+    }
+}
+
+/// The answer was found, and did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LostOutput(String);
+
+impl Fault for LostOutput {
+    fn kind(&self) -> Kind {
+        Kind::Place
     }
 }
 
@@ -53,11 +67,17 @@ pub async fn run(command: Polyarch) -> ExitCode {
     let context = Context::read(command.global);
     let console = Console::new(&context);
     let session = Session { context, console: console.clone() };
-    let work = carry_out(session, command.verb);
+    // A server is ended by an interrupt, so it decides itself what that means.
+    let serving = matches!(command.verb, Verb::Serve(_));
+    let mut interrupts = Interrupts::listen();
     // Dropping the work removes what it had half written.
     let ended = tokio::select! {
-        ended = work => ended,
-        () = interrupted() => Err(Interrupted.into()),
+        ended = carry_out(&session, command.verb) => ended,
+        _ = interrupts.next(), if !serving => Err(Interrupted.into()),
+    };
+    let ended = match (ended, console.lost_output()) {
+        (Ok(Done::Well | Done::No), Some(problem)) => Err(LostOutput(problem).into()),
+        (ended, _) => ended,
     };
     let number = match ended {
         Ok(Done::Well) => 0,
@@ -71,17 +91,17 @@ pub async fn run(command: Polyarch) -> ExitCode {
     ExitCode::from(number)
 }
 
-async fn carry_out(session: Session, verb: Verb) -> Result<Done, Failure> {
+async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
     match verb {
-        Verb::Create(arguments) => create::run(&session, *arguments).await,
-        Verb::Inspect(arguments) => inspect::run(&session, arguments).await,
-        Verb::Digest(arguments) => digest::run(&session, arguments).await,
-        Verb::Serve(arguments) => serve::run(&session, arguments).await,
-        Verb::Ls(arguments) => ls::run(&session, &arguments).await,
-        Verb::Rm(arguments) => rm::run(&session, &arguments).await,
-        Verb::Tag(arguments) => tag::run(&session, &arguments).await,
-        Verb::Store { command } => store::run(&session, command).await,
-        Verb::Help { words, markdown } => help::run(&session, &words, markdown),
+        Verb::Create(arguments) => create::run(session, *arguments).await,
+        Verb::Inspect(arguments) => inspect::run(session, arguments).await,
+        Verb::Digest(arguments) => digest::run(session, arguments).await,
+        Verb::Serve(arguments) => serve::run(session, arguments).await,
+        Verb::Ls(arguments) => ls::run(session, &arguments).await,
+        Verb::Rm(arguments) => rm::run(session, &arguments).await,
+        Verb::Tag(arguments) => tag::run(session, &arguments).await,
+        Verb::Store { command } => store::run(session, command).await,
+        Verb::Help { words, markdown } => help::run(session, &words, markdown),
         Verb::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Polyarch::command(), "polyarch", &mut script);
@@ -89,24 +109,13 @@ async fn carry_out(session: Session, verb: Verb) -> Result<Done, Failure> {
             Ok(Done::Well)
         }
         Verb::Version => {
-            session.console.data(concat!("polyarch ", env!("CARGO_PKG_VERSION")));
+            let version = env!("CARGO_PKG_VERSION");
+            session.console.data(if session.context.global.json {
+                json!({"polyarchVersion": 1, "version": version}).to_string()
+            } else {
+                format!("polyarch {version}")
+            });
             Ok(Done::Well)
         }
     }
-}
-
-/// Waits for Ctrl-C or the request to end.
-pub async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => (),
-                _ = terminate.recv() => (),
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,59 +1,101 @@
 //! `serve`: the local store, or a folder, as a registry on this machine.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use content::Library;
 use fault::{Failure, Fault, Hint, Kind, Wishing};
 use oci::Reference;
+use serde_json::json;
 use serve::{Bound, Options, Server};
-use store::{Layout, LayoutLibrary, Store};
+use store::{Layout, LayoutLibrary, Store, StoreError};
+use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::args::Serve;
-use crate::commands::{Done, Session, interrupted};
+use crate::commands::{Done, Interrupted, Session};
+use crate::interrupts::{Interrupts, Request};
 use crate::open::Opener;
+
+/// How long a program may take to end after the first interrupt.
+const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{program} cannot be started")]
 struct NotStarted {
     program: String,
     #[source]
-    problem: std::io::Error,
+    problem: io::Error,
 }
 
 impl Fault for NotStarted {
     fn kind(&self) -> Kind {
         Kind::Usage
     }
+}
+
+/// A folder that was named on the command line and cannot be served.
+#[derive(Debug, thiserror::Error)]
+enum FolderError {
+    #[error("{} is neither a store nor an OCI layout: expected one of them, an empty or a new folder, got {got}", path.display())]
+    Strange { path: PathBuf, got: String },
+    #[error("{problem}")]
+    Newer { problem: StoreError },
+}
+
+impl FolderError {
+    /// Puts the store's words, which are those of `--store`, into those of a folder.
+    fn of(problem: StoreError) -> Failure {
+        match problem {
+            StoreError::NotAStore { path, got, .. } => Self::Strange { path, got }.into(),
+            problem @ StoreError::NewerStore { .. } => Self::Newer { problem }.into(),
+            problem => problem.into(),
+        }
+    }
+}
+
+impl Fault for FolderError {
+    fn kind(&self) -> Kind {
+        Kind::Place
+    }
 
     fn hint(&self) -> Option<Hint> {
-        None
+        Some(Hint::new(match self {
+            Self::Strange { .. } => "name another folder, or none to serve the local store",
+            Self::Newer { .. } => "use the newer polyarch that wrote it, or name another folder",
+        }))
     }
 }
 
 /// Runs the verb.
 pub async fn run(session: &Session, arguments: Serve) -> Result<Done, Failure> {
+    let interrupts = Interrupts::listen();
+    let (library, what) = library(session, &arguments).wishing(|| match &arguments.folder {
+        Some(folder) => format!("serve {}", folder.display()),
+        None => "serve the local store".to_owned(),
+    })?;
     let wish = format!("serve on {}", arguments.listen);
-    let (library, what) = library(session, &arguments)?;
     let console = session.console.clone();
     let log = Arc::new(move |line: serve::AccessLine| console.say(line.to_string()));
-    let bound = Server::bind(arguments.listen, library, Options { log, ..Options::default() }).wishing(|| wish.clone())?;
+    let bound = Server::bind(arguments.listen.0, library, Options { log, ..Options::default() }).wishing(|| wish.clone())?;
     let address = bound.address();
     let reach = if address.ip().is_loopback() { "this machine only" } else { "without a password, for every machine that reaches it" };
     session.console.say(format!("serving {what} on http://{address} ({reach})"));
     if !address.ip().is_loopback() {
         session.console.warn(&format!("anybody who reaches {address} can read and write here"));
     }
+    if session.context.global.json {
+        session.console.data(json!({"polyarchServe": 1, "address": reachable(address).to_string()}).to_string());
+    }
     match arguments.command.split_first() {
-        None => {
-            bound.run(interrupted()).await.wishing(|| wish)?;
-            Ok(Done::Well)
-        }
-        Some((program, words)) => while_running(bound, address, program, words).await.wishing(|| wish),
+        None => until_interrupted(session, bound, interrupts).await.wishing(|| wish),
+        Some((program, words)) => while_running(bound, program, words, interrupts).await.wishing(|| wish),
     }
 }
 
@@ -69,7 +111,10 @@ fn library(session: &Session, arguments: &Serve) -> Result<(Arc<dyn Library>, St
             let what = format!("{} as {repository}", folder.display());
             Ok((Arc::new(LayoutLibrary::new(Layout::open(folder)?, repository)), what))
         }
-        Some(folder) => Ok((Arc::new(Store::open(folder.clone(), session.context.now.clone())?), folder.display().to_string())),
+        Some(folder) => {
+            let store = Store::open(folder.clone(), session.context.now.clone()).map_err(FolderError::of)?;
+            Ok((Arc::new(store), folder.display().to_string()))
+        }
     }
 }
 
@@ -81,26 +126,96 @@ fn repository_of(folder: &Path) -> String {
     if valid { name } else { "layout".to_owned() }
 }
 
+/// Returns the address under which this machine's own programs reach a server: nobody can connect
+/// to "every address".
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Serves until the first interrupt; running requests then may finish, until the second.
+async fn until_interrupted(session: &Session, bound: Bound, mut interrupts: Interrupts) -> Result<Done, Failure> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut server = pin!(bound.run(async {
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        ended = &mut server => {
+            ended?;
+            return Ok(Done::Well);
+        }
+        _ = interrupts.next() => session.console.say("stopping: what runs may finish; a second interrupt stops at once"),
+    }
+    let _ = stop.send(());
+    tokio::select! {
+        ended = &mut server => {
+            ended?;
+            Ok(Done::Well)
+        }
+        _ = interrupts.next() => Err(Interrupted.into()),
+    }
+}
+
 /// Serves as long as a program runs.
-async fn while_running(bound: Bound, address: SocketAddr, program: &OsString, words: &[OsString]) -> Result<Done, Failure> {
+async fn while_running(bound: Bound, program: &OsString, words: &[OsString], mut interrupts: Interrupts) -> Result<Done, Failure> {
+    let mut command = Command::new(program);
+    command.args(words).env("POLYARCH_REGISTRY", reachable(bound.address()).to_string()).kill_on_drop(true);
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(bound.run(async {
         let _ = stopped.await;
     }));
-    let mut child = tokio::process::Command::new(program);
-    child.args(words).env("POLYARCH_REGISTRY", address.to_string()).kill_on_drop(true);
-    let ended = match child.spawn() {
-        Ok(mut child) => child.wait().await,
+    let ended = match command.spawn() {
+        Ok(child) => wait_for(child, &mut interrupts).await,
         Err(problem) => Err(problem),
     };
     let _ = stop.send(());
-    // Its only failure is the address, which was taken before the program began.
-    let _ = server.await;
+    // The server's only failure is the address, which was taken before the program began.
+    tokio::select! {
+        _ = server => (),
+        _ = interrupts.next() => (),
+    }
     match ended {
         Ok(status) => Ok(Done::Program(code(status))),
         Err(problem) => Err(NotStarted { program: program.to_string_lossy().into_owned(), problem }.into()),
     }
 }
+
+/// Waits for a program, which is interrupted when we are: it has [`GRACE`] to end by itself.
+async fn wait_for(mut child: Child, interrupts: &mut Interrupts) -> io::Result<ExitStatus> {
+    let request = tokio::select! {
+        ended = child.wait() => return ended,
+        request = interrupts.next() => request,
+    };
+    // The terminal has told the program already, as it is in the same group of processes.
+    if request == Request::Terminate {
+        terminate(&child);
+    }
+    tokio::select! {
+        ended = child.wait() => return ended,
+        _ = interrupts.next() => (),
+        () = tokio::time::sleep(GRACE) => (),
+    }
+    // It refuses only for a program that has ended, and then the wait tells how.
+    let _ = child.start_kill();
+    child.wait().await
+}
+
+/// Asks a program to end.
+#[cfg(unix)]
+fn terminate(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    // A program that was waited for has no id any more, so that no stranger can be met.
+    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process(id, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(_: &Child) {}
 
 /// Returns the exit code as a shell tells it: 128 and the number of a signal.
 fn code(status: ExitStatus) -> u8 {
@@ -109,4 +224,16 @@ fn code(status: ExitStatus) -> u8 {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);
     }
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_reached_by_the_loopback_of_its_family() {
+        for (bound, reached) in [("0.0.0.0:5000", "127.0.0.1:5000"), ("[::]:80", "[::1]:80"), ("192.0.2.1:1", "192.0.2.1:1")] {
+            assert_eq!(bound.parse().map(reachable), reached.parse(), "{bound}");
+        }
+    }
 }

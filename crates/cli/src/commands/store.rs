@@ -6,7 +6,7 @@ use store::{Store, Why};
 
 use crate::args::{Prune, StoreCommand};
 use crate::commands::{Done, Session};
-use crate::console::{Table, bytes};
+use crate::console::{Table, bytes, counted};
 use crate::open::Opener;
 
 /// Runs the verb.
@@ -38,7 +38,7 @@ async fn usage(session: &Session, store: &Store) -> Result<Done, Failure> {
     table.row(["blobs".to_owned(), usage.blobs.to_string(), bytes(usage.bytes)]);
     table.row(["remembered from registries".to_owned(), String::new(), bytes(usage.recall_bytes)]);
     table.row(["on their way in".to_owned(), String::new(), bytes(usage.ingest_bytes)]);
-    table.lines().iter().for_each(|line| session.console.data(line));
+    session.console.table(&table);
     Ok(Done::Well)
 }
 
@@ -47,13 +47,13 @@ async fn check(session: &Session, store: &Store) -> Result<Done, Failure> {
     if session.context.global.json {
         session.console.data(format!("{:#}", json!({"polyarchStoreCheck": 1, "findings": findings})));
     } else {
-        findings.iter().for_each(|finding| session.console.data(finding.to_string()));
+        findings.iter().for_each(|finding| session.console.line(finding.to_string()));
     }
     if findings.is_empty() {
         session.console.say("the local store is whole");
         return Ok(Done::Well);
     }
-    session.console.say(format!("{} problem{} in the local store", findings.len(), if findings.len() == 1 { "" } else { "s" }));
+    session.console.say(format!("{} in the local store", counted(findings.len() as u64, "problem")));
     Ok(Done::No)
 }
 
@@ -68,22 +68,25 @@ async fn prune(session: &Session, store: &Store, arguments: &Prune) -> Result<Do
                 Why::Interrupted => "left by an interrupted write",
                 Why::Old => "not asked for in 30 days",
             };
-            session.console.data(format!("{what}  {}  {why}", bytes(item.size)));
+            session.console.line(format!("{what}  {}  {why}", bytes(item.size)));
         }
     }
     let kept = plan.kept;
-    let (count, size) = (plan.items.len(), plan.bytes());
+    let (files, size) = (counted(plan.items.len() as u64, "file"), plan.bytes());
     if kept.young_blobs > 0 {
-        session.console.say(format!("{} younger blobs ({}) are spared: --grace", kept.young_blobs, bytes(kept.young_bytes)));
+        let are = if kept.young_blobs == 1 { "is" } else { "are" };
+        let young = counted(kept.young_blobs, "younger blob");
+        session.console.say(format!("{young} ({}) {are} spared: --grace", bytes(kept.young_bytes)));
     }
     if !arguments.apply {
         if json {
             session.console.data(format!("{:#}", json!({"polyarchStorePrune": 1, "plan": plan})));
         }
         session.console.say(format!(
-            "{count} files ({}) can go, {} blobs stay; nothing was removed: --apply does it",
+            "{files} ({}) can go, {} {}; nothing was removed: --apply does it",
             bytes(size),
-            kept.blobs
+            counted(kept.blobs, "blob"),
+            if kept.blobs == 1 { "stays" } else { "stay" }
         ));
         return Ok(Done::Well);
     }
@@ -92,6 +95,8 @@ async fn prune(session: &Session, store: &Store, arguments: &Prune) -> Result<Do
     if let Some(plan) = whole {
         session.console.data(format!("{:#}", json!({"polyarchStorePrune": 1, "plan": plan, "pruned": pruned})));
     }
-    session.console.say(format!("removed {} files ({}), {} were wanted again", pruned.removed, bytes(pruned.bytes), pruned.spared));
+    let were = if pruned.spared == 1 { "was" } else { "were" };
+    let removed = counted(pruned.removed, "file");
+    session.console.say(format!("removed {removed} ({}), {} {were} wanted again", bytes(pruned.bytes), pruned.spared));
     Ok(Done::Well)
 }

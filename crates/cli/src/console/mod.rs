@@ -2,12 +2,14 @@
 
 mod size;
 mod table;
+mod visible;
 
-pub use size::bytes;
+pub use size::{bytes, counted};
 pub use table::Table;
+use visible::visible;
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +24,10 @@ pub struct Console {
     quiet: bool,
     verbose: bool,
     colour: bool,
+    /// Whether a person reads stdout.
+    terminal: bool,
+    /// Why output is missing, the first time it was lost.
+    lost: Arc<Mutex<Option<String>>>,
     /// Warnings that were said already; registries repeat theirs on every answer.
     warned: Arc<Mutex<Vec<String>>>,
 }
@@ -30,10 +36,29 @@ impl Console {
     /// Makes the console of a run.
     pub fn new(context: &Context) -> Self {
         let global = &context.global;
-        Self { quiet: global.quiet, verbose: global.verbose, colour: context.colour, warned: Arc::default() }
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            colour: context.colour,
+            terminal: context.terminal,
+            lost: Arc::default(),
+            warned: Arc::default(),
+        }
     }
 
-    /// Prints a line of data.
+    /// Prints a line for a person; text from elsewhere in it cannot steer the terminal.
+    pub fn line(&self, line: impl AsRef<str>) {
+        self.data(visible(line.as_ref()));
+    }
+
+    /// Prints the lines of a table.
+    pub fn table(&self, table: &Table) {
+        for line in table.lines() {
+            self.data(line);
+        }
+    }
+
+    /// Prints data as it is, and ends the line: JSON, digests, names.
     pub fn data(&self, line: impl AsRef<str>) {
         self.raw(line.as_ref().as_bytes());
         self.raw(b"\n");
@@ -41,14 +66,37 @@ impl Console {
 
     /// Prints data as it is.
     pub fn raw(&self, bytes: &[u8]) {
-        // A reader that went away (`| head`) is no problem of ours.
-        let _ = std::io::stdout().lock().write_all(bytes);
+        self.keep(std::io::stdout().lock().write_all(bytes));
+    }
+
+    /// Prints an exact document. A person's terminal gets a line's end behind it; files and pipes
+    /// get nothing but its bytes, which have a digest.
+    pub fn document(&self, bytes: &[u8]) {
+        self.raw(bytes);
+        if self.terminal && !bytes.ends_with(b"\n") {
+            self.raw(b"\n");
+        }
+    }
+
+    /// Returns why data that was printed did not arrive, if it did not: a full disk, for one. Asked
+    /// once, at the end: what is still on its way is sent first.
+    pub fn lost_output(&self) -> Option<String> {
+        self.keep(std::io::stdout().lock().flush());
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers the first failure. A reader that went away (`| head`) is none.
+    fn keep(&self, written: std::io::Result<()>) {
+        let Err(error) = written else { return };
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| format!("cannot write to stdout: {error}"));
+        }
     }
 
     /// Says something that a person may want to know.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            error_line(line.as_ref());
+            error_line(&visible(line.as_ref()));
         }
     }
 
@@ -59,18 +107,22 @@ impl Console {
             return;
         }
         warned.push(text.to_owned());
-        error_line(&format!("{} {text}", self.paint("warning:", "33")));
+        self.labelled("warning:", "33", text);
     }
 
     /// Prints a failure: the wish and what stopped it, the causes, the hint.
     pub fn fail(&self, failure: &Failure) {
-        error_line(&format!("{} {failure}", self.paint("error:", "31")));
+        self.labelled("error:", "31", &failure.to_string());
         for cause in failure.causes() {
-            error_line(&format!("{} {cause}", self.paint("cause:", "1")));
+            self.labelled("cause:", "1", &cause);
         }
         if let Some(hint) = failure.fault().hint() {
-            error_line(&format!("{} {hint}", self.paint("hint:", "36")));
+            self.labelled("hint:", "36", &hint.to_string());
         }
+    }
+
+    fn labelled(&self, label: &str, code: &str, text: &str) {
+        error_line(&format!("{} {}", self.paint(label, code), visible(text)));
     }
 
     /// Returns a listener for what the rooms tell.
@@ -78,7 +130,7 @@ impl Console {
         let console = self.clone();
         Events::to(move |event| match event {
             Event::Warning(text) => console.warn(&text),
-            Event::Request(line) if console.verbose => error_line(&line),
+            Event::Request(line) if console.verbose => error_line(&visible(&line)),
             Event::Retry(line) => console.say(line),
             _ => {}
         })
@@ -95,9 +147,15 @@ fn error_line(line: &str) {
 
 /// Prints what is wrong with the words, or the help that was asked for.
 pub fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    let printed = error.print();
     if !error.use_stderr() {
-        return ExitCode::SUCCESS;
+        return match printed.and_then(|()| std::io::stdout().flush()) {
+            Err(problem) if problem.kind() != ErrorKind::BrokenPipe => {
+                error_line(&format!("error: cannot write to stdout: {problem}"));
+                ExitCode::from(fault::ExitCode::of(Kind::Place).number())
+            }
+            _ => ExitCode::SUCCESS,
+        };
     }
     if let Some(hint) = hint_of(error) {
         error_line(&format!("hint: {hint}"));
@@ -117,6 +175,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         }
         if let Some(annotation) = cause.downcast_ref::<index::AnnotationError>() {
             return fault::Fault::hint(annotation).map(|hint| hint.to_string());
+        }
+        if let Some(address) = cause.downcast_ref::<crate::args::ListenError>() {
+            return fault::Fault::hint(address).map(|hint| hint.to_string());
         }
         next = cause.source();
     }

@@ -1,4 +1,4 @@
-//! Sizes for people.
+//! Sizes and counts for people.
 
 /// Writes a number of bytes with three digits and a decimal unit, as docker does: `853 B`, `7.43 MB`.
 pub fn bytes(count: u64) -> String {
@@ -24,9 +24,19 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.decimals$} {}", UNITS.get(unit).unwrap_or(&"EB"))
 }
 
+/// Writes a number and its noun: `1 file`, `2 files`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, counted};
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
+    }
 
     #[test]
     fn three_digits_and_a_unit() {

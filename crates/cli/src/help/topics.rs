@@ -62,6 +62,8 @@ Other places:
   docker-daemon:NAME           an image in the Docker Engine
   DIR[@sha256:...]             a digest instead of a tag, in layouts and archives
 A word that starts with ./, ../ or / is a path, and what lies there decides its kind.
+Paths and tags may hold colons and slashes, as in oci:dist:localhost/app:1: where the path
+is not there as it is read first, the other colons are tried.
 A layout of several images without names is taken as one image of several platforms.
 
 PLATFORM=SOURCE says what platform a source is for: linux/arm/v7=app:1.0-arm.

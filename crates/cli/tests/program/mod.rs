@@ -9,6 +9,12 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use testkit::fixtures::{BuiltImage, Image, Index, write_layout};
 
+/// Returns the program under test: the one cargo built, or the one that `POLYARCH_BINARY` names, so
+/// that the same tests can judge the file that is given away.
+pub fn binary() -> PathBuf {
+    std::env::var_os("POLYARCH_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_polyarch")), PathBuf::from)
+}
+
 /// A home folder with a store in it, and the program.
 pub struct Home {
     folder: TempDir,
@@ -33,7 +39,7 @@ impl Home {
 
     /// Returns the program, knowing nothing of the world but this home and PATH.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_polyarch"));
+        let mut command = Command::new(binary());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path()).current_dir(self.path()).args(words);
         command
     }

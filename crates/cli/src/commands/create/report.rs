@@ -1,0 +1,187 @@
+//! What `create` says: the plan, what was done, and the file that `--metadata-file` names.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fault::{Fault, Hint, Kind};
+use index::{Outcome, Plan, Role};
+use oci::Selector;
+use serde_json::{Value, json};
+
+use super::Tag;
+use crate::commands::Session;
+use crate::console::{Table, bytes, counted};
+use crate::open::Answer;
+
+/// The file cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}", path.display())]
+pub struct MetadataError {
+    path: PathBuf,
+    #[source]
+    problem: io::Error,
+}
+
+impl Fault for MetadataError {
+    fn kind(&self) -> Kind {
+        Kind::Place
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Hint::new("--metadata-file names a file in a folder that can be written"))
+    }
+}
+
+/// The file of `--metadata-file`, known to be writable before anything else is done.
+pub struct Metadata(PathBuf);
+
+impl Metadata {
+    /// Follows links, and tries to write beside the file.
+    pub fn prepare(path: &Path) -> Result<Self, MetadataError> {
+        // A link's target is what is written; a file that is not there yet stands for itself.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let ready = if in_place(&path) { OpenOptions::new().write(true).open(&path).map(drop) } else { beside(&path).map(drop) };
+        ready.map_err(|problem| MetadataError { path: path.clone(), problem })?;
+        Ok(Self(path))
+    }
+
+    /// Writes buildx's keys, so that scripts that read its file can read this one.
+    pub fn write(&self, plan: &Plan, tags: &[Tag]) -> Result<(), MetadataError> {
+        let names: Vec<&str> = tags.iter().map(|tag| tag.opened.label.as_str()).collect();
+        let value = json!({
+            "containerimage.digest": plan.document.digest(),
+            "containerimage.descriptor": plan.document.descriptor(),
+            "image.name": names.join(","),
+        });
+        let text = format!("{value:#}\n");
+        let written = if in_place(&self.0) { fs::write(&self.0, text) } else { replace(&self.0, text.as_bytes()) };
+        written.map_err(|problem| MetadataError { path: self.0.clone(), problem })
+    }
+}
+
+/// A pipe or a device is written as it is; replacing it would destroy it.
+fn in_place(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // The umask takes away what others may not; it is a file like any other.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".polyarch-").tempfile_in(folder)
+}
+
+/// Writes a file so that nobody ever sees a half of it.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Returns a selector as messages name it.
+pub fn name_of(selector: &Selector) -> String {
+    match selector {
+        Selector::Only => "the image".to_owned(),
+        Selector::Name(name) => name.clone(),
+        Selector::Digest(digest) => digest.to_string(),
+    }
+}
+
+/// Shows what the index will be.
+pub fn plan(session: &Session, plan: &Plan) {
+    let mut table = Table::new(&["PLATFORM", "DIGEST", "SIZE", "SOURCE"]);
+    for entry in &plan.entries {
+        let platform = match &entry.role {
+            Role::Image(platform) => platform.to_string(),
+            Role::Attestation(_) => "  attestation".to_owned(),
+            Role::Other => "  other".to_owned(),
+        };
+        table.row([platform, entry.descriptor.digest.short(), bytes(entry.descriptor.size), entry.label.clone()]);
+    }
+    for line in table.lines() {
+        session.console.say(line);
+    }
+}
+
+/// Prints the exact bytes, or the whole plan as JSON.
+pub fn dry_run(session: &Session, plan: &Plan, tags: &[Tag]) {
+    session.console.say("nothing was written: this was a dry run");
+    if !session.context.global.json {
+        session.console.document(plan.document.bytes());
+        return;
+    }
+    let mut value =
+        summary(plan, tags, |tag| if tag.current.as_ref() == Some(plan.document.digest()) { "unchanged" } else { "would move" });
+    value["document"] = Value::String(String::from_utf8_lossy(plan.document.bytes()).into_owned());
+    session.console.data(format!("{value:#}"));
+}
+
+/// Prints what was done; `moved` are the labels of the tags that moved.
+pub fn outcome(session: &Session, plan: &Plan, tags: &[Tag], moved: &[&str], outcome: &Outcome) {
+    let state = |tag: &Tag| if moved.contains(&tag.opened.label.as_str()) { "moved" } else { "unchanged" };
+    let copied = outcome.copied;
+    if session.context.global.json {
+        let mut value = summary(plan, tags, state);
+        value["copied"] = json!({"sent": copied.sent, "mounted": copied.mounted, "present": copied.present, "bytes": copied.bytes});
+        session.console.data(format!("{value:#}"));
+    } else {
+        for tag in tags {
+            session.console.data(format!("{}@{}", without_digest(&tag.opened.label), outcome.digest));
+        }
+    }
+    if copied.sent + copied.mounted > 0 {
+        let (pieces, size) = (counted(copied.sent, "piece"), bytes(copied.bytes));
+        session.console.say(format!("{pieces} sent ({size}), {} mounted, {} there already", copied.mounted, copied.present));
+    }
+    for tag in tags {
+        session.console.say(what_became_of(tag, state(tag)));
+    }
+    if let Some(tag) = tags.iter().find(|tag| state(tag) == "moved") {
+        session.console.say(next(tag));
+    }
+}
+
+fn summary(plan: &Plan, tags: &[Tag], state: impl Fn(&Tag) -> &'static str) -> Value {
+    let platforms: Vec<_> = plan.platforms().map(ToString::to_string).collect();
+    let names: Vec<_> = tags.iter().map(|tag| json!({"name": tag.opened.label, "state": state(tag)})).collect();
+    let descriptor = plan.document.descriptor();
+    json!({
+        "polyarchCreate": 1,
+        "digest": descriptor.digest,
+        "mediaType": descriptor.media_type,
+        "size": descriptor.size,
+        "platforms": platforms,
+        "tags": names,
+    })
+}
+
+/// Cuts the digest off a name that is moved; one that is only a digest keeps it.
+fn without_digest(label: &str) -> &str {
+    label.split('@').next().unwrap_or(label)
+}
+
+fn what_became_of(tag: &Tag, state: &str) -> String {
+    let name = without_digest(&tag.opened.label);
+    match (&tag.opened.answer, state) {
+        (_, "unchanged") => format!("unchanged: {name} is this already, nothing was written"),
+        (Answer::Store, _) => format!("kept in the local store as {name}, not pushed"),
+        (Answer::Registry(reference), _) => format!("pushed to {}", reference.registry()),
+        (Answer::Named, _) => format!("written to {name}"),
+    }
+}
+
+/// Names the word to type next.
+fn next(tag: &Tag) -> String {
+    let shown = match &tag.opened.selector {
+        Selector::Digest(_) => &tag.opened.label,
+        _ => without_digest(&tag.opened.label),
+    };
+    match tag.opened.answer {
+        Answer::Store => format!("next: polyarch inspect {shown} | polyarch serve (a registry on this machine)"),
+        _ => format!("next: polyarch inspect {shown}"),
+    }
+}

@@ -61,26 +61,43 @@ fn docker_pushes_to_serve_what_inspect_then_shows() {
 fn podman_and_skopeo_take_the_image_from_serve() {
     let (home, serving) = hello();
     let name = format!("{}/hello:1.0", serving.host);
-    if let Some(skopeo) = testkit::binary("skopeo") {
+    if testkit::binary("skopeo").is_some() {
         let source = format!("docker://{name}");
-        let ran = Ran::of(Command::new(&skopeo).args(["inspect", "--raw", "--tls-verify=false", &source]));
+        let ran = Ran::of(tool("skopeo", &home).args(["inspect", "--raw", "--tls-verify=false", &source]));
         assert_eq!(ran.stdout, home.done(&["inspect", "--raw", "store:hello:1.0"]) + "\n", "{}", ran.stderr);
         let copied = home.path().join("copied");
         let target = format!("oci:{}:1", copied.display());
-        let ran = Ran::of(Command::new(&skopeo).args(["copy", "--all", "--src-tls-verify=false", &source, &target]));
+        let ran = Ran::of(tool("skopeo", &home).args(["copy", "--all", "--src-tls-verify=false", &source, &target]));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert_eq!(home.done(&["digest", &target]), home.done(&["digest", "hello:1.0"]));
     } else {
         testkit::skip("skopeo is not installed");
     }
-    let Some(podman) = testkit::binary("podman") else { return testkit::skip("podman is not installed") };
+    if testkit::binary("podman").is_none() {
+        return testkit::skip("podman is not installed");
+    }
+    if !is_root() {
+        return testkit::skip("podman needs root, or subordinate user ids");
+    }
     let folder = home.path().join("podman");
-    let mut podman = Command::new(podman);
+    let mut podman = tool("podman", &home);
     podman.args(["--root", &folder.join("root").display().to_string(), "--runroot", &folder.join("run").display().to_string()]);
     // vfs needs no kernel's help.
     podman.args(["--storage-driver", "vfs", "pull", "--tls-verify=false", &name]);
     let ran = Ran::of(&mut podman);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+/// Returns a client that reads no settings and passwords but those in this home.
+fn tool(name: &str, home: &Home) -> Command {
+    let mut command = Command::new(name);
+    command.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path()).env_remove("REGISTRY_AUTH_FILE");
+    command
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 #[test]

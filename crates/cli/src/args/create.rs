@@ -16,8 +16,8 @@ use oci::{DigestError, Locator, Platform, PlatformSource};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   polyarch create --tag hello:1.0 oci:examples/hello
-  polyarch create --push -t ghcr.io/acme/api:1.4 ghcr.io/acme/api:1.4-amd64 quay.io/acme/api:1.4-arm64
-  polyarch create --push -t ghcr.io/acme/api:1.4 --replace linux/arm64=oci:dist")]
+  polyarch create --push -t ghcr.io/acme/api:1 ghcr.io/acme/api:1-amd64 quay.io/acme/api:1-arm64
+  polyarch create --push -t ghcr.io/acme/api:1 --replace linux/arm64=oci:dist")]
 pub struct Create {
     /// Name of the result; may be repeated, in other repositories and registries too
     #[arg(short, long = "tag", value_name = "NAME")]

@@ -149,9 +149,10 @@ fn through_socket(builder: reqwest::ClientBuilder, endpoint: &Endpoint) -> Resul
     }
 }
 
-/// Makes one line of what an engine says: it may quote a whole log.
+/// Makes one line of what an engine says: it may quote a whole log, or what steers a terminal.
 pub(crate) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect()
+    let words = text.split(|character: char| character.is_whitespace() || character.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").chars().take(500).collect()
 }
 
 fn innermost(error: &reqwest::Error) -> Cause {

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::RemoteError;
 use crate::error::{Cause, innermost};
-use crate::wire::{MAX_ERROR_BODY, Problem, authority, problems, said};
+use crate::wire::{MAX_ERROR_BODY, Problem, authority, is_loopback, problems, said, shown};
 
 /// A registry's answer to one request, redirects already followed.
 pub(crate) struct Answer {
@@ -75,16 +75,24 @@ impl Answer {
     ///
     /// A registry behind a proxy that ends TLS may think that it is reached by HTTP; its own
     /// address is then taken over with the scheme that works.
-    pub(crate) fn location(&self) -> Option<Url> {
-        let mut target = self.url.join(self.header(&LOCATION)?).ok()?;
+    ///
+    /// # Errors
+    /// Refuses an address elsewhere that would take what is sent out of HTTPS into the open.
+    pub(crate) fn location(&self) -> Result<Option<Url>, RemoteError> {
+        let Some(mut target) = self.header(&LOCATION).and_then(|location| self.url.join(location).ok()) else { return Ok(None) };
         if target.scheme() == "http"
             && self.url.scheme() == "https"
             && target.host_str() == self.url.host_str()
             && target.port() == self.url.port()
+            && target.set_scheme("https").is_err()
         {
-            target.set_scheme("https").ok()?;
+            return Ok(None);
         }
-        Some(target)
+        if target.scheme() == "http" && self.url.scheme() == "https" && !target.host_str().is_some_and(is_loopback) {
+            let (request, target) = (self.request.clone(), shown(&target));
+            return Err(RemoteError::Redirect { request, target, reason: "it would leave HTTPS" });
+        }
+        Ok(Some(target))
     }
 
     /// Returns the error codes of the body.

@@ -69,7 +69,7 @@ impl Credentials {
     /// Finds the credentials for a repository. `host` is written as in references.
     pub(crate) async fn find(&self, settings: &Settings, host: &str, repository: &str) -> Found {
         let files = self.files.get_or_init(|| async { read_files(settings) }).await;
-        let server = if host == DOCKER_HUB { HUB_KEY } else { host };
+        let server = server_key(host);
         for file in files {
             for name in file.helpers(host) {
                 if let Some(login) = helper::ask(settings, name, server).await {
@@ -88,6 +88,11 @@ impl Credentials {
         };
         Found { login: Login::Nobody, origin }
     }
+}
+
+/// Returns what Docker calls a registry where it keeps credentials.
+fn server_key(host: &str) -> &str {
+    if host == DOCKER_HUB { HUB_KEY } else { host }
 }
 
 /// Reads the files that exist. One that cannot be read is said aloud and left out, as Docker does:

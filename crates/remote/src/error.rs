@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fault::{Fault, Hint, Kind};
 use oci::ReferenceError;
@@ -116,6 +117,8 @@ pub enum RemoteError {
         url: String,
         /// The HTTP status.
         status: u16,
+        /// How long it wants to be left alone (`Retry-After`).
+        after: Option<Duration>,
         /// What it said.
         source: Option<Cause>,
     },
@@ -208,11 +211,16 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// Returns how long whoever refused wants to be left alone.
+    pub(crate) const fn after(&self) -> Option<Duration> {
+        if let Self::TokenServer { after, .. } = self { *after } else { None }
+    }
+
     /// Tells whether the same request may work in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::Dropped { .. } | Self::RateLimited { .. } => true,
-            Self::Status { status, .. } => reqwest::StatusCode::from_u16(*status).is_ok_and(is_passing),
+            Self::Status { status, .. } | Self::TokenServer { status, .. } => reqwest::StatusCode::from_u16(*status).is_ok_and(is_passing),
             _ => false,
         }
     }

@@ -27,6 +27,9 @@ const HUB_ADDRESS: &str = "registry-1.docker.io";
 /// A host that cannot be reached at all is tried less often: each try may take the 10 s that a
 /// connection gets.
 const UNREACHABLE_TRIES: u32 = 3;
+/// How often one try is sent: without credentials, with a token that is refused by now, with a new
+/// one, and once more for a host whose demands have changed meanwhile.
+const ROUNDS: u32 = 4;
 
 /// What is known of one host; its repositories share it.
 pub(crate) struct Host {
@@ -37,6 +40,9 @@ pub(crate) struct Host {
     pub shared: Arc<Shared>,
     /// Scheme, host and port, once the first answer has settled them.
     base: OnceCell<Url>,
+    /// A scout got no answer: the requests that wait for one go by themselves from now on, or each
+    /// would wait for the silence of all before it.
+    scouted_in_vain: AtomicBool,
     challenge: Mutex<Option<Challenge>>,
     tokens: Tokens,
     /// Credentials by repository; podman's may differ.
@@ -61,6 +67,7 @@ impl Host {
             address: address.to_owned(),
             shared,
             base: OnceCell::new(),
+            scouted_in_vain: AtomicBool::new(false),
             challenge: Mutex::default(),
             tokens: Tokens::default(),
             found: Mutex::default(),
@@ -108,8 +115,10 @@ impl Host {
                 }
                 Err(error) if error.is_passing() => {
                     let unreached = matches!(error, RemoteError::Unreachable { .. });
-                    let may = ask.repeat == Repeat::Always || (ask.repeat == Repeat::Refused && unreached);
-                    (may && !(unreached && failed >= UNREACHABLE_TRIES), None, error.to_string())
+                    // Without a token it was not sent.
+                    let unsent = unreached || matches!(error, RemoteError::TokenServer { .. });
+                    let may = ask.repeat == Repeat::Always || (ask.repeat == Repeat::Refused && unsent);
+                    (may && !(unreached && failed >= UNREACHABLE_TRIES), error.after(), error.to_string())
                 }
                 _ => return result,
             };
@@ -125,25 +134,19 @@ impl Host {
     /// Sends a request once; a demand for credentials is met, and an old token is renewed.
     async fn once(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
         let mut scouted = None;
-        let slot = &mut scouted;
-        let base = self
-            .base
-            .get_or_try_init(|| async move {
-                let scout = self.scout(ask).await?;
-                self.learn(&scout.answer);
-                if scout.answers_ask {
-                    *slot = Some(scout.answer);
-                }
-                Ok::<_, RemoteError>(scout.base)
-            })
-            .await?;
+        let base = self.settle(ask, &mut scouted).await?;
         if let Some(answer) = scouted
-            && answer.status != StatusCode::UNAUTHORIZED
+            && (answer.status != StatusCode::UNAUTHORIZED || !same_origin(base, &answer.url))
         {
             return self.judge(ask, base, answer).await;
         }
+        let mut demand = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut rounds = 0;
         loop {
-            let authorization = self.authorize(ask, base).await?;
+            let authorization = match &demand {
+                Some(demand) => self.authorize(ask, base, demand).await?,
+                None => None,
+            };
             let answer = self.shared.exchange(&self.outgoing(ask, base, authorization.as_ref())).await?;
             if answer.status != StatusCode::UNAUTHORIZED || !same_origin(base, &answer.url) {
                 return self.judge(ask, base, answer).await;
@@ -153,12 +156,51 @@ impl Host {
             if let Some((key, secret)) = &renewable {
                 self.tokens.forget(key, secret).await;
             }
-            // Each round needs a reason that the last one did not have, so this ends: a token that
-            // was fetched for this very request cannot be renewed, and a demand is new only once.
-            if !learned && renewable.is_none() {
+            // Each round needs a reason that the last one did not have: a token that was fetched for
+            // this very request cannot be renewed, and a demand is news only if it is not the one
+            // that was just met. A host that demands something else every time still comes to its end.
+            let news = learned.is_some() && learned != demand;
+            rounds += 1;
+            if rounds >= ROUNDS || !(news || renewable.is_some()) {
                 return self.judge(ask, base, answer).await;
             }
+            demand = learned.or(demand);
         }
+    }
+
+    /// Returns the host's address, which the first of all requests finds out; its own answer is left
+    /// in `scouted`.
+    async fn settle(&self, ask: &Ask<'_>, scouted: &mut Option<Answer>) -> Result<&Url, RemoteError> {
+        let slot = &mut *scouted;
+        let first = self.base.get_or_try_init(|| async move {
+            if self.scouted_in_vain.load(Ordering::Relaxed) {
+                return Err(None);
+            }
+            self.scout_and_learn(ask, slot).await.map_err(|error| {
+                self.scouted_in_vain.fetch_or(error.is_passing(), Ordering::Relaxed);
+                Some(error)
+            })
+        });
+        match first.await {
+            Ok(base) => Ok(base),
+            Err(Some(error)) => Err(error),
+            Err(None) => {
+                let found = self.scout_and_learn(ask, scouted).await?;
+                Ok(self.base.get_or_init(|| async { found }).await)
+            }
+        }
+    }
+
+    async fn scout_and_learn(&self, ask: &Ask<'_>, scouted: &mut Option<Answer>) -> Result<Url, RemoteError> {
+        let scout = self.scout(ask).await?;
+        // What the host behind a redirect demands is not for the registry's credentials.
+        if scout.answer.status == StatusCode::UNAUTHORIZED && same_origin(&scout.base, &scout.answer.url) {
+            self.learn(&scout.answer);
+        }
+        if scout.answers_ask {
+            *scouted = Some(scout.answer);
+        }
+        Ok(scout.base)
     }
 
     pub(crate) fn outgoing<'a>(&self, ask: &'a Ask<'a>, base: &'a Url, authorization: Option<&Authorization>) -> Outgoing<'a> {
@@ -172,25 +214,18 @@ impl Host {
         }
     }
 
-    /// Keeps what an answer demands. Returns whether that is news.
-    fn learn(&self, answer: &Answer) -> bool {
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return false;
-        }
-        let Some(demand) = Challenge::read(&answer.headers) else { return false };
-        let mut known = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = known.as_ref() != Some(&demand);
-        *known = Some(demand);
-        news
+    /// Keeps and returns what a refusal demands, for the requests that follow.
+    fn learn(&self, refusal: &Answer) -> Option<Challenge> {
+        let demand = Challenge::read(&refusal.headers)?;
+        *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(demand.clone());
+        Some(demand)
     }
 
-    /// Meets the demand that is known so far.
-    async fn authorize(&self, ask: &Ask<'_>, base: &Url) -> Result<Option<Authorization>, RemoteError> {
-        let demand = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(demand) = demand else { return Ok(None) };
+    /// Meets a demand.
+    async fn authorize(&self, ask: &Ask<'_>, base: &Url, demand: &Challenge) -> Result<Option<Authorization>, RemoteError> {
         let found = self.found(ask.repository).await;
         let bearer = |secret: &Secret| HeaderValue::from_str(&format!("Bearer {}", secret.reveal())).ok();
-        let (realm, service) = match (&demand, &found.login) {
+        let (realm, service) = match (demand, &found.login) {
             (Challenge::Basic, Login::Password { user, secret }) => {
                 return Ok(basic(user, secret).map(|header| Authorization { header, cached: None }));
             }

@@ -47,8 +47,10 @@ impl Registry {
         }
         let bytes: &Bytes = &answer.body;
         let asked = if let Thing::Digest(digest) = thing { Some(digest.clone()) } else { None };
-        let algorithm = asked.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
-        for expected in asked.into_iter().chain(content_digest(&answer.headers)) {
+        let named = content_digest(&answer.headers);
+        // As the answer to HEAD: a tag's digest is the one that the registry names, if it fits.
+        let algorithm = asked.as_ref().or(named.as_ref()).map_or(Algorithm::Sha256, Digest::algorithm);
+        for expected in asked.into_iter().chain(named) {
             let got = Digest::with(expected.algorithm(), bytes);
             if got != expected {
                 return Err(Error::WrongDigest { item: Item::Manifest(expected), place: self.name(), got });

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use content::{Error, Item, Result, Source};
+use fault::Hint;
 use oci::{Body, Descriptor, Digest, MediaType, RawManifest, Tag, Thing};
 use serde_json::{Value, json};
 
@@ -47,15 +48,21 @@ impl Registry {
         if listed {
             return Ok(());
         }
+        let tag = fallback_tag(subject)?;
         let mut tree = match &current {
             Some(current) if current.as_index().is_some() => current.tree(),
-            _ => json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex, "manifests": [] }),
+            // Somebody's image: the specification wants it reported and left alone.
+            Some(_) => {
+                let cannot = format!("lists what refers to a manifest in the tag {tag}, which holds an image already");
+                let hint = Some(Hint::new(format!("remove the tag {tag}, if nobody needs it")));
+                return Err(Error::Unsupported { place: self.name(), cannot, hint });
+            }
+            None => json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex, "manifests": [] }),
         };
         match tree.get_mut("manifests") {
             Some(Value::Array(entries)) => entries.push(json!(entry(manifest))),
             _ => tree["manifests"] = json!([entry(manifest)]),
         }
-        let tag = fallback_tag(subject)?;
         let broken = |problem| Error::Document { item: Item::Tag(tag.to_string()), place: self.name(), problem };
         let index = RawManifest::parse(tree.to_string().into(), None).map_err(broken)?;
         self.put(&Thing::Tag(tag.clone()), &index).await

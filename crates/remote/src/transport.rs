@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use rustls::RootCertStore;
+use url::Url;
 
 use crate::error::Cause;
+use crate::wire::{authority, full_authority};
 use crate::{RemoteError, Settings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,21 +32,23 @@ impl Transport {
         proxy::proxies_for(&crate::Proxies { except: None, ..settings.proxies.clone() }, "registry.invalid").map(drop)
     }
 
-    /// Returns the client for `host`, written as in references.
+    /// Returns the client for a URL's host and port.
     ///
     /// Redirects and retries are switched off in it: what may follow a redirect, and what can be
     /// sent again, is known only further up.
-    pub(crate) fn client(&self, settings: &Settings, host: &str) -> Result<reqwest::Client, RemoteError> {
-        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+    pub(crate) fn client(&self, settings: &Settings, url: &Url) -> Result<reqwest::Client, RemoteError> {
+        let host = full_authority(url);
+        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&host).cloned();
         if let Some(client) = known {
             return Ok(client);
         }
-        let client = self.build(settings, host)?;
+        let client = self.build(settings, &authority(url), &host)?;
         // Two tasks may both have built one; all use the first that was kept, and its connections.
-        Ok(self.clients.lock().unwrap_or_else(PoisonError::into_inner).entry(host.to_owned()).or_insert(client).clone())
+        Ok(self.clients.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_insert(client).clone())
     }
 
-    fn build(&self, settings: &Settings, host: &str) -> Result<reqwest::Client, RemoteError> {
+    /// Settings may name a host with the port that goes without saying, or without it.
+    fn build(&self, settings: &Settings, short: &str, full: &str) -> Result<reqwest::Client, RemoteError> {
         let roots = match self.roots.get() {
             Some(roots) => roots,
             None => {
@@ -52,15 +56,16 @@ impl Transport {
                 self.roots.get_or_init(|| read)
             }
         };
-        let verify = if settings.insecure.covers(host) { tls::Verify::No } else { tls::Verify::Yes };
+        let names = if short == full { vec![full] } else { vec![short, full] };
+        let verify = if settings.insecure.covers(short) || settings.insecure.covers(full) { tls::Verify::No } else { tls::Verify::Yes };
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(settings, roots, host, verify)?)
+            .tls_backend_preconfigured(tls::configuration(settings, roots, &names, verify)?)
             .user_agent(&settings.user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy();
-        for proxy in proxy::proxies_for(&settings.proxies, host)? {
+        for proxy in proxy::proxies_for(&settings.proxies, full)? {
             builder = builder.proxy(proxy);
         }
         builder.build().map_err(|error| RemoteError::Client { source: Cause::new(crate::error::innermost(&error).to_string()) })

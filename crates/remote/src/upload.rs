@@ -81,7 +81,7 @@ impl Registry {
         let ask = Ask::new(Method::POST, Target::Path(path), self.repository(), scopes).repeating(Repeat::Refused);
         match self.call(&ask).await {
             Ok(answer) if answer.status == StatusCode::CREATED => Mount::Done,
-            Ok(answer) if answer.status == StatusCode::ACCEPTED => answer.location().map_or(Mount::No, Mount::Upload),
+            Ok(answer) if answer.status == StatusCode::ACCEPTED => answer.location().ok().flatten().map_or(Mount::No, Mount::Upload),
             _ => Mount::No,
         }
     }
@@ -133,7 +133,7 @@ impl Registry {
         if !answer.status.is_success() {
             return Err(self.refused(&answer, content::Item::Repository).into());
         }
-        answer.location().ok_or_else(|| answer.broken("a Location header"))
+        answer.location()?.ok_or_else(|| answer.broken("a Location header"))
     }
 
     /// POST, then one PUT with all bytes (distribution-spec 1.1, "POST then PUT").
@@ -179,7 +179,7 @@ impl Registry {
         ask.method = Method::PATCH;
         let answer = self.call(&ask).await?;
         // 202 by the specification, 201 from ECR (jdx/mise#11376).
-        if answer.status.is_success() { Ok(answer.location().unwrap_or(location)) } else { Err(self.not_taken(&answer)) }
+        if answer.status.is_success() { Ok(answer.location()?.unwrap_or(location)) } else { Err(self.not_taken(&answer)) }
     }
 
     fn not_taken(&self, answer: &Answer) -> Halt {

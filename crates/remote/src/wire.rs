@@ -39,6 +39,12 @@ pub(crate) fn authority(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// Returns host and port of a URL, the port also where it goes without saying.
+pub(crate) fn full_authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Tells whether two URLs lead to the same scheme, host and port: the only place credentials may go.
 pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme() && one.host_str() == other.host_str() && one.port_or_known_default() == other.port_or_known_default()
@@ -67,10 +73,33 @@ pub(crate) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
 
 /// Reads the next page's address from `Link: <URL>; rel="next"` (RFC 8288).
 pub(crate) fn next_page(headers: &HeaderMap, base: &Url) -> Option<Url> {
-    headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
-        let (address, rest) = value.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = rest.split(';').any(|parameter| parameter.trim().replace([' ', '"'], "").eq_ignore_ascii_case("rel=next"));
-        if is_next { base.join(address).ok() } else { None }
+    let next = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(next_link)?;
+    base.join(next).ok()
+}
+
+/// Finds the next page's address among the links of one header, which commas separate.
+fn next_link(value: &str) -> Option<&str> {
+    let mut rest = value;
+    loop {
+        let (address, after) = rest.split_once('<')?.1.split_once('>')?;
+        let mut quoted = false;
+        let end = after.find(|character| {
+            quoted ^= character == '"';
+            character == ',' && !quoted
+        });
+        let (parameters, others) = after.split_at(end.unwrap_or(after.len()));
+        if parameters.split(';').any(is_next) {
+            return Some(address);
+        }
+        rest = others;
+    }
+}
+
+/// Tells whether a link's parameter is `rel` with `next` among its words.
+fn is_next(parameter: &str) -> bool {
+    parameter.split_once('=').is_some_and(|(key, words)| {
+        let mut words = words.trim().trim_matches('"').split_whitespace();
+        key.trim().eq_ignore_ascii_case("rel") && words.any(|word| word.eq_ignore_ascii_case("next"))
     })
 }
 
@@ -149,6 +178,10 @@ mod tests {
         assert_eq!(read("<http://o/x>; rel=next"), Some(url("http://o/x")));
         assert_eq!(read("</x>; rel=\"prev\""), None);
         assert_eq!(read("nonsense"), None);
+        // Several links may share one header, and an address may hold commas and semicolons.
+        assert_eq!(read("</x>; rel=\"prev\", </y?last=a,b;c>; rel=\"next\""), Some(url("http://h/y?last=a,b;c")));
+        assert_eq!(read("</x>; title=\"a, <b>\"; rel=next"), Some(url("http://h/x")));
+        assert_eq!(read("</x>; rel=\"last next\""), Some(url("http://h/x")));
     }
 
     #[test]

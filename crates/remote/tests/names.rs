@@ -220,3 +220,24 @@ async fn the_stand_in_list_of_referrers_keeps_what_others_wrote() {
     assert!(place.referrers(second.digest()).await.unwrap().is_empty());
     assert!(place.manifest(&Selector::Digest(subject.digest().clone())).await.is_ok());
 }
+
+/// "If that pull returns a manifest other than an image index, the client SHOULD report a failure"
+/// (distribution-spec 1.1, "Pushing Manifests with Subject").
+#[tokio::test]
+async fn an_image_under_the_tag_of_the_stand_in_list_is_not_overwritten() {
+    let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
+    let place = open(settings().0, &format!("{}/app", registry.host()), Intent::Write);
+    let (subject, other) = (image("subject"), image("somebody else's"));
+    put(&*place, &subject, Some("v1")).await;
+    let list_tag = format!("sha256-{}", subject.digest().hex());
+    put(&*place, &other, Some(&list_tag)).await;
+    let artifact = Image::new("linux/amd64").artifact("application/vnd.example.a").subject(subject.descriptor()).build();
+    for (blob, _) in &artifact.layers {
+        place.put_blob(blob, &testkit::fixtures::in_memory(&[&artifact], &[]).await).await.unwrap();
+    }
+    let config = &artifact.manifest.as_image().unwrap().config;
+    place.put_blob(config, &testkit::fixtures::in_memory(&[&artifact], &[]).await).await.unwrap();
+    let error = place.put_manifest(&artifact.manifest).await.unwrap_err();
+    assert!(error.to_string().contains(&list_tag), "{error}");
+    assert_eq!(place.manifest(&tag(&list_tag)).await.unwrap().digest(), other.digest());
+}

@@ -15,6 +15,7 @@ use crate::client::{Outgoing, Shared};
 use crate::credentials::{Found, Login, Secret};
 use crate::error::{Cause, Refusal};
 use crate::payload::Payload;
+use crate::retry::retry_after;
 use crate::wire::{is_loopback, printable, shown};
 
 /// How token servers know us (OAuth2's `client_id`).
@@ -139,7 +140,10 @@ fn read(shared: &Shared, ask: &TokenAsk<'_>, answer: &Answer) -> Result<Token, R
             let refusal = Refusal { host: ask.host.to_owned(), credentials: ask.found.origin.clone(), scope: ask.scopes.shown(), said };
             return Err(RemoteError::Denied { place: ask.place.clone(), source: Box::new(refusal) });
         }
-        status => return Err(RemoteError::TokenServer { url, status: status.as_u16(), source: answer.said().map(Cause::new) }),
+        status => {
+            let after = retry_after(&answer.headers, (shared.settings.now)());
+            return Err(RemoteError::TokenServer { url, status: status.as_u16(), after, source: answer.said().map(Cause::new) });
+        }
     }
     let Ok(parsed) = serde_json::from_slice::<TokenAnswer>(&answer.body) else { return Err(RemoteError::NoToken { url }) };
     let token = parsed.token.into_iter().chain(parsed.access_token).find(|token| !token.is_empty()).ok_or(RemoteError::NoToken { url })?;

@@ -1,6 +1,7 @@
 //! Tokens in memory, one per set of scopes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -28,11 +29,17 @@ impl Token {
     }
 }
 
-type Cell = Arc<AsyncMutex<Option<Token>>>;
+#[derive(Default)]
+struct Cell {
+    token: AsyncMutex<Option<Token>>,
+    /// The token server gave no answer: those who wait in line ask for themselves from now on, or
+    /// each would wait for the silence of all before it.
+    in_vain: AtomicBool,
+}
 
 /// The tokens for one host.
 #[derive(Default)]
-pub(crate) struct Tokens(Mutex<HashMap<String, Cell>>);
+pub(crate) struct Tokens(Mutex<HashMap<String, Arc<Cell>>>);
 
 impl Tokens {
     /// Returns the token for a set of scopes, and whether it was fetched just now. Requests that
@@ -44,11 +51,20 @@ impl Tokens {
         fetch: impl FnOnce() -> F,
     ) -> Result<(Secret, bool), RemoteError> {
         let cell = self.cell(key);
-        let mut kept = cell.lock().await;
+        let mut kept = cell.token.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| token.until > now) {
             return Ok((token.secret.clone(), false));
         }
-        let token = fetch().await?;
+        let fetched = if cell.in_vain.load(Ordering::Relaxed) {
+            drop(kept);
+            let fetched = fetch().await;
+            kept = cell.token.lock().await;
+            fetched
+        } else {
+            fetch().await
+        };
+        cell.in_vain.store(fetched.as_ref().is_err_and(RemoteError::is_passing), Ordering::Relaxed);
+        let token = fetched?;
         let secret = token.secret.clone();
         *kept = Some(token);
         Ok((secret, true))
@@ -57,13 +73,13 @@ impl Tokens {
     /// Forgets a token that the registry did not take, unless a newer one is there by now.
     pub(crate) async fn forget(&self, key: &str, refused: &Secret) {
         let cell = self.cell(key);
-        let mut kept = cell.lock().await;
+        let mut kept = cell.token.lock().await;
         if kept.as_ref().is_some_and(|token| token.secret == *refused) {
             *kept = None;
         }
     }
 
-    fn cell(&self, key: &str) -> Cell {
+    fn cell(&self, key: &str) -> Arc<Cell> {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default())
     }
 }

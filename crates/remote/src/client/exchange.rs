@@ -59,7 +59,7 @@ impl Shared {
         let request_text = format!("{} {}", outgoing.method, shown(url));
         let host = authority(url);
         let mut request =
-            self.transport.client(&self.settings, &host)?.request(outgoing.method.clone(), url.clone()).headers(outgoing.headers.clone());
+            self.transport.client(&self.settings, url)?.request(outgoing.method.clone(), url.clone()).headers(outgoing.headers.clone());
         // CVE-2020-15157: a registry could name its own server in a redirect and collect passwords.
         if let Some((home, value)) = &outgoing.authorization
             && same_origin(home, url)

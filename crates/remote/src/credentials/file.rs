@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT as BASE64;
 use oci::DOCKER_HUB;
 use serde::Deserialize;
 
-use super::{HUB_HOSTS, Login, Secret};
+use super::{HUB_HOSTS, Login, Secret, server_key};
 
 /// A parsed file. It has no `Debug`, as it is full of secrets.
 pub(super) struct ConfigFile {
@@ -47,11 +47,17 @@ impl ConfigFile {
 
     /// Returns the names of the credential helpers to ask: the host's own, then the one for all.
     pub(super) fn helpers(&self, host: &str) -> Vec<&str> {
-        let own = self.shape.cred_helpers.iter().flatten().find(|(key, _)| is_for_host(key, host)).map(|(_, name)| name.as_str());
-        own.into_iter().chain(self.shape.creds_store.as_deref()).filter(|name| !name.is_empty()).collect()
+        let own = self.shape.cred_helpers.as_ref().and_then(|helpers| {
+            let other = || helpers.iter().find(|(key, _)| is_for_host(key, host)).map(|(_, name)| name);
+            helpers.get(server_key(host)).or_else(other).map(String::as_str)
+        });
+        // An empty name of the host's own means this file (docker/cli, `getConfiguredCredentialStore`).
+        let shared = self.shape.creds_store.as_deref().filter(|_| own != Some(""));
+        own.into_iter().chain(shared).filter(|name| !name.is_empty()).collect()
     }
 
-    /// Returns the login that the file itself holds, the key with the longest path first.
+    /// Returns the login that the file itself holds, the key with the longest path first, then the
+    /// one that Docker writes, then its other spellings.
     pub(super) fn login(&self, host: &str, repository: &str) -> Option<Login> {
         let auths = self.shape.auths.as_ref()?;
         let mut path = repository;
@@ -62,7 +68,8 @@ impl ConfigFile {
             }
             path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         }
-        auths.iter().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login())
+        let other = || auths.iter().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login());
+        auths.get(server_key(host)).and_then(Entry::login).or_else(other)
     }
 }
 
@@ -171,6 +178,23 @@ mod tests {
         {
             assert_eq!(user(file.login("h", repository)), expected, "{repository}");
         }
+    }
+
+    #[test]
+    fn the_key_that_docker_writes_comes_before_its_other_spellings() {
+        let auth = |user: &str| format!(r#"{{"username":"{user}","password":"p"}}"#);
+        let text = format!(
+            r#"{{"auths":{{"http://reg.lan":{0},"reg.lan":{1},"docker.io":{0},"https://index.docker.io/v1/":{1}}}}}"#,
+            auth("old"),
+            auth("new")
+        );
+        for host in ["reg.lan", "docker.io"] {
+            assert_eq!(user(file(&text).login(host, "a")), "new:p", "{host}");
+        }
+        let text = r#"{"credHelpers":{"https://reg.lan":"old","reg.lan":"new"}}"#;
+        assert_eq!(file(text).helpers("reg.lan"), ["new"]);
+        // An entry without a helper says that the file itself holds the secret (docker/cli).
+        assert_eq!(file(r#"{"credsStore":"all","credHelpers":{"reg.lan":""}}"#).helpers("reg.lan"), Vec::<&str>::new());
     }
 
     #[test]

@@ -36,12 +36,18 @@ pub(super) fn shared_roots(settings: &Settings) -> Result<RootCertStore, RemoteE
     Ok(roots)
 }
 
-/// Makes the TLS configuration for one host, with what certs.d holds for it.
-pub(super) fn configuration(settings: &Settings, roots: &RootCertStore, host: &str, verify: Verify) -> Result<ClientConfig, RemoteError> {
+/// Makes the TLS configuration for one host, by all its `names`, with what certs.d holds for it.
+pub(super) fn configuration(
+    settings: &Settings,
+    roots: &RootCertStore,
+    names: &[&str],
+    verify: Verify,
+) -> Result<ClientConfig, RemoteError> {
     let mut roots = roots.clone();
     let mut identity = None;
     // A redirect may lead to any host; one called `..` must not lead out of certs.d.
-    let folders = settings.certs_dirs.iter().filter(|_| !host.starts_with('.')).map(|folder| folder.join(host));
+    let names = names.iter().filter(|name| !name.starts_with('.'));
+    let folders = settings.certs_dirs.iter().flat_map(|folder| names.clone().map(move |name| folder.join(name)));
     for folder in folders {
         for path in files(settings, &folder) {
             match path.extension().and_then(|extension| extension.to_str()) {

@@ -85,7 +85,7 @@ impl Registry {
             (Route::Upload(repository, id), "GET" | "HEAD") => uploads::status(self, repository, id),
             (Route::Upload(repository, id), "PATCH") => uploads::append(self, asked, intake, repository, id).await,
             (Route::Upload(repository, id), "PUT") => uploads::finish(self, asked, intake, repository, id).await,
-            (Route::Upload(repository, id), "DELETE") => uploads::cancel(self, repository, id).await,
+            (Route::Upload(repository, id), "DELETE") => uploads::cancel(self, repository, id),
             (Route::Referrers(repository, digest), "GET" | "HEAD") => referrers::list(self, asked, repository, digest).await,
             (route, method) => Err(unsupported(route, method)),
         }

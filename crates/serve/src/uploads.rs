@@ -176,10 +176,13 @@ impl Uploads {
         draft.commit(digest).await.map_err(|error| uncommitted(&session.repository, error))
     }
 
-    /// Gives an upload up, after the request that is writing to it.
-    pub(crate) async fn cancel(&self, session: &Session) {
+    /// Gives an upload up. A request that is writing to it is not waited for: it may take for ever,
+    /// and the draft goes with it.
+    pub(crate) fn cancel(&self, session: &Session) {
         self.forget(session);
-        *session.draft.lock().await = None;
+        if let Ok(mut draft) = session.draft.try_lock() {
+            *draft = None;
+        }
     }
 
     /// Forgets uploads that nobody goes on with.
@@ -236,6 +239,18 @@ mod tests {
         assert!(uploads.find(&repository, first.id()).is_err());
         assert!(uploads.find(&repository, second.id()).is_ok());
         assert!(uploads.find(&"other".parse().unwrap(), second.id()).is_err(), "an upload belongs to its repository");
+    }
+
+    #[tokio::test]
+    async fn giving_up_waits_for_nobody_who_writes() {
+        let library = Memory::new();
+        let uploads = Uploads::new(1, Duration::from_secs(60));
+        let repository: Repository = "hello".parse().unwrap();
+        let session = uploads.start(&repository, library.draft().await.unwrap()).unwrap();
+        let writing = session.draft.lock().await;
+        uploads.cancel(&session);
+        assert!(uploads.find(&repository, session.id()).is_err());
+        assert!(writing.is_some(), "who writes has the draft to himself");
     }
 
     #[test]

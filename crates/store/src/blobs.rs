@@ -2,13 +2,14 @@
 //! layout folder have in common.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use content::{BlobReader, Error, Item, Placed, Result};
+use content::{BlobReader, ByteStream, Error, Item, Placed, Result};
 use futures_util::{Stream, StreamExt};
 use oci::{Algorithm, Descriptor, Digest, Hasher, MAX_MANIFEST_SIZE, ManifestError, MediaType, RawManifest};
 use tokio::task::JoinHandle;
@@ -72,11 +73,26 @@ impl Blobs {
     /// Opens a blob for reading; `place` names this folder in messages.
     pub(crate) async fn open(&self, blob: &Descriptor, place: &str) -> Result<BlobReader> {
         let (blobs, digest, name) = (self.clone(), blob.digest.clone(), place.to_owned());
-        let (reading, first) = blocking(move || blobs.begin_reading(&digest, &name)).await?;
+        let (reading, first) = blocking(move || Ok::<_, Error>(blobs.begin_reading(&digest, &name)?.next()?)).await?;
         Ok(BlobReader::checked(blob, place, stream(reading, first)))
     }
 
-    fn begin_reading(&self, digest: &Digest, place: &str) -> Result<(Reading, Bytes)> {
+    /// Opens a part of a blob where it lies; nothing before it is read, and no digest checked.
+    pub(crate) async fn open_range(&self, blob: &Descriptor, range: Range<u64>, place: &str) -> Result<ByteStream> {
+        let (blobs, blob, place) = (self.clone(), blob.clone(), place.to_owned());
+        let begin = move || {
+            let mut reading = blobs.begin_reading(&blob.digest, &place)?;
+            if reading.left != blob.size {
+                return Err(Error::WrongSize { item: Item::Blob(blob.digest), place, expected: blob.size, got: reading.left });
+            }
+            reading.cut(range)?;
+            Ok(reading.next()?)
+        };
+        let (reading, first) = blocking(begin).await?;
+        Ok(Box::pin(stream(reading, first)))
+    }
+
+    fn begin_reading(&self, digest: &Digest, place: &str) -> Result<Reading> {
         let missing = || Error::missing(Item::Blob(digest.clone()), place);
         let length = self.length(digest)?.ok_or_else(missing)?;
         let path = self.path(digest);
@@ -85,7 +101,7 @@ impl Blobs {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
             Err(error) => return Err(StoreError::io(format!("read blob {digest}"), path, error).into()),
         };
-        Ok(Reading { file, path, left: length }.next()?)
+        Ok(Reading { file, path, left: length })
     }
 
     /// Writes a blob, of which nobody sees anything before it is whole.
@@ -247,6 +263,13 @@ struct Reading {
 }
 
 impl Reading {
+    /// Goes on with a part of what is left.
+    fn cut(&mut self, range: Range<u64>) -> Result<(), StoreError> {
+        self.file.seek(SeekFrom::Start(range.start)).map_err(|error| StoreError::io("read", &self.path, error))?;
+        self.left = range.end.min(self.left).saturating_sub(range.start);
+        Ok(())
+    }
+
     fn next(mut self) -> Result<(Self, Bytes), StoreError> {
         let want = self.left.min(CHUNK);
         let mut buffer = Vec::with_capacity(usize::try_from(want).unwrap_or_default());

@@ -5,6 +5,7 @@ mod entries;
 mod library;
 mod place;
 
+pub(crate) use edit::keep_names;
 pub use library::LayoutLibrary;
 
 use std::fs;
@@ -132,6 +133,8 @@ impl Layout {
         if !marker.exists() {
             let mut file = ingest::begin(&self.path)?;
             std::io::Write::write_all(&mut file, MARKER_TEXT).map_err(wrong)?;
+            // An empty marker after a power cut would make the layout unreadable.
+            file.as_file().sync_data().map_err(wrong)?;
             // Never over one that is there: another process may hold its lock.
             if let Err(error) = file.persist_noclobber(&marker)
                 && error.error.kind() != ErrorKind::AlreadyExists

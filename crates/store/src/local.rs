@@ -195,6 +195,8 @@ impl Store {
         }
         let mut file = ingest::begin(root)?;
         std::io::Write::write_all(&mut file, format!("{{\"polyarchStore\":{STORE_VERSION}}}\n").as_bytes()).map_err(wrong)?;
+        // An empty version after a power cut would make the store unreadable.
+        file.as_file().sync_data().map_err(wrong)?;
         match file.persist_noclobber(&version) {
             Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(wrong(error.error)),
             _ => Ok(()),

@@ -78,6 +78,13 @@ pub(crate) fn children(manifest: &RawManifest) -> Vec<Piece> {
     entries.chain(blobs).collect()
 }
 
+/// Returns the layers of a manifest that nobody needs here, as they can be fetched elsewhere (foreign
+/// layers). A client may have pushed them all the same.
+pub(crate) fn foreign_layers(manifest: &RawManifest) -> impl Iterator<Item = &Digest> {
+    let layers = manifest.as_image().into_iter().flat_map(|image| &image.layers);
+    layers.filter(|layer| layer.media_type.is_foreign_layer()).map(|layer| &layer.digest)
+}
+
 /// What was visited already.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -91,6 +98,11 @@ impl Seen {
     /// Tells whether something with this digest was visited.
     pub(crate) fn contains(&self, digest: &Digest) -> bool {
         self.blobs.contains(digest) || self.manifests.contains(digest)
+    }
+
+    /// Counts blobs as visited that no visit leads to.
+    pub(crate) fn add_blobs(&mut self, blobs: impl IntoIterator<Item = Digest>) {
+        self.blobs.extend(blobs);
     }
 
     fn insert(&mut self, piece: &Piece) -> bool {

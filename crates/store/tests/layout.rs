@@ -381,3 +381,26 @@ async fn many_writers_make_one_layout_and_lose_no_name() {
     assert_eq!(Layout::open(&path).unwrap().tags().await.unwrap(), names);
     assert_eq!(hidden_files(&path), Vec::<String>::new());
 }
+
+/// `docker save hello:1.0 world:1.0`: one short name on two images.
+#[tokio::test]
+async fn a_short_name_of_two_images_is_not_written_over_or_removed() {
+    let folder = folder();
+    let [one, two] = images(["one", "two"]);
+    let three = Image::new("linux/amd64").text("three").build();
+    write_layout(folder.path(), &[(&one.manifest, Some("1.0")), (&two.manifest, Some("1.0"))], &[&one, &two]);
+    let mut tree = index_of(folder.path());
+    for (position, full) in ["docker.io/library/hello:1.0", "docker.io/library/world:1.0"].into_iter().enumerate() {
+        tree["manifests"][position]["annotations"]["io.containerd.image.name"] = json!(full);
+    }
+    fs::write(folder.path().join("index.json"), tree.to_string()).unwrap();
+    let layout = Layout::open(folder.path()).unwrap();
+    put(&layout, &three, None).await;
+    let error = layout.tag(&name("1.0"), &three.manifest, &Expected::Any).await.unwrap_err();
+    assert!(error.to_string().ends_with("expected the name of one: hello:1.0, world:1.0"), "{error}");
+    assert!(matches!(layout.remove(&name("1.0")).await, Err(Error::Several { count: 2, .. })));
+    assert_eq!(index_of(folder.path()), tree);
+    layout.tag(&name("world:1.0"), &three.manifest, &Expected::Any).await.unwrap();
+    assert_eq!(layout.resolve(&name("hello:1.0")).await.unwrap().digest, *one.digest());
+    assert_eq!(layout.resolve(&name("world:1.0")).await.unwrap().digest, *three.digest());
+}

@@ -133,7 +133,11 @@ async fn killed_writers_leave_nothing_partial_visible() {
     for kind in ["store", "layout"] {
         let folder = tempfile::tempdir().unwrap();
         let mut leftovers = 0;
-        for wait in [20, 60, 90, 120, 160, 200] {
+        for wait in [20, 60, 90, 120, 160, 200, 400, 800, 1600] {
+            // Only on a busy machine does it take that long until a kill comes in the middle of a write.
+            if wait > 200 && leftovers > 0 {
+                break;
+            }
             let mut child = start("write", kind, folder.path(), "");
             let root = folder.path().join(child.id().to_string());
             let begin = std::time::Instant::now();

@@ -276,3 +276,49 @@ async fn what_is_said_to_be_here_is_not_tidied_away() {
     }
     assert!(kept > 0, "no question came before the blob was gone, so nothing was tested");
 }
+
+/// Docker's `--allow-nondistributable-artifacts` pushes what nobody has to hold.
+#[tokio::test]
+async fn a_foreign_layer_that_was_pushed_stays_with_its_image() {
+    let fixture = Fixture::new();
+    let place = fixture.place();
+    let image = Image::new("windows/amd64")
+        .docker()
+        .manifest(|tree| tree["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip".into())
+        .build();
+    put(&*place, &image, Some("1.0")).await;
+    let layer = &image.layers[0].0;
+    place.put_blob(layer, &in_memory(&[&image], &[]).await).await.unwrap();
+    fixture.wait(2);
+    assert_eq!(fixture.plan().await.items, []);
+    place.remove(&Selector::Name("1.0".to_owned())).await.unwrap();
+    assert_eq!(fixture.prune().await, 3);
+}
+
+/// A client that pushes asks `polyarch serve` for digests alone, and brings nothing that is here.
+#[tokio::test]
+async fn what_a_client_of_the_server_asked_for_stays() {
+    let fixture = Fixture::new();
+    let place = fixture.place();
+    let image = image("asked");
+    put(&*place, &image, None).await;
+    fixture.wait(2);
+    let plan = fixture.plan().await;
+    for (blob, _) in image.blobs() {
+        assert_eq!(place.blob_size(&blob.digest).await.unwrap(), Some(blob.size));
+    }
+    place.resolve(&Selector::Digest(image.digest().clone())).await.unwrap();
+    assert_eq!(fixture.store.prune(plan).await.unwrap().removed, 0);
+    assert!(place.has(&image.manifest.descriptor()).await.unwrap());
+}
+
+/// Who makes a store makes its folder first, and may be killed before its version is there.
+#[tokio::test]
+async fn tidying_a_store_that_was_never_made_leaves_a_store() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.store.root()).unwrap();
+    fs::write(fixture.store.root().join(".polyarch-dead"), "").unwrap();
+    fixture.wait(2);
+    assert_eq!(fixture.prune().await, 1);
+    Store::open(fixture.store.root().to_owned(), Arc::new(SystemTime::now)).unwrap();
+}

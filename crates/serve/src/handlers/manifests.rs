@@ -19,7 +19,11 @@ use crate::routes::Repository;
 pub(crate) async fn read(registry: &Registry, asked: &Asked, repository: &Repository, thing: &Thing) -> Result<Response, Refusal> {
     let place = registry.open(repository).await?;
     let selector = Selector::from(thing.clone());
-    let refused = |error| Refusal::of(repository, error);
+    let refused = |error| match (thing, error) {
+        // A layer or config has a digest as well, and is no manifest for that.
+        (Thing::Digest(_), Error::Document { item, place, .. }) => Refusal::of(repository, Error::missing(item, place)),
+        (_, error) => Refusal::of(repository, error),
+    };
     let (descriptor, body) = if asked.is_head() {
         (place.resolve(&selector).await.map_err(refused)?, Body::empty())
     } else {

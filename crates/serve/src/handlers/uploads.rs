@@ -64,9 +64,9 @@ pub(crate) async fn finish(
 }
 
 /// Answers DELETE: gives an upload up.
-pub(crate) async fn cancel(registry: &Registry, repository: &Repository, id: &str) -> Result<Response, Refusal> {
+pub(crate) fn cancel(registry: &Registry, repository: &Repository, id: &str) -> Result<Response, Refusal> {
     let session = registry.uploads.find(repository, id)?;
-    registry.uploads.cancel(&session).await;
+    registry.uploads.cancel(&session);
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

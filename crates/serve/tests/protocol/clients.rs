@@ -69,7 +69,12 @@ async fn skopeo_pushes_lists_pulls_and_deletes() {
     run("skopeo", &["delete", "--tls-verify=false", &name]).await;
     let lines = server.log.lock().unwrap().clone();
     assert!(lines.iter().all(|line| line.status < 500), "{lines:?}");
-    let gone = Command::new("skopeo").args(["inspect", "--raw", "--tls-verify=false", &name]).env("XDG_RUNTIME_DIR", "/nowhere").output().await.unwrap();
+    let gone = Command::new("skopeo")
+        .args(["inspect", "--raw", "--tls-verify=false", &name])
+        .env("XDG_RUNTIME_DIR", "/nowhere")
+        .output()
+        .await
+        .unwrap();
     assert!(!gone.status.success());
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use content::{Abilities, BlobReader, Draft, Error, Expected, Item, Library, Memory, Place, Placed, Result, Sink, Source, Tagged};
-use oci::{Descriptor, Digest, MediaType, RawManifest, Selector};
+use oci::{Descriptor, Digest, ManifestError, MediaType, RawManifest, Selector};
 use serde_json::{Value, json};
 
 /// Repositories that share nothing; drafts land in one of them.
@@ -53,6 +53,16 @@ impl Source for Damaged {
     }
 
     async fn manifest(&self, selector: &Selector) -> Result<RawManifest> {
+        // As folders do, which keep manifests and layers side by side.
+        if let Selector::Digest(digest) = selector
+            && let Some(size) = self.inner.blob_size(digest).await?
+        {
+            return Err(Error::Document {
+                item: Item::Manifest(digest.clone()),
+                place: self.name(),
+                problem: ManifestError::TooLarge(size),
+            });
+        }
         self.inner.manifest(selector).await
     }
 

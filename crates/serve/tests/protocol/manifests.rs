@@ -71,6 +71,15 @@ async fn what_is_missing_is_said_by_code() {
 }
 
 #[tokio::test]
+async fn a_layer_is_no_manifest() {
+    let memory = Memory::new();
+    let layer = memory.insert_blob("a layer".into());
+    let server = start(Shelf::of([("hello", std::sync::Arc::new(Damaged { inner: memory, chunk: 1 }))]));
+    let answer = server.get(&format!("/v2/hello/manifests/{layer}")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "MANIFEST_UNKNOWN"), "{}", answer.message());
+}
+
+#[tokio::test]
 async fn writes_by_tag_and_by_digest_of_either_kind() {
     let memory = Memory::new();
     let manifest = image(&memory, "a");

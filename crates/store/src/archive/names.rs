@@ -9,6 +9,7 @@ use oci::{Descriptor, RawManifest, Reference, Selector, annotation};
 use serde_json::{Value, json};
 
 use super::{ArchiveError, Kind};
+use crate::layout::keep_names;
 
 /// An `index.json` without entries.
 pub(crate) const EMPTY_LIST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -80,6 +81,16 @@ pub(crate) fn positions(kind: Kind, entries: &[Descriptor], selector: &Selector)
     }
 }
 
+/// Returns the full names of the entries that a write would replace, where they are several images
+/// in truth: Docker gives `hello:1.0` and `world:1.0` the same short name.
+pub(crate) fn several(entries: &[Descriptor], places: &[usize]) -> Option<Vec<String>> {
+    let full = places.iter().filter_map(|place| entries.get(*place).and_then(full_name));
+    let mut names: Vec<String> = full.map(|name| name.familiar()).collect();
+    names.sort_unstable();
+    names.dedup();
+    (names.len() > 1).then_some(names)
+}
+
 /// Lists the names, sorted.
 pub(crate) fn names(kind: Kind, entries: &[Descriptor]) -> Vec<String> {
     let alone = |name: &str| entries.iter().filter(|entry| ref_name(entry) == Some(name)).count() == 1;
@@ -124,13 +135,16 @@ pub(crate) fn annotate(entry: &mut Descriptor, reference: &Reference) {
 
 /// Puts an entry where the first of `positions` was and removes the others; where there are none,
 /// appends it. Other entries and unknown fields stay as they are.
-pub(crate) fn replace(list: &mut Value, positions: &[usize], entry: Value) {
+pub(crate) fn replace(list: &mut Value, positions: &[usize], mut entry: Value) {
     let Some(list) = list.as_object_mut() else { return };
     let entries = list.entry("manifests").or_insert_with(|| json!([]));
     if entries.is_null() {
         *entries = json!([]);
     }
     let Some(entries) = entries.as_array_mut() else { return };
+    if let Some(old) = positions.first().and_then(|place| entries.get(*place)) {
+        keep_names(old, &mut entry);
+    }
     let place = positions.first().copied().unwrap_or(entries.len()).min(entries.len());
     let mut position = 0;
     entries.retain(|_| {

@@ -1,15 +1,17 @@
 //! The contract of a place, kept by an archive.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use content::{Abilities, BlobReader, ByteStream, Error, Expected, Place, Placed, Result, Sink, Source, Tagged};
+use content::{Abilities, BlobReader, ByteStream, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged};
 use fault::Hint;
 use futures_util::StreamExt;
 use oci::{Descriptor, Digest, RawManifest, Selector};
 use tokio::sync::OwnedMutexGuard;
 
+use super::section::Span;
 use super::state::State;
 use super::{Archive, Setup};
 use crate::work::joined;
@@ -100,6 +102,18 @@ impl Source for Archive {
         let digest = blob.digest.clone();
         let section = self.run(move |state, setup| state.blob(setup, &digest)).await?;
         Ok(BlobReader::checked(blob, &self.name(), section.stream(&self.setup.path)))
+    }
+
+    async fn blob_range(&self, blob: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        let digest = blob.digest.clone();
+        let mut section = self.run(move |state, setup| state.blob(setup, &digest)).await?;
+        let (expected, got) = (blob.size, section.span.size);
+        if got != expected {
+            return Err(Error::WrongSize { item: Item::Blob(blob.digest.clone()), place: self.name(), expected, got });
+        }
+        let start = range.start.min(got);
+        section.span = Span { offset: section.span.offset + start, size: range.end.min(got).saturating_sub(start) };
+        Ok(Box::pin(section.stream(&self.setup.path)))
     }
 
     async fn has(&self, child: &Descriptor) -> Result<bool> {

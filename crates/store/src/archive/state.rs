@@ -13,7 +13,7 @@ use oci::{Digest, Reference, Selector};
 use super::contents::Held;
 use super::input::{Input, Opened, Stamp};
 use super::section::Section;
-use super::writer::Writer;
+use super::writer::{Writer, folder_of};
 use super::{ArchiveError, Setup};
 
 /// What is known of an archive.
@@ -112,7 +112,8 @@ impl Setup {
             // A pipe, a terminal, /dev/stdout: nothing can be renamed over it.
             Ok(found) if !found.is_file() => Err(refused().into()),
             Ok(_) => Ok(std::fs::canonicalize(target).unwrap_or_else(|_| target.clone())),
-            Err(_) => Ok(target.clone()),
+            // A link to a file that is still to be made stays a link, too.
+            Err(_) => Ok(std::fs::read_link(target).map_or_else(|_| target.clone(), |next| folder_of(target).join(next))),
         }
     }
 }

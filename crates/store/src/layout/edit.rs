@@ -78,7 +78,7 @@ fn remove_from(manifests: &mut Vec<Value>, positions: &[usize]) {
 
 /// A name found in full (`io.containerd.image.name`) stays written as it was: all that the old
 /// entry says about its name goes on, all that it says about its content does not.
-fn keep_names(old: &Value, new: &mut Value) {
+pub(crate) fn keep_names(old: &Value, new: &mut Value) {
     let text = |key: &str| old.pointer("/annotations").and_then(|marks| marks.get(key)).cloned();
     let kept: Map<String, Value> =
         [annotation::REF_NAME, annotation::CONTAINERD_NAME].into_iter().filter_map(|key| Some((key.to_owned(), text(key)?))).collect();

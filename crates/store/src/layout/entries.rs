@@ -1,6 +1,6 @@
 //! Which entry of an OCI layout a selector means.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use content::{Error, Item, Result};
 use oci::{Descriptor, Digest, ImageIndex, RawManifest, Reference, Selector, annotation};
@@ -45,6 +45,17 @@ pub(super) fn positions(entries: &[Descriptor], name: &str) -> Vec<usize> {
     all(&|entry| {
         [full_name(entry), ref_name(entry)].into_iter().flatten().any(|full| full == name || familiar(full).as_deref() == Some(name))
     })
+}
+
+/// Refuses to write over entries that are several images in truth: Docker gives `hello:1.0` and
+/// `world:1.0` the same short name, and who means one of them must not lose the other.
+///
+/// # Errors
+/// [`Error::Several`], with their full names.
+pub(super) fn expect_one(entries: &[Descriptor], positions: &[usize], place: &str) -> Result<()> {
+    let found: Vec<&Descriptor> = positions.iter().filter_map(|position| entries.get(*position)).collect();
+    let full: HashSet<&str> = found.iter().filter_map(|entry| full_name(entry)).collect();
+    if full.len() > 1 { Err(several(&found, place)) } else { Ok(()) }
 }
 
 /// Returns the positions of the entries that `Selector::Only` writes over: images without a name.

@@ -1,9 +1,10 @@
 //! A layout folder as a library of one repository: `polyarch serve DIR`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use content::{Abilities, BlobReader, Draft, Error, Expected, Item, Library, Place, Placed, Result, Sink, Source, Tagged};
+use content::{Abilities, BlobReader, ByteStream, Draft, Error, Expected, Item, Library, Place, Placed, Result, Sink, Source, Tagged};
 use oci::{Descriptor, Digest, RawManifest, Selector};
 
 use super::Layout;
@@ -70,6 +71,10 @@ impl Source for Offered {
 
     async fn blob(&self, blob: &Descriptor) -> Result<BlobReader> {
         self.0.blob(blob).await
+    }
+
+    async fn blob_range(&self, blob: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        self.0.blob_range(blob, range).await
     }
 
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {

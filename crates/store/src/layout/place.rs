@@ -1,9 +1,9 @@
 //! The contract of a place, kept by a layout folder.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use async_trait::async_trait;
-use content::{Abilities, BlobReader, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged, check_expected};
+use content::{Abilities, BlobReader, ByteStream, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged, check_expected};
 use oci::{Descriptor, Digest, RawManifest, Selector};
 
 use super::entries::{self, Pointed};
@@ -80,6 +80,9 @@ impl Layout {
                 Selector::Name(name) => (Some(name.as_str()), entries::positions(list, name)),
                 Selector::Only => (None, entries::nameless(list)),
             };
+            if label.is_some() {
+                entries::expect_one(list, &positions, &place)?;
+            }
             let pointed: Vec<&Digest> = positions.iter().filter_map(|position| list.get(*position)).map(|entry| &entry.digest).collect();
             // Entries without a name that stand alone are the platforms of one image: `index.json`.
             let whole = label.is_none() && pointed.len() > 1 && entries::names(list).is_empty();
@@ -107,7 +110,11 @@ impl Layout {
         self.edit(|document, tree| {
             let list = entries::entries(document);
             let positions = match selector {
-                Selector::Name(name) => entries::positions(list, name),
+                Selector::Name(name) => {
+                    let positions = entries::positions(list, name);
+                    entries::expect_one(list, &positions, &place)?;
+                    positions
+                }
                 Selector::Only => match entries::find(document, selector, &place)? {
                     Pointed::Entry(found) => {
                         (0..list.len()).filter(|position| list.get(*position).is_some_and(|entry| *entry == *found)).collect()
@@ -197,6 +204,10 @@ impl Source for Layout {
 
     async fn blob(&self, blob: &Descriptor) -> Result<BlobReader> {
         self.blobs.open(blob, &self.text()).await
+    }
+
+    async fn blob_range(&self, blob: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        self.blobs.open_range(blob, range, &self.text()).await
     }
 
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {

@@ -136,6 +136,8 @@ impl Store {
             if plan.items.is_empty() {
                 return Ok(pruned);
             }
+            // Whoever began to make the store may have been killed: a lock without a version would be no store.
+            store.make()?;
             let _lock = store.lock()?;
             let live = store.live()?;
             let limit = store.before(plan.grace);
@@ -170,10 +172,13 @@ impl Store {
             let unclear = |error: Error| StoreError::Unclear { name: reference.familiar(), source: Box::new(error) };
             let mut rest = vec![Piece::entry(descriptor)];
             while let Some(piece) = rest.pop() {
-                let mut manifests = Vec::new();
+                let (mut manifests, mut foreign) = (Vec::new(), Vec::new());
                 let outcome = tree::visit(&self.0.blobs, PLACE, piece, &mut live, |piece, found| {
                     match found {
-                        Ok(Some(manifest)) => manifests.push(manifest.digest().clone()),
+                        Ok(Some(manifest)) => {
+                            manifests.push(manifest.digest().clone());
+                            foreign.extend(tree::foreign_layers(manifest).cloned());
+                        }
                         // Of what is not here nothing can be lost; but what a damaged manifest needs cannot be told.
                         Err(error) if !error.is_missing() && piece.is_manifest() => return ControlFlow::Break(error),
                         _ => {}
@@ -183,6 +188,7 @@ impl Store {
                 if let ControlFlow::Break(error) = outcome {
                     return Err(unclear(error).into());
                 }
+                live.add_blobs(foreign);
                 for manifest in manifests {
                     for note in self.0.notes.about(&manifest)? {
                         match self.0.blobs.manifest(&note.referrer, None, PLACE) {

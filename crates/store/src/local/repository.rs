@@ -1,9 +1,9 @@
 //! One repository of the local store as a place.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use async_trait::async_trait;
-use content::{Abilities, BlobReader, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged};
+use content::{Abilities, BlobReader, ByteStream, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged};
 use oci::{Descriptor, Digest, RawManifest, Reference, Selector, Tag, Thing};
 
 use super::{Store, place_of};
@@ -39,7 +39,12 @@ impl Repository {
         match selector {
             Selector::Name(name) => Ok(self.named(name)?.descriptor),
             Selector::Only => Ok(self.named(Tag::latest().as_str())?.descriptor),
-            Selector::Digest(_) => Ok(self.read(selector)?.descriptor()),
+            Selector::Digest(digest) => {
+                let found = self.read(selector)?.descriptor();
+                // As with `blob_size`: clients of `polyarch serve` ask before they push.
+                let missing = || Error::missing(Item::Manifest(digest.clone()), self.name());
+                self.store.touch(digest).then_some(found).ok_or_else(missing)
+            }
         }
     }
 
@@ -146,9 +151,14 @@ impl Source for Repository {
         self.store.0.blobs.open(blob, &self.name()).await
     }
 
+    async fn blob_range(&self, blob: &Descriptor, range: Range<u64>) -> Result<ByteStream> {
+        self.store.0.blobs.open_range(blob, range, &self.name()).await
+    }
+
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
         let digest = digest.clone();
-        self.off(move |own| Ok(own.store.0.blobs.length(&digest)?)).await
+        // Whoever is told that a blob is here does not bring it, so tidying has to leave it alone.
+        self.off(move |own| Ok(own.store.0.blobs.length(&digest)?.filter(|_| own.store.touch(&digest)))).await
     }
 
     async fn has(&self, child: &Descriptor) -> Result<bool> {

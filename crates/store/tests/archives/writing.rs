@@ -374,3 +374,55 @@ impl Drop for Mounted {
         std::process::Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
     }
 }
+
+/// `docker save hello:1.0 world:1.0`, as a layout: one short name on two images.
+#[tokio::test]
+async fn full_names_stay_and_a_short_name_of_two_images_is_not_written_over() {
+    let folder = Folder::new();
+    let (one, two, three) = (image("one"), image("two"), image("three"));
+    let archive = folder.docker("a.tar");
+    put(&archive, &one, Some("hello:1.0")).await;
+    put(&archive, &two, Some("world:1.0")).await;
+    let before = fs::read(folder.path("a.tar")).unwrap();
+
+    let archive = folder.layout("a.tar");
+    put(&archive, &three, None).await;
+    let error = archive.tag(&named("1.0"), &three.manifest, &Expected::Any).await.unwrap_err();
+    assert!(matches!(&error, Error::Several { names, .. } if names == "hello:1.0, world:1.0"), "{}", said(&error));
+    assert_eq!(fs::read(folder.path("a.tar")).unwrap(), before);
+    archive.tag(&named("world:1.0"), &three.manifest, &Expected::Any).await.unwrap();
+    assert_eq!(archive.tags().await.unwrap(), ["hello:1.0", "world:1.0"]);
+    let marks = &document(&folder, "a.tar", "index.json")["manifests"][1]["annotations"];
+    assert_eq!(marks["io.containerd.image.name"], "docker.io/library/world:1.0");
+    assert_eq!(marks["org.opencontainers.image.ref.name"], "1.0");
+}
+
+#[tokio::test]
+async fn a_damaged_manifest_is_put_again() {
+    let folder = Folder::new();
+    let image = image("one");
+    put(&folder.layout("a.tar"), &image, Some("1")).await;
+    let path = format!("blobs/sha256/{}", image.digest().hex());
+    let mut files = untar(&folder.path("a.tar"));
+    for (name, bytes) in &mut files {
+        if *name == path {
+            bytes.fill(b' ');
+        }
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+    folder.with("a.tar", &tar_of(&files));
+    let archive = folder.layout("a.tar");
+    assert!(!archive.has(&image.manifest.descriptor()).await.unwrap());
+    put(&archive, &image, Some("2")).await;
+    assert_eq!(folder.layout("a.tar").manifest(&named("2")).await.unwrap().bytes(), image.manifest.bytes());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_file_that_is_still_to_be_made_stays() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("a.tar", folder.path("link.tar")).unwrap();
+    put(&folder.layout("link.tar"), &image("one"), Some("1")).await;
+    assert!(folder.path("link.tar").is_symlink());
+    assert_eq!(folder.layout("a.tar").tags().await.unwrap(), ["1"]);
+}

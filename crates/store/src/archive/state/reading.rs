@@ -10,7 +10,7 @@ use crate::archive::contents::{Contents, Held, check_whole, parse_manifest};
 use crate::archive::names::{self, Pointed};
 use crate::archive::section::Section;
 use crate::archive::{Setup, classic, loadable};
-use crate::referrers;
+use crate::{referrers, tree};
 
 impl State {
     /// Reads what a selector points at.
@@ -97,7 +97,7 @@ impl State {
                 self.relied.extend(seen);
                 Ok(true)
             }
-            Err(Error::Missing { .. } | Error::WrongSize { .. }) => Ok(false),
+            Err(error) if tree::is_absence(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }

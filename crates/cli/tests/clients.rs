@@ -76,7 +76,7 @@ fn podman_and_skopeo_take_the_image_from_serve() {
     if testkit::binary("podman").is_none() {
         return testkit::skip("podman is not installed");
     }
-    if !is_root() {
+    if !testkit::is_root() {
         return testkit::skip("podman needs root, or subordinate user ids");
     }
     let folder = home.path().join("podman");
@@ -93,11 +93,6 @@ fn tool(name: &str, home: &Home) -> Command {
     let mut command = Command::new(name);
     command.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path()).env_remove("REGISTRY_AUTH_FILE");
     command
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 
 use content::{Error, Event, Events, Expected, Limits, Place, Sink, Source, Tagged, copy};
 use daemon::{DaemonImages, Endpoint, Engine, ImageStore};
-use futures_util::TryStreamExt;
 use oci::{Descriptor, Digest, ImageConfig, MediaType, Platform, Selector};
 use store::archive::{Archive, Settings};
 use testkit::contract::{self, Clause, Fixture};
@@ -61,8 +60,7 @@ fn fresh() -> String {
 }
 
 async fn bytes_of(place: &dyn Source, blob: &Descriptor) -> Vec<u8> {
-    let chunks: Vec<bytes::Bytes> = place.blob(blob).await.unwrap().into_stream().try_collect().await.unwrap();
-    chunks.concat()
+    place.blob(blob).await.unwrap().read_all(u64::MAX).await.unwrap().to_vec()
 }
 
 fn inflate(bytes: &[u8]) -> Vec<u8> {

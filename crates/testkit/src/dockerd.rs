@@ -44,7 +44,7 @@ impl Dockerd {
             crate::skip("dockerd is not installed");
             return None;
         };
-        if !is_root() {
+        if !crate::is_root() {
             crate::skip("dockerd needs root");
             return None;
         }
@@ -135,17 +135,6 @@ impl Drop for Dockerd {
         // The keeper waits for the engine and removes the folder.
         self.keeper.wait().ok();
     }
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
 
 #[cfg(unix)]

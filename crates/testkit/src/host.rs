@@ -24,6 +24,19 @@ fn is_program(file: &std::path::Path) -> bool {
     file.is_file()
 }
 
+/// Tells whether the tests run as root, who may do what others may not.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Tells whether the tests run as root, who may do what others may not.
+#[cfg(not(unix))]
+pub fn is_root() -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::binary;

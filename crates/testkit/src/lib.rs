@@ -16,4 +16,4 @@ pub mod registry;
 pub mod tokens;
 pub mod transcript;
 
-pub use host::{binary, skip};
+pub use host::{binary, is_root, skip};

@@ -13,7 +13,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use content::Source;
-use futures_util::TryStreamExt;
 use oci::{Descriptor, Platform, Selector};
 use store::archive::{Archive, Settings};
 use tempfile::TempDir;
@@ -61,8 +60,7 @@ fn named(name: &str) -> Selector {
 }
 
 async fn bytes_of(place: &dyn Source, blob: &Descriptor) -> Vec<u8> {
-    let chunks: Vec<bytes::Bytes> = place.blob(blob).await.unwrap().into_stream().try_collect().await.unwrap();
-    chunks.concat()
+    place.blob(blob).await.unwrap().read_all(u64::MAX).await.unwrap().to_vec()
 }
 
 fn inflate(bytes: &[u8]) -> Vec<u8> {

@@ -133,9 +133,10 @@ async fn killed_writers_leave_nothing_partial_visible() {
     for kind in ["store", "layout"] {
         let folder = tempfile::tempdir().unwrap();
         let mut leftovers = 0;
-        for wait in [20, 60, 90, 120, 160, 200, 400, 800, 1600] {
-            // Only on a busy machine does it take that long until a kill comes in the middle of a write.
-            if wait > 200 && leftovers > 0 {
+        for wait in [20, 60, 90, 120, 160, 200].into_iter().chain(201..240) {
+            // By time alone no kill may come in the middle of a write: then it waits for one to begin.
+            let watch = wait > 200;
+            if watch && leftovers > 0 {
                 break;
             }
             let mut child = start("write", kind, folder.path(), "");
@@ -145,11 +146,16 @@ async fn killed_writers_leave_nothing_partial_visible() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             tokio::time::sleep(Duration::from_millis(wait)).await;
+            let under_way = || {
+                let files = std::fs::read_dir(if kind == "store" { root.join("ingest") } else { root.clone() });
+                files.map_or(0, |files| files.flatten().filter(|file| file.file_name().to_string_lossy().starts_with('.')).count())
+            };
+            while watch && under_way() == 0 && begin.elapsed() < Duration::from_secs(30) {
+                std::thread::yield_now();
+            }
             child.kill().unwrap();
             child.wait().unwrap();
-            let files = || std::fs::read_dir(if kind == "store" { root.join("ingest") } else { root.clone() });
-            leftovers += files()
-                .map_or(0, |files| files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count());
+            leftovers += under_way();
             if kind == "store" && root.exists() {
                 // A killed removal may leave a folder without its version; that is the test's doing.
                 if !root.join("version").exists() {

@@ -3,13 +3,39 @@
 use std::fmt;
 use std::sync::Arc;
 
-use oci::Descriptor;
+use oci::{Descriptor, Digest, Platform};
 
 use crate::Placed;
+
+/// A blob that is about to be brought somewhere, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Which.
+    pub blob: Descriptor,
+    /// The platforms whose images need it, in the order of their index; empty where none is told.
+    pub platforms: Vec<Platform>,
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// These blobs will be brought to a place, as far as they are not there. Each of them ends with
+    /// [`Event::Blob`], or with an error of the whole.
+    Planned {
+        /// The blobs.
+        blobs: Vec<Share>,
+        /// The place.
+        place: String,
+    },
+    /// Bytes of a blob are on their way. A blob that is sent again begins again.
+    Passed {
+        /// Which.
+        blob: Digest,
+        /// The bytes that have left its source in this try.
+        bytes: u64,
+        /// The place that they are for.
+        place: String,
+    },
     /// A blob is in its place.
     Blob {
         /// Which.

@@ -16,7 +16,7 @@ mod walk;
 pub use blob::{BlobReader, ByteStream};
 pub use copy::{Copied, copy};
 pub use error::{Error, Item, Result};
-pub use events::{Event, Events};
+pub use events::{Event, Events, Share};
 pub use library::{Draft, Library};
 pub use memory::Memory;
 pub use place::{Abilities, Expected, Origin, Place, Placed, Sink, Source, Tagged, check_expected};

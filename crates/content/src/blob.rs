@@ -44,6 +44,11 @@ impl BlobReader {
         self.size
     }
 
+    /// Puts something around the checked stream, such as eyes on it.
+    pub(crate) fn through(self, wrap: impl FnOnce(ByteStream) -> ByteStream) -> Self {
+        Self { size: self.size, stream: wrap(self.stream) }
+    }
+
     /// Returns the stream itself.
     pub fn into_stream(self) -> ByteStream {
         self.stream

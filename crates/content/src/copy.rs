@@ -1,13 +1,25 @@
-//! Copies an image from one place to another: blobs, then manifests, children before parents.
+//! Copies images from one place to another: blobs, then manifests, children before parents.
 //!
 //! It never names anything: moving a tag is the caller's last step, when all of this has succeeded.
 
+use std::collections::HashMap;
 use std::ops::AddAssign;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use oci::RawManifest;
+use oci::{Descriptor, Digest, RawManifest};
+use tokio::sync::{OnceCell, Semaphore};
 
+use crate::watched::Watched;
 use crate::{Event, Events, Limits, Place, Placed, Result, Source, walk};
+
+/// The size in bytes up to which a blob is a matter of round trips, not of bandwidth: configs and
+/// attestations, for the most part.
+const SMALL: u64 = 1024 * 1024;
+/// Small blobs on their way at once.
+const SMALL_WIDTH: usize = 16;
+/// Blobs of one image that wait for their turn at once.
+const QUEUE: usize = 64;
 
 /// What a copy did, in pieces of content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,31 +66,120 @@ impl Copied {
 /// Copies `root` and everything below it, byte for byte.
 ///
 /// # Errors
-/// Stops at the first piece that cannot be read or written. What was written by then is content
-/// without a name, and is found again by the next try.
+/// As [`Copier::copy`].
 pub async fn copy(source: &dyn Source, target: &dyn Place, root: &RawManifest, limits: Limits, events: &Events) -> Result<Copied> {
-    let tree = walk(source, root, Some(target), limits).await?;
-    let mut copied = Copied { present: tree.present.len() as u64, ..Copied::default() };
-    let mut arriving = stream::iter(&tree.blobs)
-        .map(|blob| async move { target.put_blob(blob, source).await.map(|placed| (blob, placed)) })
-        .buffer_unordered(target.width().max(1));
-    while let Some((blob, placed)) = arriving.try_next().await? {
-        copied.add(placed, blob.size);
-        events.tell(Event::Blob { blob: blob.clone(), placed, place: target.name() });
-    }
-    drop(arriving);
-    // One depth at a time: a parent is put only when all its children are there.
-    let mut rest = tree.manifests.as_slice();
-    while let Some((depth, _)) = rest.first() {
-        let length = rest.iter().take_while(|(other, _)| other == depth).count();
-        let (level, above) = rest.split_at(length);
-        rest = above;
-        let placed: Vec<Placed> =
-            stream::iter(level).map(|(_, manifest)| target.put_manifest(manifest)).buffered(target.width().max(1)).try_collect().await?;
-        for ((_, manifest), placed) in level.iter().zip(placed) {
-            copied.add(placed, manifest.bytes().len() as u64);
-            events.tell(Event::Manifest { manifest: manifest.descriptor(), placed, place: target.name() });
+    Copier::new(target, limits, events).copy(source, root).await
+}
+
+/// Brings images to one place. Any number of them may be copied at once: what they have in common
+/// is brought once, and no more blobs are on their way than the place likes.
+pub struct Copier<'a> {
+    target: &'a dyn Place,
+    limits: Limits,
+    events: &'a Events,
+    /// The place, as events name it.
+    name: String,
+    /// What was brought, or is on its way.
+    pieces: Mutex<HashMap<Digest, Arc<OnceCell<()>>>>,
+    large: Semaphore,
+    small: Semaphore,
+}
+
+impl<'a> Copier<'a> {
+    /// Prepares; nothing is asked of the place yet.
+    pub fn new(target: &'a dyn Place, limits: Limits, events: &'a Events) -> Self {
+        let width = target.width().max(1);
+        Self {
+            target,
+            limits,
+            events,
+            name: target.name(),
+            pieces: Mutex::default(),
+            large: Semaphore::new(width),
+            // A place that takes one thing at a time takes one small thing at a time.
+            small: Semaphore::new(if width == 1 { 1 } else { SMALL_WIDTH }),
         }
     }
-    Ok(copied)
+
+    /// Returns the place that is copied to.
+    pub const fn target(&self) -> &'a dyn Place {
+        self.target
+    }
+
+    /// Copies `root` and everything below it, byte for byte.
+    ///
+    /// # Errors
+    /// Stops at the first piece that cannot be read or written. What was written by then is content
+    /// without a name, and is found again by the next try.
+    pub async fn copy(&self, source: &dyn Source, root: &RawManifest) -> Result<Copied> {
+        let tree = walk(source, root, Some(self.target), self.limits).await?;
+        let mut copied = Copied { present: tree.present.len() as u64, ..Copied::default() };
+        self.events.tell(Event::Planned { blobs: tree.blobs.clone(), place: self.name.clone() });
+        let mut arriving = stream::iter(&tree.blobs)
+            .map(|share| async move { self.blob(source, &share.blob).await.map(|placed| (&share.blob, placed)) })
+            .buffer_unordered(QUEUE);
+        while let Some((blob, placed)) = arriving.try_next().await? {
+            copied.add(placed, blob.size);
+        }
+        drop(arriving);
+        // One depth at a time: a parent is put only when all its children are there.
+        let mut rest = tree.manifests.as_slice();
+        while let Some((depth, _)) = rest.first() {
+            let length = rest.iter().take_while(|(other, _)| other == depth).count();
+            let (level, above) = rest.split_at(length);
+            rest = above;
+            let placed: Vec<Placed> =
+                stream::iter(level).map(|(_, manifest)| self.manifest(manifest)).buffered(SMALL_WIDTH).try_collect().await?;
+            for ((_, manifest), placed) in level.iter().zip(placed) {
+                copied.add(placed, manifest.bytes().len() as u64);
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Brings one blob.
+    ///
+    /// # Errors
+    /// As [`crate::Sink::put_blob`].
+    pub async fn blob(&self, source: &dyn Source, blob: &Descriptor) -> Result<Placed> {
+        let bring = || async {
+            let lane = if blob.size > SMALL { &self.large } else { &self.small };
+            // It is never closed; if it were, going without a turn would be right.
+            let _turn = lane.acquire().await;
+            let watched = Watched { source, target: &self.name, events: self.events };
+            let placed = self.target.put_blob(blob, &watched).await?;
+            self.events.tell(Event::Blob { blob: blob.clone(), placed, place: self.name.clone() });
+            Ok(placed)
+        };
+        self.once(&blob.digest, bring).await
+    }
+
+    async fn manifest(&self, manifest: &RawManifest) -> Result<Placed> {
+        let bring = || async {
+            let _turn = self.small.acquire().await;
+            let placed = self.target.put_manifest(manifest).await?;
+            self.events.tell(Event::Manifest { manifest: manifest.descriptor(), placed, place: self.name.clone() });
+            Ok(placed)
+        };
+        self.once(manifest.digest(), bring).await
+    }
+
+    /// Brings a piece unless it was brought before; where it is on its way, waits for it.
+    async fn once<F: Future<Output = Result<Placed>>>(&self, digest: &Digest, bring: impl FnOnce() -> F) -> Result<Placed> {
+        let cell = Arc::clone(self.pieces.lock().unwrap_or_else(PoisonError::into_inner).entry(digest.clone()).or_default());
+        let mut placed = Placed::Present;
+        let slot = &mut placed;
+        cell.get_or_try_init(|| async move {
+            *slot = bring().await?;
+            Ok::<_, crate::Error>(())
+        })
+        .await?;
+        Ok(placed)
+    }
+}
+
+impl std::fmt::Debug for Copier<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Copier").field("target", &self.name).finish_non_exhaustive()
+    }
 }

@@ -12,9 +12,10 @@ mod memory;
 mod place;
 mod recall;
 mod walk;
+mod watched;
 
 pub use blob::{BlobReader, ByteStream};
-pub use copy::{Copied, copy};
+pub use copy::{Copied, Copier, copy};
 pub use error::{Error, Item, Result};
 pub use events::{Event, Events, Share};
 pub use library::{Draft, Library};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use oci::{Descriptor, Digest, RawManifest, Selector};
+use oci::{Descriptor, Digest, Platform, RawManifest, Selector};
 
 use crate::{BlobReader, ByteStream, Error, Result};
 
@@ -122,6 +122,11 @@ pub trait Sink: Source {
 pub trait Place: Sink {
     /// Says what this kind of place can do.
     fn abilities(&self) -> Abilities;
+
+    /// Where it keeps one image per name: the platform that it would choose of an index.
+    fn keeps(&self) -> Option<Platform> {
+        None
+    }
 
     /// Says how many blobs should be on their way at once.
     fn width(&self) -> usize {

@@ -1,11 +1,11 @@
 //! Visits everything below a manifest, each piece once, never deeper or wider than the limits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use oci::{Descriptor, Digest, RawManifest, Selector};
+use oci::{Descriptor, Digest, Platform, RawManifest, Selector};
 
-use crate::{Error, Item, Result, Sink, Source};
+use crate::{Error, Item, Result, Share, Sink, Source};
 
 /// How far a walk goes before it calls an image hostile.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct Tree {
     /// Manifests with their depth below the root; children stand before their parents.
     pub manifests: Vec<(u64, RawManifest)>,
     /// Blobs that the manifests need, each once.
-    pub blobs: Vec<Descriptor>,
+    pub blobs: Vec<Share>,
     /// Manifests that the target had already, with all below them.
     pub present: Vec<Descriptor>,
 }
@@ -42,8 +42,8 @@ pub struct Tree {
 /// A missing or broken child names itself; nothing was written.
 pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn Sink>, limits: Limits) -> Result<Tree> {
     let mut seen: HashSet<Digest> = HashSet::from([root.digest().clone()]);
-    let mut levels = vec![vec![root.clone()]];
-    let mut present = Vec::new();
+    let mut levels = vec![vec![Node { manifest: root.clone(), platform: None }]];
+    let (mut present, mut opaque) = (Vec::new(), Vec::new());
     let mut count = 1_u64;
     loop {
         let depth = levels.len() as u64;
@@ -51,7 +51,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
             .last()
             .into_iter()
             .flatten()
-            .filter_map(RawManifest::as_index)
+            .filter_map(|node| node.manifest.as_index())
             .flat_map(|index| index.manifests.iter())
             .filter(|child| seen.insert(child.digest.clone()))
             .cloned()
@@ -66,35 +66,62 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         if depth > limits.depth {
             return Err(Error::Limit { what: format!("levels of indexes in {}", root.digest()), limit: limits.depth, got: depth });
         }
+        let (children, others): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|child| child.media_type.is_index() || child.media_type.is_manifest());
+        // An entry of a kind that nobody here knows is bytes (image-spec, image-index.md: unknown media
+        // types must not be an error).
+        opaque.extend(others.into_iter().map(|blob| Share { blob, platforms: Vec::new() }));
         let found: Vec<Fetched> =
             stream::iter(children).map(|child| fetch(source, child, target)).buffered(limits.at_once.max(1)).try_collect().await?;
         let mut level = Vec::new();
         for child in found {
             match child {
                 Fetched::Present(descriptor) => present.push(*descriptor),
-                Fetched::Read(manifest) => level.push(*manifest),
+                Fetched::Read(node) => level.push(*node),
             }
         }
         levels.push(level);
     }
-    let mut blobs = Vec::new();
-    let mut known = HashSet::new();
-    for manifest in levels.iter().flatten() {
-        let own = manifest.as_image().into_iter().flat_map(oci::ImageManifest::blobs);
-        blobs.extend(own.filter(|blob| known.insert(blob.digest.clone())).cloned());
-    }
+    let mut blobs = shares(levels.iter().flatten());
+    blobs.append(&mut opaque);
     let manifests = levels
         .into_iter()
         .enumerate()
         .rev()
-        .flat_map(|(depth, level)| level.into_iter().map(move |manifest| (depth as u64, manifest)))
+        .flat_map(|(depth, level)| level.into_iter().map(move |node| (depth as u64, node.manifest)))
         .collect();
     Ok(Tree { manifests, blobs, present })
 }
 
+/// A manifest, and the platform that the index above it says it is for.
+struct Node {
+    manifest: RawManifest,
+    platform: Option<Platform>,
+}
+
+/// Lists the blobs of all manifests, each once, with the platforms that need it.
+fn shares<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<Share> {
+    let mut blobs: Vec<Share> = Vec::new();
+    let mut places: HashMap<Digest, usize> = HashMap::new();
+    for node in nodes {
+        for blob in node.manifest.as_image().into_iter().flat_map(oci::ImageManifest::blobs) {
+            let place = *places.entry(blob.digest.clone()).or_insert(blobs.len());
+            if place == blobs.len() {
+                blobs.push(Share { blob: blob.clone(), platforms: Vec::new() });
+            }
+            if let (Some(share), Some(platform)) = (blobs.get_mut(place), &node.platform)
+                && !share.platforms.contains(platform)
+            {
+                share.platforms.push(platform.clone());
+            }
+        }
+    }
+    blobs
+}
+
 enum Fetched {
     Present(Box<Descriptor>),
-    Read(Box<RawManifest>),
+    Read(Box<Node>),
 }
 
 async fn fetch(source: &dyn Source, child: Descriptor, target: Option<&dyn Sink>) -> Result<Fetched> {
@@ -108,5 +135,7 @@ async fn fetch(source: &dyn Source, child: Descriptor, target: Option<&dyn Sink>
     if got != child.size {
         return Err(Error::WrongSize { item: Item::Manifest(child.digest), place: source.name(), expected: child.size, got });
     }
-    Ok(Fetched::Read(Box::new(manifest)))
+    // The platform of an attestation is `unknown/unknown`: it is nobody's.
+    let platform = child.platform.clone().filter(|_| !child.is_attestation());
+    Ok(Fetched::Read(Box::new(Node { manifest, platform })))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use content::{Abilities, BlobReader, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged, check_expected};
 use fault::Hint;
-use oci::{Descriptor, Digest, RawManifest, Reference, Selector, Tag};
+use oci::{Descriptor, Digest, Platform, RawManifest, Reference, Selector, Tag};
 use store::archive::{Archive, Input, Settings};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -323,6 +323,10 @@ impl Place for DaemonImages {
     fn abilities(&self) -> Abilities {
         let whole = self.engine.image_store() == ImageStore::Containerd;
         Abilities { exact: whole, indexes: whole, compare_and_swap: false, remove: true, referrers: false }
+    }
+
+    fn keeps(&self) -> Option<Platform> {
+        (self.engine.image_store() == ImageStore::Classic).then(|| self.engine.platform().clone())
     }
 
     fn width(&self) -> usize {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use content::{Copied, Events, Expected, Limits, Place, Tagged, copy};
+use content::{Copied, Copier, Events, Expected, Limits, Place, Tagged};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci::{Digest, RawManifest, Selector};
 
 use crate::gather::Candidate;
 use crate::{IndexError, Plan};
+
+/// Entries that are copied at once; their blobs wait for each other in the copier.
+const AT_ONCE: usize = 16;
 
 /// A place and the names there that will point at the result.
 #[derive(Clone)]
@@ -37,7 +40,7 @@ pub struct Outcome {
 pub async fn carry_out(plan: &Plan, targets: &[Target], limits: Limits, events: &Events) -> Result<Outcome, IndexError> {
     let mut copied = Copied::default();
     for target in targets {
-        copied += place_content(plan, &*target.place, limits, events).await?;
+        copied += place_content(plan, &Copier::new(&*target.place, limits, events)).await?;
     }
     let mut names = Vec::new();
     for target in targets {
@@ -49,19 +52,15 @@ pub async fn carry_out(plan: &Plan, targets: &[Target], limits: Limits, events: 
 }
 
 /// Brings everything below the document, and the document itself, into a place without a name.
-async fn place_content(plan: &Plan, place: &dyn Place, limits: Limits, events: &Events) -> Result<Copied, IndexError> {
+pub(crate) async fn place_content(plan: &Plan, copier: &Copier<'_>) -> Result<Copied, IndexError> {
+    let place = copier.target();
     if plan.document.as_index().is_none() {
         // A lone manifest is its own only entry.
         let Some(only) = plan.entries.first() else { return Err(IndexError::Empty) };
-        return if at_home(only, place) {
-            Ok(Copied::default())
-        } else {
-            Ok(copy(&*only.place, place, &plan.document, limits, events).await?)
-        };
+        return if at_home(only, place) { Ok(Copied::default()) } else { Ok(copier.copy(&*only.place, &plan.document).await?) };
     }
     let away = plan.entries.iter().filter(|entry| !at_home(entry, place));
-    let copies: Vec<Copied> =
-        stream::iter(away).map(|entry| copy_entry(entry, place, limits, events)).buffered(place.width().max(1)).try_collect().await?;
+    let copies: Vec<Copied> = stream::iter(away).map(|entry| copy_entry(entry, copier)).buffered(AT_ONCE).try_collect().await?;
     let mut copied = Copied::default();
     for one in copies {
         copied += one;
@@ -76,23 +75,23 @@ fn at_home(entry: &Candidate, place: &dyn Place) -> bool {
     place.origin().is_some_and(|target| entry.place.origin().as_ref() == Some(&target))
 }
 
-async fn copy_entry(entry: &Candidate, place: &dyn Place, limits: Limits, events: &Events) -> Result<Copied, IndexError> {
+async fn copy_entry(entry: &Candidate, copier: &Copier<'_>) -> Result<Copied, IndexError> {
     let descriptor = &entry.descriptor;
-    if place.has(descriptor).await? {
+    if copier.target().has(descriptor).await? {
         return Ok(Copied { present: 1, ..Copied::default() });
     }
     if !descriptor.media_type.is_index() && !descriptor.media_type.is_manifest() {
         // An entry of a kind that nobody here knows is bytes (image-spec, image-index.md: unknown
         // media types must not be an error).
-        let placed = place.put_blob(descriptor, &*entry.place).await?;
+        let placed = copier.blob(&*entry.place, descriptor).await?;
         return Ok(Copied::of(placed, descriptor.size));
     }
     let manifest = entry.place.manifest(&Selector::Digest(entry.descriptor.digest.clone())).await?;
-    Ok(copy(&*entry.place, place, &manifest, limits, events).await?)
+    Ok(copier.copy(&*entry.place, &manifest).await?)
 }
 
 /// Asks for what was just put, so that no name ever points at something that cannot be read.
-async fn look_back(document: &RawManifest, place: &dyn Place) -> Result<(), IndexError> {
+pub(crate) async fn look_back(document: &RawManifest, place: &dyn Place) -> Result<(), IndexError> {
     let seen = place.resolve(&Selector::Digest(document.digest().clone())).await?;
     if seen.digest == *document.digest() {
         return Ok(());

@@ -147,19 +147,18 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Keeps the images that a name of a platform means, with their attestations.
-pub(crate) fn narrow(label: &str, candidates: Vec<Candidate>, wanted: &Platform) -> Result<Vec<Candidate>, IndexError> {
-    let digests: Vec<Digest> = candidates
-        .iter()
-        .filter(|candidate| matches!(&candidate.role, Role::Image(platform) if wanted.covers(platform)))
-        .map(|candidate| candidate.descriptor.digest.clone())
-        .collect();
-    if digests.is_empty() {
-        let platform = Box::new(wanted.clone());
+/// Keeps the images that the names of platforms mean, with their attestations.
+pub(crate) fn narrow(label: &str, candidates: Vec<Candidate>, wanted: &[Platform]) -> Result<Vec<Candidate>, IndexError> {
+    let means = |candidate: &Candidate, name: &Platform| matches!(&candidate.role, Role::Image(own) if name.covers(own));
+    if let Some(absent) = wanted.iter().find(|name| !candidates.iter().any(|candidate| means(candidate, name))) {
+        let platform = Box::new(absent.clone());
         return Err(IndexError::Absent { platform, label: label.to_owned(), offered: offered(&candidates) });
     }
+    let is_wanted = |candidate: &Candidate| wanted.iter().any(|name| means(candidate, name));
+    let digests: Vec<Digest> =
+        candidates.iter().filter(|candidate| is_wanted(candidate)).map(|candidate| candidate.descriptor.digest.clone()).collect();
     let belongs = |candidate: &Candidate| match &candidate.role {
-        Role::Image(platform) => wanted.covers(platform),
+        Role::Image(_) => is_wanted(candidate),
         Role::Attestation(subject) => digests.contains(subject),
         Role::Other => false,
     };

@@ -145,7 +145,7 @@ async fn gather_one(part: Part, root: RawManifest, checked: Checked, limits: Lim
     let mut whole = !reading.found_nested();
     if let Some(wanted) = &part.platform {
         let all = candidates.len();
-        candidates = narrow(&part.label, candidates, wanted)?;
+        candidates = narrow(&part.label, candidates, std::slice::from_ref(wanted))?;
         whole = whole && candidates.len() == all;
     }
     Ok(Gathered { part, root, candidates, whole })

@@ -12,6 +12,7 @@ mod flatten;
 mod gather;
 mod plan;
 mod settle;
+mod transfer;
 
 pub use annotate::{Annotation, AnnotationError, Level};
 pub use carry_out::{Outcome, Target, carry_out};
@@ -19,3 +20,4 @@ pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe
 pub use error::IndexError;
 pub use gather::{Attestations, Candidate, Checked, Gathered, Missing, Part, Role, gather};
 pub use plan::{Change, MediaChoice, Plan, Wish, plan};
+pub use transfer::{Order, Shipment, bring, decide, name};

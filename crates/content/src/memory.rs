@@ -94,13 +94,8 @@ impl Source for Memory {
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
         let state = self.state();
-        let refers = |manifest: &&RawManifest| {
-            let own = manifest
-                .as_image()
-                .map_or_else(|| manifest.as_index().and_then(|index| index.subject.as_ref()), |image| image.subject.as_ref());
-            own.is_some_and(|own| own.digest == *subject)
-        };
-        Ok(state.manifests.values().filter(refers).map(RawManifest::descriptor).collect())
+        let refers = |manifest: &&RawManifest| manifest.subject().is_some_and(|own| own.digest == *subject);
+        Ok(state.manifests.values().filter(refers).map(RawManifest::as_referrer).collect())
     }
 
     async fn tags(&self) -> Result<Vec<String>> {

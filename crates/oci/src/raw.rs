@@ -136,6 +136,31 @@ impl RawManifest {
         descriptor
     }
 
+    /// Returns what it refers to, where it does (image-spec 1.1, `subject`).
+    pub fn subject(&self) -> Option<&Descriptor> {
+        match &self.body {
+            Body::Image(image) => image.subject.as_ref(),
+            Body::Index(index) => index.subject.as_ref(),
+        }
+    }
+
+    /// Returns a descriptor as lists of referrers want it: with the kind of artifact, for which an
+    /// image's config type stands in, and the document's own annotations (distribution-spec 1.1,
+    /// "Listing Referrers"). Readers choose by both; sigstore/cosign#4641 shows what lacks without.
+    pub fn as_referrer(&self) -> Descriptor {
+        let mut descriptor = self.descriptor();
+        // An empty kind is none.
+        descriptor.artifact_type = descriptor.artifact_type.filter(|kind| !kind.is_empty());
+        match &self.body {
+            Body::Image(image) => {
+                descriptor.artifact_type.get_or_insert_with(|| image.config.media_type.to_string());
+                descriptor.annotations.clone_from(&image.annotations);
+            }
+            Body::Index(index) => descriptor.annotations.clone_from(&index.annotations),
+        }
+        descriptor
+    }
+
     /// Returns the JSON tree, for an edit that keeps unknown fields and their order.
     pub fn tree(&self) -> Value {
         // It was parsed once already; a document that does not parse never becomes a `RawManifest`.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use content::{Error, Item, Result, Source};
 use fault::Hint;
-use oci::{Body, Descriptor, Digest, MediaType, RawManifest, Tag, Thing};
+use oci::{Descriptor, Digest, MediaType, RawManifest, Tag, Thing};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -29,11 +29,7 @@ impl Registry {
     /// Enters a manifest that was just put into the list of what it refers to, where the registry
     /// does not do so itself (distribution-spec 1.1, "Pushing Manifests with Subject").
     pub(crate) async fn announce(&self, manifest: &RawManifest) -> Result<()> {
-        let subject = match manifest.body() {
-            Body::Image(image) => image.subject.as_ref(),
-            Body::Index(index) => index.subject.as_ref(),
-        };
-        let Some(subject) = subject.map(|subject| &subject.digest) else { return Ok(()) };
+        let Some(subject) = manifest.subject().map(|subject| &subject.digest) else { return Ok(()) };
         if self.referrers_by_api(subject).await?.is_some() {
             return Ok(());
         }
@@ -60,8 +56,8 @@ impl Registry {
             None => json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex, "manifests": [] }),
         };
         match tree.get_mut("manifests") {
-            Some(Value::Array(entries)) => entries.push(json!(entry(manifest))),
-            _ => tree["manifests"] = json!([entry(manifest)]),
+            Some(Value::Array(entries)) => entries.push(json!(manifest.as_referrer())),
+            _ => tree["manifests"] = json!([manifest.as_referrer()]),
         }
         let broken = |problem| Error::Document { item: Item::Tag(tag.to_string()), place: self.name(), problem };
         let index = RawManifest::parse(tree.to_string().into(), None).map_err(broken)?;
@@ -97,19 +93,6 @@ impl Registry {
 fn fallback_tag(subject: &Digest) -> Result<Tag, crate::RemoteError> {
     let text = format!("{}-{}", subject.algorithm().name(), subject.hex().get(..64).unwrap_or(subject.hex()));
     text.parse().map_err(crate::RemoteError::Tag)
-}
-
-/// Describes a manifest with what readers choose by (sigstore/cosign#4641 shows what lacks without).
-fn entry(manifest: &RawManifest) -> Descriptor {
-    let mut descriptor = manifest.descriptor();
-    match manifest.body() {
-        Body::Image(image) => {
-            descriptor.annotations = image.annotations.clone();
-            descriptor.artifact_type.get_or_insert_with(|| image.config.media_type.to_string());
-        }
-        Body::Index(index) => descriptor.annotations = index.annotations.clone(),
-    }
-    descriptor
 }
 
 #[cfg(test)]

@@ -4,29 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use content::Result;
-use oci::{Descriptor, Digest, RawManifest};
+use oci::{Descriptor, Digest};
 
 use crate::blobs::{Blobs, list};
 use crate::{StoreError, ingest};
-
-/// Returns the digest of the manifest that this one refers to.
-pub(crate) fn subject(manifest: &RawManifest) -> Option<&Digest> {
-    let image = manifest.as_image().and_then(|image| image.subject.as_ref());
-    image.or_else(|| manifest.as_index().and_then(|index| index.subject.as_ref())).map(|subject| &subject.digest)
-}
-
-/// Describes a manifest as lists of referrers want it: with the kind of artifact, for which the
-/// config's type stands in, and the manifest's own annotations.
-pub(crate) fn describe(manifest: &RawManifest) -> Descriptor {
-    let mut descriptor = manifest.descriptor();
-    if let Some(image) = manifest.as_image() {
-        descriptor.artifact_type.get_or_insert_with(|| image.config.media_type.to_string());
-        descriptor.annotations.clone_from(&image.annotations);
-    } else if let Some(index) = manifest.as_index() {
-        descriptor.annotations.clone_from(&index.annotations);
-    }
-    descriptor
-}
 
 /// The local store's notes of who refers to whom: `SUBJECT/REFERRER`, empty files, each digest
 /// written as `ALGORITHM-HEX`. A note without its manifest says nothing.
@@ -73,7 +54,7 @@ impl Notes {
         let mut found = Vec::new();
         for note in self.about(subject)? {
             match blobs.manifest(&note.referrer, None, place) {
-                Ok(manifest) => found.push(describe(&manifest)),
+                Ok(manifest) => found.push(manifest.as_referrer()),
                 Err(error) if error.is_missing() => {}
                 Err(error) => return Err(error),
             }

@@ -8,9 +8,9 @@ use oci::{Descriptor, Digest, RawManifest, Selector};
 
 use super::entries::{self, Pointed};
 use super::{Layout, edit};
+use crate::StoreError;
 use crate::tree::{self, Piece, Seen};
 use crate::work::blocking;
-use crate::{StoreError, referrers};
 
 impl Layout {
     pub(super) async fn off<T: Send + 'static>(&self, job: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
@@ -56,12 +56,12 @@ impl Layout {
         self.make()?;
         tree::check_children(&self.blobs, &self.text(), manifest, |_| true)?;
         let placed = self.blobs.put_document(manifest)?;
-        if referrers::subject(manifest).is_some() {
+        if manifest.subject().is_some() {
             // Nothing points at a referrer, so it stands in `index.json` without a name (as oras keeps it).
             self.edit(|document, tree| {
                 let known = entries::entries(document).iter().any(|entry| entry.digest == *manifest.digest());
                 if !known {
-                    edit::replace(tree, &[], edit::entry(&referrers::describe(manifest), None));
+                    edit::replace(tree, &[], edit::entry(&manifest.as_referrer(), None));
                 }
                 Ok((!known, ()))
             })?;
@@ -162,9 +162,9 @@ impl Layout {
         for entry in entries::entries(&document) {
             let _ = tree::visit(&self.blobs, &self.text(), Piece::entry(entry.clone()), &mut seen, |_, piece| {
                 if let Ok(Some(manifest)) = piece
-                    && referrers::subject(manifest) == Some(subject)
+                    && manifest.subject().is_some_and(|own| own.digest == *subject)
                 {
-                    found.push(referrers::describe(manifest));
+                    found.push(manifest.as_referrer());
                 }
                 ControlFlow::<()>::Continue(())
             });

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::list::{files_below, length};
 use super::{PLACE, Store};
 use crate::names::Named;
-use crate::referrers::{describe, forget};
+use crate::referrers::forget;
 use crate::tree::{self, Piece, Seen};
 use crate::{StoreError, ingest};
 
@@ -192,7 +192,7 @@ impl Store {
                 for manifest in manifests {
                     for note in self.0.notes.about(&manifest)? {
                         match self.0.blobs.manifest(&note.referrer, None, PLACE) {
-                            Ok(referrer) => rest.push(Piece::entry(describe(&referrer))),
+                            Ok(referrer) => rest.push(Piece::entry(referrer.as_referrer())),
                             Err(error) if error.is_missing() => {}
                             Err(error) => return Err(unclear(error).into()),
                         }

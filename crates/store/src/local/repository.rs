@@ -7,9 +7,9 @@ use content::{Abilities, BlobReader, ByteStream, Error, Expected, Item, Place, P
 use oci::{Descriptor, Digest, RawManifest, Reference, Selector, Tag, Thing};
 
 use super::{Store, place_of};
+use crate::StoreError;
 use crate::names::{NameOrigin, Named};
 use crate::tree::{self, Piece, Seen};
-use crate::{StoreError, referrers};
 
 /// A repository. Names are its own; content is shared with all others of the store.
 pub(super) struct Repository {
@@ -70,9 +70,9 @@ impl Repository {
         let inner = &self.store.0;
         self.store.make()?;
         tree::check_children(&inner.blobs, &self.name(), manifest, |digest| self.store.touch(digest))?;
-        if let Some(subject) = referrers::subject(manifest) {
+        if let Some(subject) = manifest.subject() {
             // Before the manifest: a note without a manifest says nothing, a manifest without its note is never found.
-            inner.notes.add(inner.blobs.ingest(), subject, manifest.digest())?;
+            inner.notes.add(inner.blobs.ingest(), &subject.digest, manifest.digest())?;
         }
         let placed = inner.blobs.put_document(manifest)?;
         if placed == Placed::Present && !self.store.touch(manifest.digest()) {

@@ -10,7 +10,7 @@ use crate::archive::contents::{Contents, Held, check_whole, parse_manifest};
 use crate::archive::names::{self, Pointed};
 use crate::archive::section::Section;
 use crate::archive::{Setup, classic, loadable};
-use crate::{referrers, tree};
+use crate::tree;
 
 impl State {
     /// Reads what a selector points at.
@@ -115,9 +115,9 @@ impl State {
             let Some(section) = self.section(&entry.digest) else { continue };
             // Anything may be listed; what is no manifest refers to nothing.
             if let Ok(manifest) = parse_manifest(&section, &entry.digest, None, "")
-                && referrers::subject(&manifest) == Some(subject)
+                && manifest.subject().is_some_and(|own| own.digest == *subject)
             {
-                found.push(referrers::describe(&manifest));
+                found.push(manifest.as_referrer());
             }
         }
         Ok(found)

@@ -13,7 +13,6 @@ use crate::archive::contents::{self, Contents, Held, check_whole};
 use crate::archive::section::Section;
 use crate::archive::writer::{Writer, folder_of};
 use crate::archive::{ArchiveError, Setup, names};
-use crate::referrers;
 
 /// How long a writer waits for another one to move its file into place.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -96,9 +95,9 @@ impl State {
         }
         let writer = self.writer(setup)?;
         writer.put(manifest.digest(), manifest.bytes())?;
-        if referrers::subject(manifest).is_some() {
+        if manifest.subject().is_some() {
             // Nothing points at a referrer, so it stands in the list without a name (as oras keeps it).
-            writer.referrers.push(referrers::describe(manifest));
+            writer.referrers.push(manifest.as_referrer());
         }
         Ok(Placed::Sent)
     }

@@ -106,6 +106,18 @@ impl<'a> Copier<'a> {
         self.target
     }
 
+    /// Returns how far it follows an image.
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Tells that a manifest is at the place already, with all that it needs.
+    pub(crate) fn was_there(&self, manifest: &RawManifest) -> Copied {
+        let placed = Placed::Present;
+        self.events.tell(Event::Manifest { manifest: manifest.descriptor(), placed, place: self.name.clone() });
+        Copied::of(placed, manifest.bytes().len() as u64)
+    }
+
     /// Copies `root` and everything below it, byte for byte.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod index;
 mod layout;
 mod put;
 mod random;
+mod referrers;
 mod tarball;
 
 pub use attestation::{attestation_entry, attestation_for};
@@ -16,4 +17,5 @@ pub use index::Index;
 pub use layout::write_layout;
 pub use put::{in_memory, put, put_index};
 pub use random::random_bytes;
+pub use referrers::{Artifact, Referred, old_tag, referred};
 pub(crate) use tarball::plain;

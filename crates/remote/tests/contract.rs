@@ -1,4 +1,4 @@
-//! Debian's docker-registry, through this room, holds the contract of a place.
+//! Debian's docker-registry and ours in memory, through this room, hold the contract of a place.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -6,6 +6,7 @@ mod support;
 use remote::Intent;
 use support::{open, settings};
 use testkit::contract::{self, Fixture};
+use testkit::hostile::HostileRegistry;
 use testkit::registry::{DebianRegistry, RegistryOptions};
 use testkit::tokens::{TokenOptions, TokenServer};
 
@@ -32,4 +33,15 @@ async fn docker_registry_behind_tokens() {
         })
         .await;
     }
+}
+
+/// The registry that is difficult where a mode says so is honest without one: only then it may judge us.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hostile_registry_at_its_best() {
+    contract::all(|| async {
+        let registry = HostileRegistry::start(&[]).await;
+        let place = open(settings().0, &format!("{}/acme/app", registry.host()), Intent::Write);
+        Fixture::shared(place, registry)
+    })
+    .await;
 }

@@ -11,9 +11,11 @@ pub mod dockerd;
 pub mod faulty;
 pub mod fixtures;
 mod host;
+pub mod hostile;
 pub mod proxy;
 pub mod registry;
 pub mod tokens;
 pub mod transcript;
+mod wire;
 
 pub use host::{binary, is_root, skip};

@@ -2,7 +2,6 @@
 //! any, and the token server that hands them out (distribution, docs/spec/auth/token.md and oauth.md).
 
 mod grant;
-mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::wire::{self, Head};
 use grant::{Desk, Refusal, needs};
-use wire::Head;
 
 /// The service that challenges name.
 const SERVICE: &str = "testkit";
@@ -84,7 +83,12 @@ pub struct TokenServer {
 impl TokenServer {
     /// Guards the registry at `upstream`, on a free port of loopback.
     pub async fn start(upstream: SocketAddr, options: TokenOptions) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), upstream, options).await
+    }
+
+    /// Guards the registry at `upstream`, at an address that somebody chose.
+    pub async fn start_at(listen: SocketAddr, upstream: SocketAddr, options: TokenOptions) -> Self {
+        let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let desk = Arc::new(Desk::new(options));
         let shared = desk.clone();

@@ -7,8 +7,8 @@ use std::time::Instant;
 use base64::Engine;
 use serde_json::{Value, json};
 
-use super::wire::Head;
 use super::{Challenge, TokenOptions, User};
+use crate::wire::Head;
 
 /// Resource (`repository:app`) -> actions.
 pub(super) type Scopes = BTreeMap<String, BTreeSet<String>>;

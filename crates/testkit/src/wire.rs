@@ -1,9 +1,10 @@
-//! As much of HTTP/1.1 as a guard needs (RFC 9112): heads, the length of bodies, forwarding.
+//! As much of HTTP/1.1 as the servers of this room need (RFC 9112): heads, bodies, forwarding.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -12,12 +13,13 @@ const MAX_LINE: u64 = 64 * 1024;
 const MAX_FORM: u64 = 64 * 1024;
 
 /// The first line of a message and its headers.
-pub(super) struct Head {
+pub(crate) struct Head {
     first: String,
     headers: Vec<(String, String)>,
 }
 
 /// How long a body is.
+#[derive(Clone, Copy)]
 enum Framing {
     Nothing,
     Length(u64),
@@ -26,7 +28,7 @@ enum Framing {
 
 impl Head {
     /// Reads a head; `None` where the connection ended before one.
-    pub(super) async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
+    pub(crate) async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
         let first = line(reader).await?;
         if first.is_empty() {
             return Ok(None);
@@ -44,34 +46,34 @@ impl Head {
         Ok(Some(Self { first: first.trim_end().to_owned(), headers }))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.first.split(' ').next().unwrap_or_default()
     }
 
     /// Returns path and query as they were sent.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.first.split(' ').nth(1).unwrap_or_default()
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target().split('?').next().unwrap_or_default()
     }
 
     /// Returns the query's fields, decoded.
-    pub(super) fn query(&self) -> Vec<(String, String)> {
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
         fields(self.target().split_once('?').map_or("", |(_, query)| query))
     }
 
-    pub(super) fn has_body(&self) -> bool {
+    pub(crate) fn has_body(&self) -> bool {
         !matches!(self.framing(), Framing::Nothing | Framing::Length(0))
     }
 
     /// Reads a form that was posted; no body is an empty one.
-    pub(super) async fn read_form(&self, reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<(String, String)>> {
+    pub(crate) async fn read_form(&self, reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<(String, String)>> {
         match self.framing() {
             Framing::Nothing => Ok(Vec::new()),
             Framing::Length(length @ 0..=MAX_FORM) => {
@@ -80,6 +82,20 @@ impl Head {
                 Ok(fields(&body))
             }
             _ => Err(ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Returns the length of the body, where it is announced.
+    pub(crate) fn body_length(&self) -> Option<u64> {
+        if let Framing::Length(length) = self.framing() { Some(length) } else { None }
+    }
+
+    /// Begins to read the body.
+    pub(crate) fn body(&self) -> Body {
+        match self.framing() {
+            Framing::Nothing => Body { left: 0, chunked: false },
+            Framing::Length(length) => Body { left: length, chunked: false },
+            Framing::Chunked => Body { left: 0, chunked: true },
         }
     }
 
@@ -101,9 +117,45 @@ impl Head {
     }
 }
 
+/// A body that is read piece by piece.
+pub(crate) struct Body {
+    /// The bytes until its end, or until that of its present chunk.
+    left: u64,
+    chunked: bool,
+}
+
+impl Body {
+    /// Returns the next piece, or `None` at the end.
+    pub(crate) async fn next(&mut self, reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Bytes>> {
+        if self.left == 0 && self.chunked {
+            let size = line(reader).await?;
+            let digits = size.split(';').next().unwrap_or_default().trim();
+            self.left = u64::from_str_radix(digits, 16).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+            if self.left == 0 {
+                self.chunked = false;
+                while !line(reader).await?.trim_end().is_empty() {}
+            }
+        }
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let ready = reader.fill_buf().await?;
+        if ready.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let piece = Bytes::copy_from_slice(&ready[..ready.len().min(usize::try_from(self.left).unwrap_or(usize::MAX))]);
+        reader.consume(piece.len());
+        self.left -= piece.len() as u64;
+        if self.left == 0 && self.chunked {
+            line(reader).await?;
+        }
+        Ok(Some(piece))
+    }
+}
+
 /// Sends a request on, over a connection of its own, and its answer back; `done` gets the status
 /// before the client sees it. True where the client's connection can be used again.
-pub(super) async fn forward(
+pub(crate) async fn forward(
     head: &Head,
     reader: &mut (impl AsyncBufRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
@@ -125,9 +177,11 @@ pub(super) async fn forward(
     let keep = whole && framed;
     answer.write(writer, &[], if keep { "keep-alive" } else { "close" }).await?;
     // The server closes after its answer, so what comes until then is the body in its own framing.
-    tokio::io::copy_buf(&mut from, writer).await?;
+    let copied = tokio::io::copy_buf(&mut from, writer).await?;
     writer.flush().await?;
-    Ok(keep)
+    // A body that breaks off there breaks off here.
+    let broken = head.method() != "HEAD" && answer.body_length().is_some_and(|length| copied < length);
+    Ok(keep && !broken)
 }
 
 async fn send_body(head: &Head, reader: &mut (impl AsyncBufRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
@@ -160,7 +214,7 @@ async fn exactly(reader: &mut (impl AsyncBufRead + Unpin), to: &mut (impl AsyncW
 }
 
 /// Reads what still comes, for a moment, and forgets it.
-pub(super) async fn discard(reader: &mut (impl AsyncBufRead + Unpin)) {
+pub(crate) async fn discard(reader: &mut (impl AsyncBufRead + Unpin)) {
     let _ = tokio::time::timeout(Duration::from_secs(5), tokio::io::copy_buf(reader, &mut tokio::io::sink())).await;
 }
 

@@ -56,6 +56,8 @@ pub enum Event {
     },
     /// Something a person should read that stops nothing.
     Warning(String),
+    /// What a registry wants people to know (its `Warning` header); once for a run, shown at its end.
+    Notice(String),
     /// One HTTP request and its answer, secrets left out.
     Request(String),
     /// A request is tried again, and why.

@@ -303,5 +303,5 @@ async fn warnings_are_passed_on_once() {
     for _ in 0..3 {
         place.manifest(&tag("v1")).await.unwrap();
     }
-    assert_eq!(told.of("warning"), [format!("{} says: Your plan ends soon", fake.host())]);
+    assert_eq!(told.of("notice"), [format!("{} says: Your plan ends soon", fake.host())]);
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Flags that mean the same on every verb.
 #[derive(Args, Clone, Debug)]
@@ -19,6 +19,9 @@ pub struct Global {
     /// Tell every request, without secrets
     #[arg(long, global = true)]
     pub verbose: bool,
+    /// Show the progress of copies as a picture (tty), in lines (plain), or not (quiet)
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_possible_values = true)]
+    pub progress: ProgressFlag,
     /// Folder of docker's config.json [default: $DOCKER_CONFIG, else ~/.docker]
     #[arg(long, global = true, value_name = "DIR")]
     pub config: Option<PathBuf>,
@@ -34,6 +37,19 @@ pub struct Global {
     /// Trust the certificate authorities in a PEM file too
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_file: Vec<PathBuf>,
+}
+
+/// How progress is shown, in buildx's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressFlag {
+    /// A picture on a terminal; elsewhere, and with --verbose, a line for each large blob
+    Auto,
+    /// A line for each blob that was sent or mounted
+    Plain,
+    /// A picture, also with --verbose
+    Tty,
+    /// Nothing
+    Quiet,
 }
 
 /// Whom a relaxed rule is for.

@@ -7,7 +7,7 @@ mod serve;
 mod store;
 
 pub use create::{Attestations, Create, IfDigest, MediaType};
-pub use global::{Global, HostFlag};
+pub use global::{Global, HostFlag, ProgressFlag};
 pub use look::{Digest, Inspect};
 pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};

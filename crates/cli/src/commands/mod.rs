@@ -75,6 +75,7 @@ pub async fn run(command: Polyarch) -> ExitCode {
         ended = carry_out(&session, command.verb) => ended,
         _ = interrupts.next(), if !serving => Err(Interrupted.into()),
     };
+    console.end();
     let ended = match (ended, console.lost_output()) {
         (Ok(Done::Well | Done::No), Some(problem)) => Err(LostOutput(problem).into()),
         (ended, _) => ended,

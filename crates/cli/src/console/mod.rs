@@ -1,9 +1,12 @@
 //! What a person sees: data on stdout, everything else on stderr.
 
+mod picture;
+mod progress;
 mod size;
 mod table;
 mod visible;
 
+use progress::Progress;
 pub use size::{bytes, counted};
 pub use table::Table;
 use visible::visible;
@@ -16,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use content::{Event, Events};
 use fault::{Failure, Kind};
 
+use crate::args::ProgressFlag;
 use crate::context::Context;
 
 /// The two streams, as one run uses them.
@@ -30,20 +34,29 @@ pub struct Console {
     lost: Arc<Mutex<Option<String>>>,
     /// Warnings that were said already; registries repeat theirs on every answer.
     warned: Arc<Mutex<Vec<String>>>,
+    /// What registries want people to know, kept for the end.
+    notices: Arc<Mutex<Vec<String>>>,
+    progress: Progress,
 }
 
 impl Console {
     /// Makes the console of a run.
     pub fn new(context: &Context) -> Self {
         let global = &context.global;
-        Self {
+        let console = Self {
             quiet: global.quiet,
             verbose: global.verbose,
             colour: context.colour,
             terminal: context.terminal,
             lost: Arc::default(),
             warned: Arc::default(),
+            notices: Arc::default(),
+            progress: Progress::new(global),
+        };
+        if global.progress == ProgressFlag::Tty && !global.quiet && !console.progress.is_picture() {
+            console.warn("--progress tty: stderr is no terminal to draw on, progress is told in lines");
         }
+        console
     }
 
     /// Prints a line for a person; text from elsewhere in it cannot steer the terminal.
@@ -66,7 +79,8 @@ impl Console {
 
     /// Prints data as it is.
     pub fn raw(&self, bytes: &[u8]) {
-        self.keep(std::io::stdout().lock().write_all(bytes));
+        let write = || std::io::stdout().lock().write_all(bytes);
+        self.keep(if self.terminal { self.progress.aside(write) } else { write() });
     }
 
     /// Prints an exact document. A person's terminal gets a line's end behind it; files and pipes
@@ -96,7 +110,7 @@ impl Console {
     /// Says something that a person may want to know.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            error_line(&visible(line.as_ref()));
+            self.error_line(&visible(line.as_ref()));
         }
     }
 
@@ -122,7 +136,20 @@ impl Console {
     }
 
     fn labelled(&self, label: &str, code: &str, text: &str) {
-        error_line(&format!("{} {}", self.paint(label, code), visible(text)));
+        self.error_line(&format!("{} {}", self.paint(label, code), visible(text)));
+    }
+
+    /// The one door to stderr: nothing tears the picture.
+    fn error_line(&self, line: &str) {
+        self.progress.aside(|| error_line(line));
+    }
+
+    /// Ends what is shown of the work: the picture goes, and what registries want people to know is
+    /// said, each once.
+    pub fn end(&self) {
+        self.progress.end();
+        let notices = std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
+        notices.iter().for_each(|notice| self.warn(notice));
     }
 
     /// Returns a listener for what the rooms tell.
@@ -130,9 +157,14 @@ impl Console {
         let console = self.clone();
         Events::to(move |event| match event {
             Event::Warning(text) => console.warn(&text),
-            Event::Request(line) if console.verbose => error_line(&visible(&line)),
+            Event::Notice(text) => console.notices.lock().unwrap_or_else(PoisonError::into_inner).push(text),
+            Event::Request(line) if console.verbose => console.error_line(&visible(&line)),
             Event::Retry(line) => console.say(line),
-            _ => {}
+            other => {
+                if let Some(line) = console.progress.take_in(&other) {
+                    console.say(line);
+                }
+            }
         })
     }
 

@@ -109,7 +109,7 @@ impl Shared {
             // A registry that makes up ever new ones must not fill the memory.
             if warned.len() < 100 && warned.insert(text.clone()) {
                 drop(warned);
-                self.events().warn(text);
+                self.events().tell(Event::Notice(text));
             }
         }
     }

@@ -47,6 +47,7 @@ impl Told {
         Events::to(move |event| {
             let line = match event {
                 Event::Warning(text) => ("warning", text),
+                Event::Notice(text) => ("notice", text),
                 Event::Request(text) => ("request", text),
                 Event::Retry(text) => ("retry", text),
                 other => ("other", format!("{other:?}")),

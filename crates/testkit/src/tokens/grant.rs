@@ -95,13 +95,25 @@ impl Desk {
         if let Some(seconds) = self.options.expires_in {
             answer["expires_in"] = json!(seconds);
         }
+        // Docker asks so when it logs in (distribution, token.md, `offline_token`).
+        if head.query().contains(&("offline_token".to_owned(), "true".to_owned()))
+            && let Some(refresh) = self.asker(head, form).and_then(|user| user.identity_token.as_deref())
+        {
+            answer["refresh_token"] = json!(refresh);
+        }
         Ok(answer)
     }
 
     /// Returns what the asker may do; `None` for credentials that are nobody's.
     fn may(&self, head: &Head, form: &[(String, String)]) -> Option<&[&'static str]> {
+        let nobody = head.header("authorization").is_none() && !form.iter().any(|(key, _)| key == "grant_type");
+        if nobody { Some(&self.options.anonymous) } else { self.asker(head, form).map(|user| user.actions.as_slice()) }
+    }
+
+    /// Finds whose credentials came along.
+    fn asker(&self, head: &Head, form: &[(String, String)]) -> Option<&User> {
         let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let find = |fits: &dyn Fn(&User) -> bool| self.options.users.iter().find(|user| fits(user)).map(|user| user.actions.as_slice());
+        let find = |fits: &dyn Fn(&User) -> bool| self.options.users.iter().find(|user| fits(user));
         match (head.header("authorization"), field("grant_type")) {
             (_, Some("refresh_token")) => {
                 find(&|user| user.identity_token.is_some() && user.identity_token.as_deref() == field("refresh_token"))
@@ -113,7 +125,7 @@ impl Desk {
                 let expected = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", user.name, user.password));
                 given.strip_prefix("Basic ") == Some(expected.as_str())
             }),
-            (None, _) => Some(&self.options.anonymous),
+            (None, _) => None,
         }
     }
 

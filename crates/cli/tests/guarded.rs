@@ -118,6 +118,6 @@ fn a_wrong_password_is_denied_with_what_was_tried() {
     let ran = create(&home, &registry, &["--ca-file", "ca.crt"]);
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains(": denied") && ran.stderr.contains("config.json"), "{}", ran.stderr);
-    assert!(ran.stderr.contains(&format!("docker login {}", registry.host())), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("polyarch login {}", registry.host())), "{}", ran.stderr);
     assert!(!ran.stderr.contains("wrong-horse"), "{}", ran.stderr);
 }

@@ -6,7 +6,7 @@ mod challenge;
 mod scope;
 mod tokens;
 
-pub(crate) use bearer::{TokenAsk, basic, fetch};
+pub(crate) use bearer::{Stay, TokenAsk, basic, fetch};
 pub(crate) use challenge::Challenge;
 pub(crate) use scope::{Action, Scopes};
 pub(crate) use tokens::{Token, Tokens};

@@ -53,6 +53,14 @@ impl Client {
         Ok(Self { shared: Arc::new(shared), hosts: Arc::default() })
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
     /// Opens the repository that a reference names; its tag and digest play no part. Sends nothing.
     pub fn repository(&self, reference: &Reference, intent: Intent) -> Arc<Registry> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,29 +1,36 @@
 //! Who we are for a registry: Docker's `config.json` with its credential helpers, then podman's
 //! `auth.json`. Files are read once, when a registry first asks who we are.
 
+mod edit;
 mod file;
 mod helper;
+mod keep;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oci::DOCKER_HUB;
 use tokio::sync::OnceCell;
 
 use crate::Settings;
 use file::ConfigFile;
+pub use keep::{Forgotten, Keeper};
+pub(crate) use keep::{forget, forget_all, keep};
 
 /// The key under which Docker keeps the credentials of Docker Hub (docker/cli, `registry.IndexServer`).
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 /// The other names under which they are found in the wild.
-const HUB_HOSTS: [&str; 3] = ["index.docker.io", DOCKER_HUB, "registry-1.docker.io"];
+pub(crate) const HUB_HOSTS: [&str; 3] = ["index.docker.io", DOCKER_HUB, "registry-1.docker.io"];
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// Takes a text into keeping.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
@@ -52,6 +59,16 @@ pub(crate) enum Login {
     Token(Secret),
 }
 
+impl Login {
+    /// Returns what must never be shown of it.
+    fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Nobody => None,
+            Self::Password { secret, .. } | Self::Identity { secret, .. } | Self::Token(secret) => Some(secret),
+        }
+    }
+}
+
 /// A login, and where it comes from as messages say it.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -63,7 +80,12 @@ pub(crate) struct Found {
 #[derive(Default)]
 pub(crate) struct Credentials {
     files: OnceCell<Vec<ConfigFile>>,
+    /// What helpers said, by helper and server: a host is asked about once, however many repositories
+    /// of it are opened.
+    asked: Mutex<HashMap<(String, String), HelperAnswer>>,
 }
+
+type HelperAnswer = Arc<OnceCell<Option<Login>>>;
 
 impl Credentials {
     /// Finds the credentials for a repository. `host` is written as in references.
@@ -71,13 +93,22 @@ impl Credentials {
         let files = self.files.get_or_init(|| async { read_files(settings) }).await;
         let server = server_key(host);
         for file in files {
+            let from_file = |login| Found { login, origin: format!("credentials for {host} from {}", file.path().display()) };
+            // What is for a part of the host is nearer than what is for all of it.
+            if let Some(login) = file.login_for_part(host, repository) {
+                return from_file(login);
+            }
             for name in file.helpers(host) {
-                if let Some(login) = helper::ask(settings, name, server).await {
+                if let Some(login) = self.ask_helper(settings, name, server).await {
                     return Found { login, origin: format!("credentials for {host} from docker-credential-{name}") };
                 }
             }
-            if let Some(login) = file.login(host, repository) {
-                return Found { login, origin: format!("credentials for {host} from {}", file.path().display()) };
+            if let Some(login) = file.login_for_host(host) {
+                return from_file(login);
+            }
+            for key in file.damaged(host) {
+                let path = file.path().display();
+                settings.events.warn(format!("{path}: the entry {key:?} was left out: expected base64 of USER:PASSWORD as its auth"));
             }
         }
         let looked: Vec<String> = files.iter().map(|file| file.path().display().to_string()).collect();
@@ -87,6 +118,12 @@ impl Credentials {
             format!("no credentials for {host} in {}", looked.join(", "))
         };
         Found { login: Login::Nobody, origin }
+    }
+
+    async fn ask_helper(&self, settings: &Settings, name: &str, server: &str) -> Option<Login> {
+        let key = (name.to_owned(), server.to_owned());
+        let cell = Arc::clone(self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        cell.get_or_init(|| helper::ask(settings, name, server)).await.clone()
     }
 }
 
@@ -115,12 +152,9 @@ fn read_file(settings: &Settings, path: &Path) -> Option<ConfigFile> {
         Ok(file) => Some(file),
         Err(error) => {
             // Line and column only: the parser's text could repeat a piece of the file.
-            settings.events.warn(format!(
-                "{} was left out: no valid JSON at line {} column {}",
-                path.display(),
-                error.line(),
-                error.column()
-            ));
+            let expected = if error.is_data() { "not as docker writes it" } else { "no valid JSON" };
+            let (line, column) = (error.line(), error.column());
+            settings.events.warn(format!("{} was left out: {expected} at line {line} column {column}", path.display()));
             None
         }
     }

@@ -35,7 +35,7 @@ pub struct Refusal {
     pub host: String,
     /// Which credentials were used, or where none were found; never the credentials.
     pub credentials: String,
-    /// The scope that was asked for: `pull,push`.
+    /// The scope that was asked for: `pull,push`; empty where there was none.
     pub scope: String,
     /// What the registry or its token server said.
     pub said: Option<String>,
@@ -43,7 +43,10 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; scope asked: {}", self.credentials, self.scope)?;
+        formatter.write_str(&self.credentials)?;
+        if !self.scope.is_empty() {
+            write!(formatter, "; scope asked: {}", self.scope)?;
+        }
         match &self.said {
             Some(said) => write!(formatter, "; {} says: {said}", self.host),
             None => Ok(()),
@@ -188,6 +191,47 @@ pub enum RemoteError {
         /// Why.
         source: Cause,
     },
+    /// A file of settings or credentials is not written as such files are.
+    #[error("{}:{line}:{column}: expected {expected}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1; 0 where the line as a whole is meant.
+        column: usize,
+        /// What should stand there.
+        expected: String,
+    },
+    /// A file of credentials cannot be changed.
+    #[error("{} cannot be changed", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// There is no folder for Docker's `config.json`.
+    #[error("there is no folder to keep credentials in")]
+    NoConfig,
+    /// A credential helper did not do its work.
+    #[error("{program} did not {task} the credentials of {server}")]
+    Helper {
+        /// The program.
+        program: String,
+        /// `keep` or `forget`.
+        task: &'static str,
+        /// The key of the credentials.
+        server: String,
+        /// What it said.
+        source: Cause,
+    },
+    /// The name of no registry.
+    #[error("{0:?} is no registry: expected HOST[:PORT][/PATH]")]
+    Account(String),
+    /// A registry does not know a name and password that were tried.
+    #[error("the name and password were refused, nothing was kept")]
+    LoginRefused(#[source] Box<Refusal>),
     /// A proxy's address is none.
     #[error("the proxy given for {scheme} requests cannot be used")]
     Proxy {
@@ -244,7 +288,7 @@ impl From<content::Error> for RemoteError {
 impl Fault for RemoteError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Tag(_) | Self::File { .. } | Self::Proxy { .. } => Kind::Usage,
+            Self::Tag(_) | Self::File { .. } | Self::Proxy { .. } | Self::NoConfig | Self::Account(_) => Kind::Usage,
             Self::Source(inner) => inner.kind(),
             _ => Kind::Place,
         }
@@ -261,8 +305,17 @@ impl Fault for RemoteError {
             Self::Certificate { host, .. } => {
                 Some(Hint::new(format!("`--ca-file FILE`, or put the CA in /etc/docker/certs.d/{host}/ca.crt")))
             }
-            Self::Denied { source, .. } => Some(Hint::new(format!("run `docker login {}`", source.host))),
-            Self::RateLimited { host, .. } => Some(Hint::new(format!("wait, or run `docker login {host}` for a higher limit"))),
+            Self::Denied { source, .. } => Some(Hint::new(format!("run `polyarch login {}`", source.host))),
+            Self::RateLimited { host, .. } => Some(Hint::new(format!("wait, or run `polyarch login {host}` for a higher limit"))),
+            Self::LoginRefused(refusal) => {
+                Some(Hint::new(format!("is it the password that {} takes (many want an access token instead)", refusal.host)))
+            }
+            Self::Damaged { path, .. } => Some(Hint::new(format!("mend {} or move it away; nothing was changed", path.display()))),
+            Self::Account(_) => Some(Hint::new("a host has a dot or a port in it, or is localhost; Docker Hub is docker.io")),
+            Self::NoConfig => Some(Hint::new("`--config DIR`, or set HOME")),
+            Self::Helper { program, .. } => {
+                Some(Hint::new(format!("mend {program}, or take it out of credsStore and credHelpers in docker's config.json")))
+            }
             Self::Source(inner) => inner.hint(),
             _ => None,
         }
@@ -308,7 +361,7 @@ mod tests {
                 "credentials for acme.azurecr.io from /home/a/.docker/config.json; scope asked: pull,push; acme.azurecr.io says: requested access to the resource is denied"
             )
         );
-        assert_eq!(error.hint(), Some(Hint::new("run `docker login acme.azurecr.io`")));
+        assert_eq!(error.hint(), Some(Hint::new("run `polyarch login acme.azurecr.io`")));
     }
 
     #[test]

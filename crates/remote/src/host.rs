@@ -14,16 +14,17 @@ use url::Url;
 use crate::RemoteError;
 use crate::answer::Answer;
 use crate::ask::{Ask, Repeat, Target};
-use crate::auth::{Challenge, TokenAsk, Tokens, basic, fetch};
+use crate::auth::{Challenge, Stay, TokenAsk, Tokens, basic, fetch};
 use crate::client::{Outgoing, Shared};
 use crate::credentials::{Found, Login, Secret};
 use crate::error::Refusal;
 use crate::known::Known;
+use crate::login::Trial;
 use crate::retry::{is_passing, retry_after};
 use crate::wire::same_origin;
 
 /// Where Docker Hub answers (distribution/reference names it `docker.io`).
-const HUB_ADDRESS: &str = "registry-1.docker.io";
+pub(crate) const HUB_ADDRESS: &str = "registry-1.docker.io";
 /// A host that cannot be reached at all is tried less often: each try may take the 10 s that a
 /// connection gets.
 const UNREACHABLE_TRIES: u32 = 3;
@@ -51,6 +52,8 @@ pub(crate) struct Host {
     referrers_turn: tokio::sync::Mutex<()>,
     /// Uploads go in pieces: this host has refused a whole one.
     in_pieces: AtomicBool,
+    /// The login that this host is only asked to judge.
+    trial: Option<Arc<Trial>>,
 }
 
 pub(crate) struct Authorization {
@@ -74,7 +77,18 @@ impl Host {
             known: Known::default(),
             referrers_turn: tokio::sync::Mutex::default(),
             in_pieces: AtomicBool::new(false),
+            trial: None,
         }
+    }
+
+    /// Makes a host that is shown one login, and nothing that is kept.
+    pub(crate) fn on_trial(name: &str, shared: Arc<Shared>, trial: Arc<Trial>) -> Self {
+        Self { trial: Some(trial), ..Self::new(name, shared) }
+    }
+
+    /// Tells whether it has asked for credentials.
+    pub(crate) fn has_demands(&self) -> bool {
+        self.challenge.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Whoever changes a list of referrers holds this.
@@ -236,8 +250,17 @@ impl Host {
             (Challenge::Bearer { realm, service }, _) => (realm, service.as_deref()),
         };
         let key = format!("{realm} {}", ask.scopes.key());
-        let token_ask = TokenAsk { realm, service, scopes: &ask.scopes, found: &found, host: &self.name, place: self.place(ask), base };
-        let (secret, fresh) = self.tokens.get(&key, (self.shared.settings.now)(), || fetch(&self.shared, &token_ask)).await?;
+        let stay = if self.trial.is_some() { Stay::Offline } else { Stay::Short };
+        let token_ask =
+            TokenAsk { realm, service, scopes: &ask.scopes, found: &found, host: &self.name, place: self.place(ask), base, stay };
+        let get = || async {
+            let (token, refresh) = fetch(&self.shared, &token_ask).await?;
+            if let Some(trial) = &self.trial {
+                trial.remember(refresh);
+            }
+            Ok(token)
+        };
+        let (secret, fresh) = self.tokens.get(&key, (self.shared.settings.now)(), get).await?;
         Ok(bearer(&secret).map(|header| Authorization { header, cached: if fresh { None } else { Some((key, secret)) } }))
     }
 
@@ -247,7 +270,7 @@ impl Host {
         if !refused || !same_origin(base, &answer.url) {
             return Ok(answer);
         }
-        let demanded = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let demanded = self.has_demands();
         let credentials =
             if demanded { self.found(ask.repository).await.origin } else { format!("{} asked for no credentials", self.name) };
         let refusal = Refusal { host: self.name.clone(), credentials, scope: ask.scopes.shown(), said: answer.said() };
@@ -255,6 +278,9 @@ impl Host {
     }
 
     async fn found(&self, repository: &str) -> Found {
+        if let Some(trial) = &self.trial {
+            return trial.found.clone();
+        }
         let cell = Arc::clone(self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.to_owned()).or_default());
         cell.get_or_init(|| self.shared.credentials.find(&self.shared.settings, &self.name, repository)).await.clone()
     }

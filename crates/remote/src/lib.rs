@@ -6,6 +6,7 @@
 //! [`Client::repository`], then `registry.rs` for what a repository does and `host.rs` for how one
 //! request travels.
 
+mod account;
 mod answer;
 mod ask;
 mod auth;
@@ -15,6 +16,7 @@ mod download;
 mod error;
 mod host;
 mod known;
+mod login;
 mod manifests;
 mod payload;
 mod referrers;
@@ -27,8 +29,11 @@ mod transport;
 mod upload;
 mod wire;
 
+pub use account::Account;
 pub use client::{Client, Intent};
+pub use credentials::{Forgotten, Keeper, Secret};
 pub use error::{Cause, Refusal, RemoteError};
+pub use login::Kept;
 pub use registry::Registry;
 pub use retry::Patience;
 pub use settings::{HostRule, Proxies, Settings};

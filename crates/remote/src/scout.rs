@@ -49,7 +49,7 @@ impl Host {
         let settings = &self.shared.settings;
         let plain = || self.attempt(ask, "http");
         let secure = || self.attempt(ask, "https");
-        if settings.plain_http.covers(&self.name) {
+        if settings.plain_http.covers(&self.name) || settings.plain_http.covers(&self.address) {
             return plain().await;
         }
         if !is_loopback(&self.address) {

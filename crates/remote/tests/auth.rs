@@ -70,7 +70,7 @@ async fn htpasswd_and_tls_by_a_private_authority() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     let path = wrong.path().join("config.json");
     assert!(cause.starts_with(&format!("credentials for {} from {}; scope asked: pull", registry.host(), path.display())), "{cause}");
-    assert!(whole(&error).contains(&format!("run `docker login {}`", registry.host())));
+    assert!(whole(&error).contains(&format!("run `polyarch login {}`", registry.host())));
     no_secret(&told, Some(&error));
 
     let (nobody, _) = with(None);

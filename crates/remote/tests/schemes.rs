@@ -269,3 +269,31 @@ async fn docker_hub_has_an_address_of_its_own_and_an_old_key() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_rule_for_docker_hub_reaches_the_address_it_answers_at() {
+    let authority = Authority::new();
+    let image = manifest();
+    let copy = image.clone();
+    let secure = Fake::start_tls(&authority, move |_, _| manifest_answer(&image)).await;
+    let plain = Fake::start(move |_, _| manifest_answer(&copy)).await;
+    let (secure, plain) = (Tunnel::start(secure.address).await, Tunnel::start(plain.address).await);
+    let read = async |tunnel: &Tunnel, change: &dyn Fn(&mut remote::Settings)| {
+        let (mut settings, _) = settings();
+        settings.proxies = tunnel.proxies();
+        change(&mut settings);
+        open(settings, "alpine", Intent::Read).manifest(&tag("3")).await.map(drop).map_err(|error| error.to_string())
+    };
+    let refused = Err("the certificate of registry-1.docker.io was not accepted".to_owned());
+    assert_eq!(read(&secure, &|_| ()).await, refused);
+    for name in ["docker.io", "registry-1.docker.io"] {
+        let rule = || HostRule::Hosts(vec![name.to_owned()]);
+        assert_eq!(read(&secure, &|settings| settings.insecure = rule()).await, Ok(()), "{name}");
+        assert_eq!(read(&plain, &|settings| settings.plain_http = rule()).await, Ok(()), "{name}");
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join(name);
+        std::fs::create_dir(&own).unwrap();
+        std::fs::copy(authority.ca(), own.join("ca.crt")).unwrap();
+        assert_eq!(read(&secure, &|settings| settings.certs_dirs = vec![folder.path().to_owned()]).await, Ok(()), "{name}");
+    }
+}

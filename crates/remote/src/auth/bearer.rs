@@ -22,6 +22,7 @@ use crate::wire::{is_loopback, printable, shown};
 const CLIENT_ID: &str = "polyarch";
 /// How long a token is good whose server does not say (distribution, "Token Response Fields").
 const DEFAULT_LIFE: u64 = 60;
+const LONGEST_LIFE: u64 = 24 * 60 * 60;
 
 /// What a token is wanted for.
 pub(crate) struct TokenAsk<'a> {
@@ -35,20 +36,32 @@ pub(crate) struct TokenAsk<'a> {
     pub place: String,
     /// The address that the registry itself answers at.
     pub base: &'a Url,
+    pub stay: Stay,
+}
+
+/// How long the token server is asked to know us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// For one token.
+    Short,
+    /// With a refresh token, to be kept (distribution, "Requesting a Token", `offline_token`).
+    Offline,
 }
 
 #[derive(Deserialize)]
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    /// Seconds; a value of its own, as some write it as text or below zero.
+    expires_in: Option<serde_json::Value>,
+    refresh_token: Option<String>,
 }
 
-/// Fetches a token: with a refresh token by POST (OAuth2), else by GET, with or without a password.
+/// Fetches a token, and the refresh token that came along: with a refresh token by POST (OAuth2), else by GET, with or without a password.
 ///
 /// # Errors
 /// [`RemoteError::Denied`] where the server does not know us, and what the network gives.
-pub(crate) async fn fetch(shared: &Shared, ask: &TokenAsk<'_>) -> Result<Token, RemoteError> {
+pub(crate) async fn fetch(shared: &Shared, ask: &TokenAsk<'_>) -> Result<(Token, Option<Secret>), RemoteError> {
     let realm = checked_realm(ask)?;
     let answer = match &ask.found.login {
         Login::Identity { user, secret } => {
@@ -90,6 +103,12 @@ async fn by_get(shared: &Shared, ask: &TokenAsk<'_>, realm: &Url, login: Option<
         for scope in ask.scopes.iter() {
             query.append_pair("scope", scope);
         }
+        if ask.stay == Stay::Offline {
+            query.append_pair("offline_token", "true").append_pair("client_id", CLIENT_ID);
+            if let Some((user, _)) = login {
+                query.append_pair("account", user);
+            }
+        }
     }
     let authorization = login.and_then(|(user, secret)| basic(user, secret)).map(|value| (realm, value));
     let outgoing = Outgoing {
@@ -127,7 +146,7 @@ async fn by_post(shared: &Shared, ask: &TokenAsk<'_>, realm: &Url, secret: &Secr
     shared.exchange(&outgoing).await
 }
 
-fn read(shared: &Shared, ask: &TokenAsk<'_>, answer: &Answer) -> Result<Token, RemoteError> {
+fn read(shared: &Shared, ask: &TokenAsk<'_>, answer: &Answer) -> Result<(Token, Option<Secret>), RemoteError> {
     let url = shown(&answer.url);
     match answer.status {
         StatusCode::OK => {}
@@ -147,11 +166,53 @@ fn read(shared: &Shared, ask: &TokenAsk<'_>, answer: &Answer) -> Result<Token, R
     }
     let Ok(parsed) = serde_json::from_slice::<TokenAnswer>(&answer.body) else { return Err(RemoteError::NoToken { url }) };
     let token = parsed.token.into_iter().chain(parsed.access_token).find(|token| !token.is_empty()).ok_or(RemoteError::NoToken { url })?;
-    Ok(Token::lasting(Secret::new(token), parsed.expires_in.unwrap_or(DEFAULT_LIFE), (shared.settings.now)()))
+    let life = life(parsed.expires_in.as_ref());
+    let refresh = parsed.refresh_token.filter(|token| !token.is_empty()).map(Secret::new);
+    Ok((Token::lasting(Secret::new(token), life, (shared.settings.now)()), refresh))
+}
+
+/// Reads how many seconds a token is good. What makes no sense counts as not said; a life longer than
+/// a process is one that is long enough.
+fn life(said: Option<&serde_json::Value>) -> u64 {
+    let number = match said {
+        Some(serde_json::Value::String(text)) => text.trim().parse::<f64>().ok(),
+        Some(value) => value.as_f64(),
+        None => None,
+    };
+    match number {
+        // Whole seconds between 1 and a day: the cast keeps the value.
+        Some(seconds) if seconds >= 1.0 => seconds.min(LONGEST_LIFE as f64) as u64,
+        _ => DEFAULT_LIFE,
+    }
 }
 
 /// Makes the value of a Basic `Authorization` header (RFC 7617).
 pub(crate) fn basic(user: &str, secret: &Secret) -> Option<HeaderValue> {
     let pair = STANDARD.encode(format!("{user}:{}", secret.reveal()));
     HeaderValue::from_str(&format!("Basic {pair}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_lives_of_tokens() {
+        for (said, expected) in [
+            ("300", 300),
+            ("\"300\"", 300),
+            ("299.9", 299),
+            ("0", 60),
+            ("-5", 60),
+            ("\"soon\"", 60),
+            ("null", 60),
+            ("{}", 60),
+            ("1e300", LONGEST_LIFE),
+            ("18446744073709551615", LONGEST_LIFE),
+            ("\"NaN\"", 60),
+        ] {
+            assert_eq!(life(serde_json::from_str(said).ok().as_ref()), expected, "{said}");
+        }
+        assert_eq!(life(None), DEFAULT_LIFE);
+    }
 }

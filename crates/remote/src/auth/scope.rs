@@ -29,6 +29,11 @@ impl Scopes {
         Self(vec![format!("repository:{repository}:{}", action.words())])
     }
 
+    /// Makes no scope at all, for a token that only proves who we are.
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Makes the scopes for mounting a blob: reading `source` and writing `target`. The target
     /// stands last, as GitLab's token server honours only the last (estesp/manifest-tool#53).
     pub(crate) fn mount(target: &str, source: &str) -> Self {

@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT as BASE64;
 use oci::DOCKER_HUB;
 use serde::Deserialize;
 
+use super::keep::is_of;
 use super::{HUB_HOSTS, Login, Secret, server_key};
+use crate::account::Account;
 
 /// A parsed file. It has no `Debug`, as it is full of secrets.
 pub(super) struct ConfigFile {
@@ -56,24 +58,58 @@ impl ConfigFile {
         own.into_iter().chain(shared).filter(|name| !name.is_empty()).collect()
     }
 
-    /// Returns the login that the file itself holds, the key with the longest path first, then the
-    /// one that Docker writes, then its other spellings.
-    pub(super) fn login(&self, host: &str, repository: &str) -> Option<Login> {
-        let auths = self.shape.auths.as_ref()?;
+    /// Returns the login that is for a part of the host alone, the one with the longest path.
+    pub(super) fn login_for_part(&self, host: &str, repository: &str) -> Option<Login> {
         let mut path = repository;
         while !path.is_empty() {
             let wanted = |key: &str| bare(key).strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) == Some(path);
-            if let Some(login) = auths.iter().filter(|(key, _)| wanted(key)).find_map(|(_, entry)| entry.login()) {
+            if let Some(login) = self.entries().filter(|(key, _)| wanted(key)).find_map(|(_, entry)| entry.login()) {
                 return Some(login);
             }
             path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         }
-        let other = || auths.iter().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login());
-        auths.get(server_key(host)).and_then(Entry::login).or_else(other)
+        None
+    }
+
+    /// Returns the login for the whole host: the key that Docker writes, then its other spellings.
+    pub(super) fn login_for_host(&self, host: &str) -> Option<Login> {
+        let other = || self.entries().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login());
+        self.shape.auths.as_ref()?.get(server_key(host)).and_then(Entry::login).or_else(other)
+    }
+
+    /// Lists the keys of the host whose entries cannot be read.
+    pub(super) fn damaged(&self, host: &str) -> Vec<&str> {
+        let concerns = |key: &str| is_for_host(key, host) || bare(key).strip_prefix(host).is_some_and(|rest| rest.starts_with('/'));
+        self.entries().filter(|(key, entry)| concerns(key) && entry.is_damaged()).map(|(key, _)| key).collect()
+    }
+
+    /// Lists every key under which something is kept, and every host that has a helper of its own.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let helped = self.shape.cred_helpers.iter().flatten().map(|(host, _)| host.clone());
+        self.entries().map(|(key, _)| key.to_owned()).chain(helped).collect()
+    }
+
+    /// Tells whether a login of an account stands in the file itself.
+    pub(super) fn holds(&self, account: &Account) -> bool {
+        self.entries().any(|(key, entry)| is_of(key, account) && entry.login().is_some())
+    }
+
+    /// Tells whether a login stands under a key.
+    pub(super) fn holds_key(&self, wanted: &str) -> bool {
+        self.entries().any(|(key, entry)| key == wanted && entry.login().is_some())
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.shape.auths.iter().flatten().map(|(key, entry)| (key.as_str(), entry))
     }
 }
 
 impl Entry {
+    /// Tells whether there is something that means nothing.
+    fn is_damaged(&self) -> bool {
+        self.auth.as_ref().is_some_and(|auth| !auth.is_empty() && decode(auth).is_none()) && self.login().is_none()
+    }
+
     /// Returns what the entry holds. Docker writes empty entries where a helper keeps the secret.
     fn login(&self) -> Option<Login> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -94,19 +130,19 @@ impl Entry {
     }
 }
 
-/// Splits what `docker login` writes: base64 of `USER:PASSWORD`, with zero bytes at the end in old files.
+/// Splits what `login` writes: base64 of `USER:PASSWORD`, with zero bytes at the end in old files.
 fn decode(auth: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64.decode(auth.trim()).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
     Some((user.to_owned(), password.trim_end_matches('\0').to_owned()))
 }
 
-fn bare(key: &str) -> &str {
+pub(super) fn bare(key: &str) -> &str {
     key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key).trim_end_matches('/')
 }
 
 /// Tells whether a key is for a whole host: `HOST`, `https://HOST`, `https://HOST/v1/`.
-fn is_for_host(key: &str, host: &str) -> bool {
+pub(super) fn is_for_host(key: &str, host: &str) -> bool {
     let bare = bare(key);
     let name = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
     if host == DOCKER_HUB { HUB_HOSTS.contains(&name) } else { name.eq_ignore_ascii_case(host) }
@@ -119,6 +155,12 @@ mod tests {
 
     fn file(text: &str) -> ConfigFile {
         ConfigFile::parse(Path::new("config.json"), text.as_bytes()).unwrap()
+    }
+
+    impl ConfigFile {
+        fn login(&self, host: &str, repository: &str) -> Option<Login> {
+            self.login_for_part(host, repository).or_else(|| self.login_for_host(host))
+        }
     }
 
     fn user(login: Option<Login>) -> String {

@@ -36,6 +36,8 @@ pub struct Context {
     pub colour: bool,
     /// Whether stdout is a terminal.
     pub terminal: bool,
+    /// Whether stdin is a terminal, on which somebody can be asked.
+    pub keyboard: bool,
     /// The clock.
     pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
@@ -103,6 +105,7 @@ impl Context {
             scratch: std::env::temp_dir(),
             colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
             terminal: std::io::stdout().is_terminal(),
+            keyboard: std::io::stdin().is_terminal(),
             now: Arc::new(SystemTime::now),
             global,
         }

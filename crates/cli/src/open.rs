@@ -198,7 +198,11 @@ impl Opener {
         Ok(self.client()?.repository(name, intent))
     }
 
-    fn client(&self) -> Result<&Client, Failure> {
+    /// Returns the one client for all registries.
+    ///
+    /// # Errors
+    /// Where its settings cannot be used.
+    pub fn client(&self) -> Result<&Client, Failure> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }

@@ -2,12 +2,14 @@
 
 mod create;
 mod global;
+mod login;
 mod look;
 mod serve;
 mod store;
 
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
+pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
 pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
@@ -40,6 +42,10 @@ pub enum Verb {
     Digest(Digest),
     /// Offer the local store as a registry on this machine (while CMD runs)
     Serve(Serve),
+    /// Store a registry password where docker keeps it
+    Login(Login),
+    /// Remove a registry password from where docker keeps it
+    Logout(Logout),
     /// List the images in the local store
     Ls(List),
     /// Remove names from the local store

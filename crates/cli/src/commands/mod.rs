@@ -4,6 +4,7 @@ mod create;
 mod digest;
 mod help;
 mod inspect;
+mod login;
 mod ls;
 mod rm;
 mod serve;
@@ -98,6 +99,8 @@ async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
         Verb::Serve(arguments) => serve::run(session, arguments).await,
+        Verb::Login(arguments) => login::log_in(session, arguments).await,
+        Verb::Logout(arguments) => login::log_out(session, arguments).await,
         Verb::Ls(arguments) => ls::run(session, &arguments).await,
         Verb::Rm(arguments) => rm::run(session, &arguments).await,
         Verb::Tag(arguments) => tag::run(session, &arguments).await,

@@ -1,11 +1,13 @@
 //! What a person sees: data on stdout, everything else on stderr.
 
+mod keyboard;
 mod picture;
 mod progress;
 mod size;
 mod table;
 mod visible;
 
+pub use keyboard::{Keyboard, KeyboardError};
 use progress::Progress;
 pub use size::{bytes, counted};
 pub use table::Table;
@@ -210,6 +212,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         }
         if let Some(address) = cause.downcast_ref::<crate::args::ListenError>() {
             return fault::Fault::hint(address).map(|hint| hint.to_string());
+        }
+        if let Some(account) = cause.downcast_ref::<remote::RemoteError>() {
+            return fault::Fault::hint(account).map(|hint| hint.to_string());
         }
         next = cause.source();
     }

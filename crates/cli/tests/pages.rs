@@ -8,7 +8,7 @@ mod program;
 use std::path::{Path, PathBuf};
 
 use program::{Home, images, index_of};
-use testkit::fixtures::{Image, attestation_entry, attestation_for, docker_save, write_layout};
+use testkit::fixtures::{Image, attestation_entry, attestation_for, docker_save, referred, write_layout};
 use testkit::transcript::Transcript;
 
 fn root() -> PathBuf {
@@ -45,6 +45,8 @@ fn workshop() -> Home {
     let odd = testkit::fixtures::Index::new().add(unsaid(&made[2])).add(inner.descriptor()).add(unsaid(&artifact));
     let odd = odd.annotation("acme.note", "\u{1b}[31mred\nerror: forged").build();
     write_layout(&home.path().join("odd"), &[(&odd, Some("1.0")), (&inner, Some("localhost/inner:1"))], &[&made[1], &made[2], &artifact]);
+    let signed = store::Layout::create_or_open(home.path().join("signed")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(referred().put(&signed, "1.0"));
     let riscv = Image::new("linux/riscv64").text("riscv").build();
     std::fs::write(home.path().join("riscv64.tar"), docker_save(&[(&riscv, &["api:riscv64"])])).unwrap();
     home

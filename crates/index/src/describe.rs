@@ -10,7 +10,7 @@ use oci::{Annotations, Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Media
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::IndexError;
+use crate::{Evidence, IndexError};
 
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub struct Description {
     pub platforms: Vec<Entry>,
     /// Entries that are neither images nor attestations of one.
     pub others: Vec<Entry>,
+    /// What speaks for it, where that was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrers: Option<Evidence>,
 }
 
 /// One image, or one other entry.
@@ -204,6 +207,7 @@ pub async fn describe(source: &dyn Source, name: &str, root: &RawManifest, depth
         annotations: Annotations::new(),
         platforms: Vec::new(),
         others: Vec::new(),
+        referrers: None,
     };
     match root.body() {
         oci::Body::Index(index) => {

@@ -17,6 +17,9 @@ pub struct Inspect {
     /// Show one image: its config, layers and history
     #[arg(long, value_name = "PLATFORM", conflicts_with = "full")]
     pub platform: Option<Platform>,
+    /// Show what speaks for it: signatures, provenance, SBOMs and VEX, of the index and each platform
+    #[arg(long, conflicts_with = "raw")]
+    pub referrers: bool,
     /// Print fields of the JSON: '{{.digest}}', '{{range .platforms}}{{.platform}} {{.digest}}{{"\n"}}{{end}}', '{{json .}}'
     #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["json", "raw"])]
     pub format: Option<String>,

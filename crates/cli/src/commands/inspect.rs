@@ -1,5 +1,7 @@
 //! `inspect`: an image as a table, as JSON, by a template, or as its exact bytes.
 
+mod referrers;
+
 use fault::{Failure, Wishing};
 use index::{Depth, DescribedEntry, Description, describe, find_image};
 use oci::Platform;
@@ -39,7 +41,10 @@ async fn inspect(session: &Session, arguments: &Inspect) -> Result<Done, Failure
         (false, true) => Depth::Best,
         (false, false) => Depth::Document,
     };
-    let description = describe(&*opened.place, &opened.label, &root, depth).await?;
+    let mut description = describe(&*opened.place, &opened.label, &root, depth).await?;
+    if arguments.referrers {
+        referrers::find(session, &*opened.place, &root, &mut description).await?;
+    }
     print(session, &description, template.as_ref(), |console| show(console, &description))
 }
 
@@ -68,6 +73,9 @@ async fn one_platform(
         }
         shown.attestations.clone_from(&entry.attestations);
         shown.annotations.clone_from(&entry.annotations);
+    }
+    if arguments.referrers {
+        referrers::find(session, &*opened.place, &manifest, &mut image).await?;
     }
     print(session, &image, template, |console| show_image(console, &image))
 }
@@ -131,6 +139,9 @@ fn show(console: &Console, description: &Description) {
         table.row(cells);
     }
     console.table(&table);
+    if let Some(evidence) = &description.referrers {
+        referrers::show(console, evidence);
+    }
 }
 
 fn cells(entry: &DescribedEntry) -> Vec<String> {

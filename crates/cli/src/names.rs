@@ -30,6 +30,20 @@ pub enum NameError {
         #[source]
         instead: Option<Lookalike>,
     },
+    /// One image was named where all of them are meant.
+    #[error("{0} names one image, expected a place of which all are taken")]
+    OneOfAll(Locator),
+    /// Only what is in the local store can be pushed.
+    #[error("no image {} in the local store", .0.familiar())]
+    NotHere(Reference),
+    /// Pulling would take the name of an image that is nowhere else.
+    #[error("{} was made here and is another image, {}", name.familiar(), digest.short())]
+    MadeHere {
+        /// The name.
+        name: Reference,
+        /// What it points at.
+        digest: Digest,
+    },
     /// A digest alone, which the local store would forget at once.
     #[error("the local store keeps images by tag, got none")]
     NoTag {
@@ -58,8 +72,8 @@ pub struct Lookalike {
 impl Fault for NameError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } => Kind::Usage,
-            Self::Nowhere { .. } => Kind::Place,
+            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } | Self::OneOfAll(_) => Kind::Usage,
+            Self::Nowhere { .. } | Self::NotHere(_) | Self::MadeHere { .. } => Kind::Place,
         }
     }
 
@@ -68,6 +82,15 @@ impl Fault for NameError {
             Self::Official { instead } => Some(Hint::new(instead)),
             Self::NotPushable(locator) => Some(Hint::new(format!("leave --push out: {locator} is written where it is"))),
             Self::NoTag { name, digest } => Some(Hint::new(format!("{}:TAG@{digest}", name.familiar_name()))),
+            Self::OneOfAll(_) => Some(Hint::new("leave the tag out, or copy the one image without that flag")),
+            Self::NotHere(name) => {
+                let name = name.familiar();
+                Some(Hint::new(format!("`polyarch ls` shows what is here; polyarch copy {name} DST copies between registries")))
+            }
+            Self::MadeHere { name, .. } => {
+                let (own, other) = (name.familiar(), format!("{}:mine", name.familiar_name()));
+                Some(Hint::new(format!("keep it by another name first: polyarch tag {own} {other} && polyarch rm {own}")))
+            }
             Self::Nowhere { instead: Some(lookalike), .. } => Some(Hint::new(&lookalike.word)),
             Self::Nowhere { .. } => Some(Hint::new("`polyarch ls` shows what is here")),
         }

@@ -8,7 +8,7 @@ use content::{Forgetful, Item, Place, Recall};
 use daemon::{Endpoint, Engine};
 use fault::Failure;
 use oci::{Locator, Platform, Reference, Selector};
-use remote::{Client, HostRule, Intent, Settings};
+use remote::{Client, HostRule, Intent, RemoteError, Settings};
 use store::archive::{Archive, Input, Kind as ArchiveKind, Settings as ArchiveSettings};
 use store::{Layout, NameOrigin, Store};
 use tokio::sync::OnceCell;
@@ -37,6 +37,8 @@ pub struct Opened {
 pub enum Answer {
     /// The local store.
     Store,
+    /// A copy in the local store of what is in the registry.
+    Pulled(Reference),
     /// The registry of a bare name.
     Registry(Reference),
     /// The place that was written out.
@@ -100,10 +102,7 @@ impl Opener {
                 let place = self.store()?.repository(name, NameOrigin::Made);
                 Opened { label, place, selector: name.thing().into(), answer: Answer::Store }
             }
-            Locator::Name(name) => {
-                let place = self.registry(name)?;
-                Opened { label, place, selector: name.thing().into(), answer: Answer::Registry(name.clone()) }
-            }
+            Locator::Name(name) => self.pulled_or_far(name, label).await?,
             Locator::Registry(name) => named(self.registry(name)?, &name.thing().into()),
             Locator::Store(name) => named(self.store()?.repository(name, NameOrigin::Made), &name.thing().into()),
             Locator::Layout { path, selector } => named(self.once("oci", path, || Ok(Arc::new(Layout::open(path)?)))?, selector),
@@ -118,6 +117,47 @@ impl Opener {
             Locator::Daemon(name) => named(self.daemon(name).await?, &Selector::Only),
             Locator::Path { path, selector } => named(self.path_to_read(path)?, selector),
         })
+    }
+
+    /// Opens a name that was not made here. A copy that was pulled saves its bytes the way, as long as the
+    /// registry says that it is still that; it also serves where the registry cannot be asked.
+    async fn pulled_or_far(&self, name: &Reference, label: String) -> Result<Opened, Failure> {
+        let place = self.registry(name)?;
+        let selector: Selector = name.thing().into();
+        let far = Opened { label, place, selector, answer: Answer::Registry(name.clone()) };
+        if name.digest().is_some() {
+            return Ok(far);
+        }
+        let Some(pulled) = self.store()?.named(name).await? else { return Ok(far) };
+        let here = |label: String| -> Result<Opened, Failure> {
+            let (place, selector) =
+                (self.store()?.repository(name, NameOrigin::Pulled), Selector::Digest(pulled.descriptor.digest.clone()));
+            Ok(Opened { label, place, selector, answer: Answer::Pulled(name.clone()) })
+        };
+        match far.place.resolve(&far.selector).await {
+            Ok(found) if found.digest == pulled.descriptor.digest => here(far.label),
+            Err(content::Error::Place(fault)) if fault.downcast_ref().is_some_and(RemoteError::is_absence) => {
+                let since = pulled.time.split('T').next().unwrap_or_default();
+                self.console.warn(&format!("{fault}: using {} as it was pulled on {since}", name.familiar()));
+                here(far.label)
+            }
+            // What else stops it is said where it is read.
+            _ => Ok(far),
+        }
+    }
+
+    /// Opens something to read, where a bare name is in its registry whatever is kept here.
+    ///
+    /// # Errors
+    /// As [`Opener::source`].
+    pub async fn far_source(&self, locator: &Locator) -> Result<Opened, Failure> {
+        match locator {
+            Locator::Name(name) | Locator::Registry(name) => {
+                let place = self.registry(name)?;
+                Ok(Opened { label: name.to_string(), place, selector: name.thing().into(), answer: Answer::Registry(name.clone()) })
+            }
+            other => self.source(other).await,
+        }
     }
 
     /// Opens something to write.
@@ -184,8 +224,12 @@ impl Opener {
         }
         let mut asked: Vec<String> = Vec::new();
         for one in opened {
-            if let Answer::Registry(name) = &one.answer {
-                asked.push(name.to_string());
+            match (&one.answer, &one.selector) {
+                // Of all its images, none is named.
+                (Answer::Registry(name), Selector::Only) => asked.push(name.name()),
+                (Answer::Registry(name), _) => asked.push(name.to_string()),
+                (Answer::Pulled(name), _) => self.console.say(format!("found in the local store, as pulled: {name}")),
+                _ => {}
             }
         }
         if !asked.is_empty() {
@@ -262,6 +306,23 @@ impl Opener {
             ArchiveKind::Layout => Archive::layout(input, self.archive_settings()),
             ArchiveKind::Docker => Archive::docker(input, self.archive_settings()),
         }
+    }
+
+    /// Opens an archive of any kind to read; `-` is the standard input.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn any_archive(&self, path: &Path) -> Result<Arc<dyn Place>, Failure> {
+        if path == Path::new("-") {
+            return self.archive(path, ArchiveKind::Docker);
+        }
+        paths::check_there(path)?;
+        self.recognised(path)
+    }
+
+    /// Prepares a new archive that everybody can load; nothing is written yet.
+    pub fn new_archive_at(&self, path: &Path) -> Arc<dyn Place> {
+        Arc::new(self.new_archive(path, ArchiveKind::Docker))
     }
 
     /// Opens an archive of the kind that it is.

@@ -67,6 +67,13 @@ impl AnyFault {
     pub fn new(fault: impl Fault) -> Self {
         Self(Box::new(fault))
     }
+
+    /// Returns the fault inside, if it is of this type: for a caller who knows that room, and can go
+    /// on in another way.
+    pub fn downcast_ref<T: Fault>(&self) -> Option<&T> {
+        let error: &dyn Error = &*self.0;
+        error.downcast_ref()
+    }
 }
 
 impl fmt::Display for AnyFault {

@@ -74,6 +74,19 @@ impl Shipment {
         self.current.as_ref() == Some(self.document().digest())
     }
 
+    /// Lists the manifests that somebody may have signed or described: the document, where it is the
+    /// source's own, and its entries. What is said of an index says nothing of a smaller one.
+    pub fn subjects(&self) -> Vec<Digest> {
+        let document = self.document();
+        let own = self.is_exact().then(|| document.digest().clone());
+        let entries = document.as_index().into_iter().flat_map(|index| &index.manifests).map(|entry| entry.digest.clone());
+        let lone = document.as_index().is_none().then(|| document.digest().clone());
+        let mut subjects: Vec<Digest> = own.into_iter().chain(lone).chain(entries).collect();
+        let mut seen = std::collections::HashSet::new();
+        subjects.retain(|digest| seen.insert(digest.clone()));
+        subjects
+    }
+
     /// Tells whether the document is the one that the source's name points at, byte for byte.
     pub fn is_exact(&self) -> bool {
         *self.document().digest() == self.found.digest
@@ -89,7 +102,6 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
     let wrong = |problem| IndexError::Source { label: order.label.clone(), problem: Box::new(problem) };
     let (found, current) = futures_util::future::join(order.source.resolve(&order.selector), now(&*order.target, &order.to)).await;
     let (found, current) = (found.map_err(wrong)?, current?);
-    check_expected(&order.target.name(), &word(&order.to), &order.expected, current.as_ref())?;
     let root = order.source.manifest(&Selector::Digest(found.digest.clone())).await.map_err(wrong)?;
     let mut warnings = Vec::new();
     let (cargo, offered) = match single(&order, &root)? {
@@ -118,7 +130,13 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
         Cargo::Whole(document) if *document.digest() == found.digest => offered.clone(),
         Cargo::Whole(document) => platforms(&order, document).await?,
     };
-    Ok(Shipment { order, found, current, offered, taken, warnings, cargo })
+    let shipment = Shipment { order, found, current, offered, taken, warnings, cargo };
+    // What points at the document already is what was wanted, whatever it was expected to be before.
+    if !shipment.is_unchanged() {
+        let order = &shipment.order;
+        check_expected(&order.target.name(), &word(&order.to), &order.expected, shipment.current.as_ref())?;
+    }
+    Ok(shipment)
 }
 
 /// Brings what was decided to the copier's place, which is the order's target, without a name.
@@ -139,6 +157,9 @@ pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, I
 /// # Errors
 /// [`Error::Moved`] where somebody else moved it meanwhile, and whatever the place says.
 pub async fn name(shipment: &Shipment) -> Result<Tagged, IndexError> {
+    if shipment.is_unchanged() {
+        return Ok(Tagged::Unchanged);
+    }
     let order = &shipment.order;
     Ok(order.target.tag(&order.to, shipment.document(), &order.expected).await?)
 }

@@ -104,12 +104,14 @@ async fn a_single_image_is_itself_for_its_own_platform_and_nothing_for_another()
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_what_was_expected_is_refused_before_anything_is_read() {
+async fn a_name_that_is_not_what_was_expected_is_refused() {
     let (source, _, _) = app().await;
     let target = Memory::new();
     ship(order(&source, &target, "linux/amd64")).await;
     let guarded = Order { expected: Expected::Absent, ..order(&source, &target, "") };
     assert!(matches!(decided(guarded).await, Err(IndexError::Content(content::Error::Moved { .. }))));
+    let done = Order { expected: Expected::Absent, ..order(&source, &target, "linux/amd64") };
+    assert!(decided(done).await.unwrap().is_unchanged(), "what is done already is no conflict");
 }
 
 #[tokio::test]

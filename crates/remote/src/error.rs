@@ -260,6 +260,11 @@ impl RemoteError {
         if let Self::TokenServer { after, .. } = self { *after } else { None }
     }
 
+    /// Tells whether the host could not be asked at all, as without a network.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Dropped { .. })
+    }
+
     /// Tells whether the same request may work in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         match self {

@@ -6,6 +6,7 @@ mod login;
 mod look;
 mod serve;
 mod store;
+mod transfer;
 
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
@@ -13,6 +14,7 @@ pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
 pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
+pub use transfer::{Copy, Load, Moving, Pull, Push, Save, Sending};
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -40,6 +42,16 @@ pub enum Verb {
     Inspect(Inspect),
     /// Print the digest a name points to
     Digest(Digest),
+    /// Send images from the local store to a registry
+    Push(Box<Push>),
+    /// Fetch images, with all their platforms, into the local store
+    Pull(Pull),
+    /// Copy an image byte for byte between any two places
+    Copy(Box<Copy>),
+    /// Hand an image to the Docker on this machine
+    Load(Load),
+    /// Write images to an archive
+    Save(Save),
     /// Offer the local store as a registry on this machine (while CMD runs)
     Serve(Serve),
     /// Store a registry password where docker keeps it

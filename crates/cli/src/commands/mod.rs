@@ -1,15 +1,21 @@
 //! The verbs. Each turns its words into values, lets the rooms below work, and prints.
 
+mod copy;
 mod create;
 mod digest;
 mod help;
 mod inspect;
 mod login;
+mod load;
 mod ls;
+mod pull;
+mod push;
 mod rm;
+mod save;
 mod serve;
 mod store;
 mod tag;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -98,6 +104,11 @@ async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
         Verb::Create(arguments) => create::run(session, *arguments).await,
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
+        Verb::Push(arguments) => push::run(session, *arguments).await,
+        Verb::Pull(arguments) => pull::run(session, arguments).await,
+        Verb::Copy(arguments) => copy::run(session, *arguments).await,
+        Verb::Load(arguments) => load::run(session, arguments).await,
+        Verb::Save(arguments) => save::run(session, arguments).await,
         Verb::Serve(arguments) => serve::run(session, arguments).await,
         Verb::Login(arguments) => login::log_in(session, arguments).await,
         Verb::Logout(arguments) => login::log_out(session, arguments).await,

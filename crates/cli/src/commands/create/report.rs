@@ -168,7 +168,7 @@ fn what_became_of(tag: &Tag, state: &str) -> String {
     let name = without_digest(&tag.opened.label);
     match (&tag.opened.answer, state) {
         (_, "unchanged") => format!("unchanged: {name} is this already, nothing was written"),
-        (Answer::Store, _) => format!("kept in the local store as {name}, not pushed"),
+        (Answer::Store | Answer::Pulled(_), _) => format!("kept in the local store as {name}, not pushed"),
         (Answer::Registry(reference), _) => format!("pushed to {}", reference.registry()),
         (Answer::Named, _) => format!("written to {name}"),
     }

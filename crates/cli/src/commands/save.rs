@@ -1,0 +1,160 @@
+//! `save`: from any place into an archive that every Docker, podman and containerd can load.
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use fault::{Failure, Fault, Hint, Kind, Wishing};
+use oci::{Locator, Reference, Selector};
+use tempfile::TempDir;
+
+use crate::args::Save;
+use crate::commands::transfer::{self, Data, Job, Wanted, Word};
+use crate::commands::{Done, Session};
+use crate::open::{Answer, Opened, Opener};
+
+const WORD: Word = Word { does: "save", did: "saved", json: "polyarchSave" };
+/// Bytes of an archive that are read at once on its way to a pipe.
+const CHUNK: usize = 256 * 1024;
+
+/// The archive cannot be written there.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error("an archive is nothing for a terminal")]
+    Terminal,
+    #[error("standard output carries the archive, it cannot carry JSON too")]
+    JsonToo,
+    #[error("cannot write {}", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        problem: io::Error,
+    },
+}
+
+impl Fault for SaveError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Terminal | Self::JsonToo => Kind::Usage,
+            Self::Io { .. } => Kind::Place,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Hint::new(match self {
+            Self::Terminal | Self::JsonToo => "-o FILE",
+            Self::Io { .. } => "-o names a file in a folder that can be written",
+        }))
+    }
+}
+
+/// Runs the verb.
+pub async fn run(session: &Session, arguments: Save) -> Result<Done, Failure> {
+    let names: Vec<String> = arguments.names.iter().map(ToString::to_string).collect();
+    save(session, &arguments).await.wishing(|| format!("save {}", names.join(", ")))
+}
+
+async fn save(session: &Session, arguments: &Save) -> Result<Done, Failure> {
+    let output = Output::prepare(session, arguments)?;
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    let mut sources = Vec::new();
+    for name in &arguments.names {
+        sources.push((name, opener.source(name).await?));
+    }
+    opener.announce(&sources.iter().map(|(_, opened)| opened).collect::<Vec<_>>());
+    let archive = opener.new_archive_at(&output.file);
+    let jobs: Vec<Job> = sources
+        .into_iter()
+        .map(|(name, from)| {
+            let selector = called(name, &from);
+            let to = Opened { label: output.called(&selector), place: archive.clone(), selector, answer: Answer::Named };
+            Job { from, to }
+        })
+        .collect();
+    let data = if output.target.is_some() { Data::Lines } else { Data::None };
+    let wanted = Wanted { data, ..Wanted::from(&arguments.moving) };
+    let finish = || if wanted.dry_run { Ok(()) } else { output.deliver(session) };
+    transfer::run_then(session, &opener, WORD, &jobs, &wanted, finish).await
+}
+
+/// Returns what an image is called in the archive: its full name, if it has one.
+fn called(name: &Locator, from: &Opened) -> Selector {
+    match name {
+        Locator::Name(name) | Locator::Registry(name) | Locator::Store(name) => {
+            name.target_tag().map_or(Selector::Only, |tag| Selector::Name(name.with(oci::Thing::Tag(tag)).familiar()))
+        }
+        Locator::Daemon(name) => name.parse::<Reference>().ok().map_or(Selector::Only, |name| Selector::Name(name.familiar())),
+        _ => match &from.selector {
+            Selector::Name(name) => Selector::Name(name.clone()),
+            Selector::Only | Selector::Digest(_) => Selector::Only,
+        },
+    }
+}
+
+/// Where the archive is written, and where it goes when it is whole.
+struct Output {
+    /// The folder of the file under way; it goes with it.
+    folder: TempDir,
+    file: PathBuf,
+    /// The file that it will be; `None` for a stream.
+    target: Option<PathBuf>,
+    /// A pipe or a device that was named; standard output otherwise.
+    stream: Option<PathBuf>,
+    label: String,
+}
+
+impl Output {
+    fn prepare(session: &Session, arguments: &Save) -> Result<Self, SaveError> {
+        let named = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
+        if named.is_none() && session.context.global.json {
+            return Err(SaveError::JsonToo);
+        }
+        if named.is_none() && io::stdout().is_terminal() {
+            return Err(SaveError::Terminal);
+        }
+        let stream = named.filter(|path| fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()));
+        // A link's target is what is replaced.
+        let target = named.filter(|_| stream.is_none()).map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
+        let beside = match &target {
+            Some(path) if path.is_dir() => {
+                return Err(SaveError::Io { path: path.clone(), problem: io::ErrorKind::IsADirectory.into() });
+            }
+            // On the same disk, so that the whole archive can be renamed into its place.
+            Some(path) => path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned),
+            None => session.context.scratch.clone(),
+        };
+        let wrong = |problem| SaveError::Io { path: target.clone().unwrap_or_else(|| beside.clone()), problem };
+        let folder = tempfile::Builder::new().prefix(".polyarch-save-").tempdir_in(&beside).map_err(wrong)?;
+        let label = named.map_or_else(|| "standard output".to_owned(), |path| format!("docker-archive:{}", path.display()));
+        Ok(Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label })
+    }
+
+    /// Returns what messages call an image in it.
+    fn called(&self, selector: &Selector) -> String {
+        if self.target.is_some() { format!("{}{selector}", self.label) } else { self.label.clone() }
+    }
+
+    /// Puts the whole archive where it belongs.
+    fn deliver(self, session: &Session) -> Result<(), Failure> {
+        let place = self.target.clone().or_else(|| self.stream.clone()).unwrap_or_else(|| PathBuf::from("standard output"));
+        let wrong = |problem| SaveError::Io { path: place.clone(), problem };
+        if let Some(target) = &self.target {
+            fs::rename(&self.file, target).map_err(wrong)?;
+            return Ok(());
+        }
+        let mut archive = File::open(&self.file).map_err(wrong)?;
+        if let Some(path) = &self.stream {
+            let mut stream = File::options().write(true).open(path).map_err(wrong)?;
+            io::copy(&mut archive, &mut stream).and_then(|_| stream.flush()).map_err(wrong)?;
+        } else {
+            let mut chunk = vec![0; CHUNK];
+            loop {
+                let length = archive.read(&mut chunk).map_err(wrong)?;
+                let Some(bytes) = chunk.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+                session.console.raw(bytes);
+            }
+        }
+        drop(self.folder);
+        Ok(())
+    }
+}

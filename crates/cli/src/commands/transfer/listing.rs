@@ -1,0 +1,90 @@
+//! All images of one place, each with its name in another.
+
+use std::collections::HashMap;
+
+use fault::{Failure, Fault, Hint, Kind};
+use oci::{Reference, Selector, Tag};
+
+use super::Job;
+use crate::open::{Answer, Opened, Opener};
+
+/// Which names of the source are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The tags of a repository.
+    Tags,
+    /// Whatever a layout or an archive calls its images.
+    Images,
+}
+
+/// The names in a place do not fit where they are to go.
+#[derive(Debug, thiserror::Error)]
+enum ListingError {
+    #[error("no named images in {0}")]
+    None(String),
+    #[error("image {name:?} of {place}: expected a name with a tag")]
+    NoTag { name: String, place: String },
+    #[error("{first:?} and {second:?} of {place} would both be {tag}")]
+    SameTag { first: String, second: String, place: String, tag: Tag },
+}
+
+impl Fault for ListingError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::None(_) => Kind::Place,
+            Self::NoTag { .. } | Self::SameTag { .. } => Kind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::None(place) => Hint::new(format!("copy its only image by itself: polyarch copy {place} DST:TAG")),
+            Self::NoTag { name, place } | Self::SameTag { second: name, place, .. } => {
+                Hint::new(format!("copy it by itself: polyarch copy {place}:{name} DST:TAG"))
+            }
+        })
+    }
+}
+
+/// Pairs every image of `from` with its name in `to`; both are opened without a name.
+///
+/// # Errors
+/// Where the names cannot be listed, where there are none, and where they do not fit `to`.
+pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) -> Result<Vec<Job>, Failure> {
+    let found = from.place.tags().await.map_err(|problem| opener.explain(from, problem))?;
+    if found.is_empty() {
+        return Err(ListingError::None(from.label.clone()).into());
+    }
+    let repository = matches!(to.answer, Answer::Registry(_) | Answer::Store) || to.place.origin().is_some();
+    let mut jobs = Vec::with_capacity(found.len());
+    let mut taken: HashMap<Tag, String> = HashMap::new();
+    for name in found {
+        let target = match names {
+            Names::Images if repository => {
+                let tag = tag_of(&name).ok_or_else(|| ListingError::NoTag { name: name.clone(), place: from.label.clone() })?;
+                if let Some(first) = taken.insert(tag.clone(), name.clone()) {
+                    return Err(ListingError::SameTag { first, second: name, place: from.label.clone(), tag }.into());
+                }
+                tag.into()
+            }
+            Names::Images | Names::Tags => name.clone(),
+        };
+        jobs.push(Job { from: named(from, name), to: named(to, target) });
+    }
+    Ok(jobs)
+}
+
+/// Returns one image of a place that was opened without a name.
+fn named(place: &Opened, name: String) -> Opened {
+    Opened {
+        label: format!("{}:{name}", place.label),
+        place: place.place.clone(),
+        selector: Selector::Name(name),
+        answer: place.answer.clone(),
+    }
+}
+
+/// Reads a tag, or the tag of a full name, as containerd and docker write them into layouts.
+fn tag_of(name: &str) -> Option<Tag> {
+    name.parse().ok().or_else(|| name.parse::<Reference>().ok().filter(|_| name.contains(['/', ':'])).and_then(|name| name.tag().cloned()))
+}

@@ -1,0 +1,198 @@
+//! What `copy`, `push`, `pull`, `load` and `save` have in common: images on their way.
+
+mod listing;
+mod report;
+
+use std::collections::HashMap;
+
+use content::{Copied, Copier, Events, Expected, Limits, Tagged};
+use fault::{Failure, Wishing};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use index::{IndexError, Order, Shipment, bring, decide};
+use oci::{PlatformSet, Selector};
+
+use crate::args::{Moving, Sending};
+use crate::commands::{Done, Session};
+use crate::open::{Answer, Opened, Opener};
+
+pub use listing::{Names, pairs};
+
+/// Images that are moved at once: with the round trips of a far registry, many small ones wait
+/// side by side.
+const AT_ONCE: usize = 16;
+
+/// A verb, as it speaks of itself.
+#[derive(Clone, Copy)]
+pub struct Word {
+    /// What it does: "copy".
+    pub does: &'static str,
+    /// What it did: "copied".
+    pub did: &'static str,
+    /// The key of its JSON's version.
+    pub json: &'static str,
+}
+
+/// What goes to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// A line for each image, or JSON.
+    Lines,
+    /// Nothing: something else goes there.
+    None,
+}
+
+/// What is wanted of all images alike.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The platforms to take; all where there are none.
+    pub platforms: PlatformSet,
+    /// Whether what refers to the images comes along.
+    pub referrers: bool,
+    /// Whether it is only shown.
+    pub dry_run: bool,
+    /// What the target's name must be before.
+    pub expected: Expected,
+    /// What goes to stdout.
+    pub data: Data,
+}
+
+impl From<&Moving> for Wanted {
+    fn from(moving: &Moving) -> Self {
+        let platforms = moving.platform.iter().cloned().collect();
+        Self { platforms, referrers: false, dry_run: moving.dry_run, expected: Expected::Any, data: Data::Lines }
+    }
+}
+
+impl From<&Sending> for Wanted {
+    fn from(sending: &Sending) -> Self {
+        let expected = sending.if_digest.as_ref().map_or(Expected::Any, |expected| expected.0.clone());
+        Self { referrers: sending.referrers, expected, ..Self::from(&sending.moving) }
+    }
+}
+
+/// One image, from its place to another.
+pub struct Job {
+    /// Where it is.
+    pub from: Opened,
+    /// Where it goes.
+    pub to: Opened,
+}
+
+/// What became of one image.
+struct Moved {
+    shipment: Shipment,
+    tagged: Tagged,
+    copied: Copied,
+    /// What refers to it and was brought along.
+    referrers: Vec<String>,
+}
+
+/// Moves images, names last, and tells what became of them.
+///
+/// # Errors
+/// Stops at the first image that cannot be moved; those before it stay where they are by then.
+pub async fn run(session: &Session, opener: &Opener, word: Word, jobs: &[Job], wanted: &Wanted) -> Result<Done, Failure> {
+    run_then(session, opener, word, jobs, wanted, || Ok(())).await
+}
+
+/// As [`run`], with something to be done between the work and the words about it.
+///
+/// # Errors
+/// As [`run`], and what that says.
+pub async fn run_then(
+    session: &Session,
+    opener: &Opener,
+    word: Word,
+    jobs: &[Job],
+    wanted: &Wanted,
+    finish: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Done, Failure> {
+    let events = session.console.events();
+    let limits = Limits::default();
+    let mut copiers = HashMap::new();
+    for job in jobs {
+        copiers.entry(job.to.place.name()).or_insert_with(|| Copier::new(&*job.to.place, limits, &events));
+    }
+    let moving = Transfer { opener, word, wanted, copiers: &copiers, events: &events, limits };
+    let moved: Vec<(&Job, Moved)> = stream::iter(jobs)
+        .map(|job| moving.one(job))
+        .buffered(at_once(jobs))
+        .map_ok(|(job, moved)| {
+            if jobs.len() > 1 {
+                report::one(session, word, wanted, job, &moved);
+            }
+            (job, moved)
+        })
+        .try_collect()
+        .await?;
+    finish()?;
+    report::all(session, word, wanted, &moved);
+    Ok(Done::Well)
+}
+
+/// An archive is written anew for every name, and an engine takes one image at a time.
+fn at_once(jobs: &[Job]) -> usize {
+    let shared = |job: &Job| matches!(job.to.answer, Answer::Store | Answer::Registry(_)) || job.to.place.origin().is_some();
+    if jobs.iter().all(shared) { AT_ONCE } else { 1 }
+}
+
+/// What stays the same for all images.
+struct Transfer<'a> {
+    opener: &'a Opener,
+    word: Word,
+    wanted: &'a Wanted,
+    copiers: &'a HashMap<String, Copier<'a>>,
+    events: &'a Events,
+    limits: Limits,
+}
+
+impl Transfer<'_> {
+    async fn one<'j>(&self, job: &'j Job) -> Result<(&'j Job, Moved), Failure> {
+        let wish = || format!("{} {} to {}", self.word.does, job.from.label, job.to.label);
+        self.moved(job).await.wishing(wish).map(|moved| (job, moved))
+    }
+
+    async fn moved(&self, job: &Job) -> Result<Moved, Failure> {
+        let order = Order {
+            label: job.from.label.clone(),
+            source: job.from.place.clone(),
+            selector: job.from.selector.clone(),
+            platforms: self.wanted.platforms.clone(),
+            target: job.to.place.clone(),
+            to: job.to.selector.clone(),
+            expected: self.wanted.expected.clone(),
+        };
+        let shipment = decide(order, self.limits, self.events).await.map_err(|error| match error {
+            IndexError::Source { problem, .. } => self.opener.explain(&job.from, *problem),
+            error => error.into(),
+        })?;
+        check_digest(job, &shipment)?;
+        for warning in &shipment.warnings {
+            self.events.warn(warning);
+        }
+        let mut copied = Copied::default();
+        let Some(copier) = self.copiers.get(&job.to.place.name()).filter(|_| !self.wanted.dry_run) else {
+            return Ok(Moved { shipment, tagged: Tagged::Unchanged, copied, referrers: Vec::new() });
+        };
+        if !shipment.is_unchanged() {
+            copied = bring(&shipment, copier).await?;
+        }
+        let referrers = Vec::new();
+        let tagged = index::name(&shipment).await?;
+        Ok(Moved { shipment, tagged, copied, referrers })
+    }
+}
+
+/// A digest behind the target's name says what must arrive.
+fn check_digest(job: &Job, shipment: &Shipment) -> Result<(), IndexError> {
+    let expected = match (&job.to.answer, &job.to.selector) {
+        (Answer::Registry(name), _) => name.digest(),
+        (_, Selector::Digest(digest)) => Some(digest),
+        _ => None,
+    };
+    let got = shipment.document().digest();
+    match expected.filter(|expected| *expected != got) {
+        Some(expected) => Err(IndexError::OtherDigest { expected: expected.clone(), got: got.clone() }),
+        None => Ok(()),
+    }
+}

@@ -50,12 +50,20 @@ fn world(registry: &DebianRegistry) -> Home {
         }
     }
     home.done(&["create", "-t", "hello:1.0", "oci:examples/hello"]);
+    let api = format!("{}/acme/api:1.4", registry.host());
+    home.done(&["create", "-t", &api, "oci:parts:amd64", "oci:parts:arm64"]);
+    home.done(&["push", &api]);
+    home.done(&["save", "hello:1.0", "-o", "images.tar"]);
     home
 }
 
 /// Puts the example into this world: one registry for all, a free port, an end for every server.
 fn adapt(line: &str, registry: &str, port: u16) -> String {
-    let line = line.replace("ghcr.io", registry).replace("quay.io", registry).replace("localhost:5000", &format!("localhost:{port}"));
+    let line = line
+        .replace("ghcr.io", registry)
+        .replace("quay.io", registry)
+        .replace("registry.example", registry)
+        .replace("localhost:5000", &format!("localhost:{port}"));
     let Some(rest) = line.strip_prefix("polyarch serve") else { return line };
     let rest = rest.replace("--listen 127.0.0.1:0 ", "");
     let end = if rest.contains(" -- ") { "" } else { " -- true" };
@@ -73,7 +81,8 @@ fn run_all(document: &str) {
     std::os::unix::fs::symlink(binary(), programs.join("polyarch")).unwrap();
     let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
     for line in lines {
-        if line.contains("docker run") && (engine.is_none() || testkit::binary("docker").is_none()) {
+        let needs_engine = line.contains("docker run") || line.starts_with("polyarch load");
+        if needs_engine && (engine.is_none() || testkit::binary("docker").is_none()) {
             testkit::skip(&format!("no Docker for: {line}"));
             continue;
         }

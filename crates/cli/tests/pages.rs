@@ -71,6 +71,11 @@ fn create() {
 }
 
 #[test]
+fn copy() {
+    run("copy.md");
+}
+
+#[test]
 fn errors() {
     run("errors.md");
 }

@@ -22,4 +22,4 @@ pub use error::IndexError;
 pub use evidence::{Evidence, EvidenceKind, EvidenceRow, Omission, Piece, Tie, evidence};
 pub use gather::{Attestations, Candidate, Checked, Gathered, Missing, Part, Role, gather};
 pub use plan::{Change, MediaChoice, Plan, Wish, plan};
-pub use transfer::{Order, Shipment, bring, decide, name};
+pub use transfer::{Order, Shipment, bring, decide, name, referrers};

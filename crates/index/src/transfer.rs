@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use content::{Copied, Copier, Error, Events, Expected, Limits, Place, Tagged, check_expected};
+use content::{Copied, Copier, Error, Events, Expected, Limits, Place, Referrers, Tagged, check_expected};
 use fault::Hint;
 use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, PlatformSet, RawManifest, Selector};
 
@@ -74,19 +74,6 @@ impl Shipment {
         self.current.as_ref() == Some(self.document().digest())
     }
 
-    /// Lists the manifests that somebody may have signed or described: the document, where it is the
-    /// source's own, and its entries. What is said of an index says nothing of a smaller one.
-    pub fn subjects(&self) -> Vec<Digest> {
-        let document = self.document();
-        let own = self.is_exact().then(|| document.digest().clone());
-        let entries = document.as_index().into_iter().flat_map(|index| &index.manifests).map(|entry| entry.digest.clone());
-        let lone = document.as_index().is_none().then(|| document.digest().clone());
-        let mut subjects: Vec<Digest> = own.into_iter().chain(lone).chain(entries).collect();
-        let mut seen = std::collections::HashSet::new();
-        subjects.retain(|digest| seen.insert(digest.clone()));
-        subjects
-    }
-
     /// Tells whether the document is the one that the source's name points at, byte for byte.
     pub fn is_exact(&self) -> bool {
         *self.document().digest() == self.found.digest
@@ -150,6 +137,20 @@ pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, I
     };
     look_back(shipment.document(), copier.target()).await?;
     Ok(copied)
+}
+
+/// Finds everything that refers to what is brought, at the source. What is said of an index says
+/// nothing of a smaller one, and is not among it.
+///
+/// # Errors
+/// Where the source cannot answer, and where there is more than the limits allow.
+pub async fn referrers(shipment: &Shipment, limits: Limits) -> Result<Referrers, IndexError> {
+    let source = &*shipment.order.source;
+    let mut subjects = content::subjects(source, shipment.document(), limits).await?;
+    if let Cargo::Part(plan) = &shipment.cargo {
+        subjects.retain(|subject| subject != plan.document.digest());
+    }
+    Ok(content::referring(source, &subjects, limits).await?)
 }
 
 /// Points the target's name at what was brought, last of all.

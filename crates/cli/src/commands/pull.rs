@@ -32,12 +32,11 @@ async fn prepare(session: &Session, arguments: &Pull) -> Result<(Opener, Vec<Job
             }
             from = Opened { label: name.name(), selector: Selector::Only, ..from };
         }
-        sources.push((name, from));
+        sources.push((name, from, into_store(&opener, name)?));
     }
-    opener.announce(&sources.iter().map(|(_, opened)| opened).collect::<Vec<_>>());
+    opener.announce(&sources.iter().map(|(_, opened, _)| opened).collect::<Vec<_>>());
     let mut jobs = Vec::new();
-    for (name, from) in sources {
-        let to = into_store(&opener, name)?;
+    for (name, from, to) in sources {
         if arguments.all_tags {
             let to = Opened { label: name.familiar_name(), selector: Selector::Only, ..to };
             jobs.extend(transfer::pairs(&opener, &from, &to, Names::Tags).await?);

@@ -123,7 +123,9 @@ impl Output {
             Some(path) => path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned),
             None => session.context.scratch.clone(),
         };
-        let wrong = |problem| SaveError::Io { path: target.clone().unwrap_or_else(|| beside.clone()), problem };
+        // The name of the temporary folder is nobody's business.
+        let wrong =
+            |problem: io::Error| SaveError::Io { path: target.clone().unwrap_or_else(|| beside.clone()), problem: problem.kind().into() };
         let folder = tempfile::Builder::new().prefix(".polyarch-save-").tempdir_in(&beside).map_err(wrong)?;
         let label = named.map_or_else(|| "standard output".to_owned(), |path| format!("docker-archive:{}", path.display()));
         Ok(Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label })

@@ -43,12 +43,15 @@ pub fn names_of_topics() -> impl Iterator<Item = Topic> {
 fn names() -> String {
     "\
 -t NAME keeps the image in your local store, whole, with every platform. With --push it
-goes to the registry in its name instead. The last line on stderr says which.
+goes to the registry in its name instead; `polyarch push NAME` sends it there later. The
+last line on stderr says which.
 
 A name that is read (a source of create, inspect, digest):
   1. an image that was made here, under that name, answers first;
-  2. else the registry in the name is asked;
+  2. else the registry in the name is asked; a copy that was pulled before is read instead
+     where it is still that, and used as it is where the registry cannot be reached;
   3. a line on stderr says who answered.
+For copy a bare name is always in its registry.
 store:NAME asks the local store alone, docker://NAME the registry alone.
 
 Without a host the registry is Docker Hub: hello:1.0 is docker.io/library/hello:1.0, and

@@ -5,11 +5,12 @@ mod report;
 
 use std::collections::HashMap;
 
-use content::{Copied, Copier, Events, Expected, Limits, Tagged};
+use content::{Copied, Copier, Events, Expected, Limits, Referrers, Tagged};
 use fault::{Failure, Wishing};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use index::{IndexError, Order, Shipment, bring, decide};
 use oci::{PlatformSet, Selector};
+use serde_json::{Value, json};
 
 use crate::args::{Moving, Sending};
 use crate::commands::{Done, Session};
@@ -83,8 +84,8 @@ struct Moved {
     shipment: Shipment,
     tagged: Tagged,
     copied: Copied,
-    /// What refers to it and was brought along.
-    referrers: Vec<String>,
+    /// What refers to it and was brought along, as JSON has it.
+    referrers: Vec<Value>,
 }
 
 /// Moves images, names last, and tells what became of them.
@@ -170,16 +171,23 @@ impl Transfer<'_> {
         for warning in &shipment.warnings {
             self.events.warn(warning);
         }
+        let found = if self.wanted.referrers { index::referrers(&shipment, self.limits).await? } else { Referrers::default() };
+        for left_out in &found.left_out {
+            self.events.warn(left_out.to_string());
+        }
         let mut copied = Copied::default();
         let Some(copier) = self.copiers.get(&job.to.place.name()).filter(|_| !self.wanted.dry_run) else {
-            return Ok(Moved { shipment, tagged: Tagged::Unchanged, copied, referrers: Vec::new() });
+            let would = |referrer: &content::Referrer| json!({"digest": referrer.digest(), "subject": referrer.subject});
+            let referrers = found.found.iter().map(would).collect();
+            return Ok(Moved { shipment, tagged: Tagged::Unchanged, copied, referrers });
         };
         if !shipment.is_unchanged() {
             copied = bring(&shipment, copier).await?;
         }
-        let referrers = Vec::new();
+        let (also, followed) = content::copy_referrers(copier, &*job.from.place, &found.found).await?;
+        copied += also;
         let tagged = index::name(&shipment).await?;
-        Ok(Moved { shipment, tagged, copied, referrers })
+        Ok(Moved { shipment, tagged, copied, referrers: followed.iter().map(report::followed).collect() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said of images that were moved.
 
-use content::{Copied, Tagged};
+use content::{Copied, Followed, Placed, Tagged};
 use oci::Platform;
 use serde_json::{Value, json};
 
@@ -34,8 +34,8 @@ pub fn all(session: &Session, word: Word, wanted: &Wanted, moved: &[(&Job, Moved
     }
     if let [(_, only)] = moved {
         session.console.say(platforms(only));
-        if !only.referrers.is_empty() {
-            session.console.say(format!("{} brought along", counted(only.referrers.len() as u64, "referrer")));
+        if wanted.referrers {
+            session.console.say(referrers(&only.referrers));
         }
     }
     if copied.sent + copied.mounted > 0 {
@@ -58,6 +58,13 @@ pub fn all(session: &Session, word: Word, wanted: &Wanted, moved: &[(&Job, Moved
             session.console.say(format!("{} {}, {unchanged} unchanged", counted((many.len() - unchanged) as u64, "image"), word.did));
         }
     }
+}
+
+/// Returns what became of a referrer, as JSON has it.
+pub fn followed(followed: &Followed) -> Value {
+    let tags: Vec<&str> = followed.tags.iter().map(|(tag, _)| tag.as_str()).collect();
+    let state = if followed.placed == Placed::Present { "unchanged" } else { "copied" };
+    json!({"digest": followed.digest, "subject": followed.subject, "tags": tags, "state": state})
 }
 
 fn image(word: Word, wanted: &Wanted, job: &Job, moved: &Moved) -> Value {
@@ -101,6 +108,12 @@ fn platforms(moved: &Moved) -> String {
     }
 }
 
+/// Says how many signatures and the like came along.
+fn referrers(all: &[Value]) -> String {
+    let sent = all.iter().filter(|one| one["state"] != "unchanged").count();
+    format!("{}, {sent} of them new there", counted(all.len() as u64, "referrer"))
+}
+
 /// Returns the target without the digest that it was given.
 fn name_of(job: &Job) -> &str {
     match job.to.selector {
@@ -112,6 +125,7 @@ fn name_of(job: &Job) -> &str {
 fn last_word(word: Word, job: &Job, moved: &Moved) -> String {
     let name = name_of(job);
     match (moved.tagged, &job.to.answer) {
+        (Tagged::Unchanged, _) if moved.copied.sent + moved.copied.mounted > 0 => format!("unchanged: {name} was this already"),
         (Tagged::Unchanged, _) => format!("unchanged: {name} is this already, nothing was written"),
         (_, Answer::Store | Answer::Pulled(_)) => format!("kept in the local store as {name}"),
         (_, Answer::Registry(reference)) => format!("{} to {}", word.did, reference.registry()),

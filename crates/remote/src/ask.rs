@@ -1,5 +1,6 @@
 //! One request, before it is sent.
 
+use oci::MAX_MANIFEST_SIZE;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -32,8 +33,21 @@ pub(crate) enum Target {
 pub(crate) enum Wanted {
     /// Read whole; it is a small document.
     Document,
+    /// Read whole; a list may be longer than a document.
+    List,
     /// Left for the caller to stream.
     Stream,
+}
+
+impl Wanted {
+    /// The most bytes that are read.
+    pub(crate) const fn limit(self) -> u64 {
+        match self {
+            // A registry that knows no pages sends its 500,000 tags at once.
+            Self::List => 4 * MAX_MANIFEST_SIZE,
+            Self::Document | Self::Stream => MAX_MANIFEST_SIZE,
+        }
+    }
 }
 
 /// When a failed request is sent again by itself.
@@ -79,6 +93,12 @@ impl<'a> Ask<'a> {
     /// Chooses when it is sent again.
     pub(crate) const fn repeating(mut self, repeat: Repeat) -> Self {
         self.repeat = repeat;
+        self
+    }
+
+    /// Expects a list.
+    pub(crate) const fn listing(mut self) -> Self {
+        self.wanted = Wanted::List;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::auth::Action;
 use crate::credentials::Credentials;
 use crate::host::Host;
 use crate::transport::Transport;
-use crate::{Registry, RemoteError, Settings};
+use crate::{Listing, Registry, RemoteError, Settings};
 
 pub(crate) use exchange::Outgoing;
 
@@ -63,11 +63,19 @@ impl Client {
 
     /// Opens the repository that a reference names; its tag and digest play no part. Sends nothing.
     pub fn repository(&self, reference: &Reference, intent: Intent) -> Arc<Registry> {
+        Arc::new(Registry::new(self.host(reference.registry()), reference.repository(), intent))
+    }
+
+    /// Begins a list of the repositories of a registry; sends nothing yet. `registry` is a host as
+    /// [`Reference::registry`] writes it.
+    pub fn repositories(&self, registry: &str) -> Listing {
+        Listing::of_repositories(Registry::new(self.host(registry), "", Intent::Read))
+    }
+
+    fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = hosts
-            .entry(reference.registry().to_owned())
-            .or_insert_with(|| Arc::new(Host::new(reference.registry(), Arc::clone(&self.shared))));
-        Arc::new(Registry::new(Arc::clone(host), reference.repository(), intent))
+        let host = hosts.entry(name.to_owned()).or_insert_with(|| Arc::new(Host::new(name, Arc::clone(&self.shared))));
+        Arc::clone(host)
     }
 }
 

@@ -286,7 +286,7 @@ impl Host {
     }
 
     fn place(&self, ask: &Ask<'_>) -> String {
-        format!("{}/{}", self.name, ask.repository)
+        if ask.repository.is_empty() { self.name.clone() } else { format!("{}/{}", self.name, ask.repository) }
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn item_of(thing: &Thing) -> Item {
 #[async_trait]
 impl Source for Registry {
     fn name(&self) -> String {
-        format!("{}/{}", self.host.name, self.repository)
+        if self.repository.is_empty() { self.host.name.clone() } else { format!("{}/{}", self.host.name, self.repository) }
     }
 
     async fn resolve(&self, selector: &Selector) -> Result<Descriptor> {

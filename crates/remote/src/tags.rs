@@ -4,62 +4,98 @@ use std::collections::BTreeSet;
 
 use content::{Error, Item, Result, Source};
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 
 use crate::answer::Answer;
-use crate::ask::Target;
+use crate::ask::{Ask, Target};
+use crate::auth::Scopes;
+use crate::listing::Kind;
 use crate::registry::Registry;
 use crate::wire::{next_page, same_origin};
 
 /// The most pages of a list; registries send 100 to 1,000 entries on each.
 const MAX_PAGES: u64 = 1_000;
-/// The most bytes of all pages together: some 500,000 tags.
+/// The most bytes of all pages together: some 500,000 tags of usual length.
 const MAX_LIST: u64 = 64 * 1024 * 1024;
 
-#[derive(Deserialize)]
-struct TagList {
-    tags: Option<Vec<String>>,
+/// A list on its way, page by page.
+pub(crate) struct Pages {
+    registry: Registry,
+    /// What is listed, as messages name it.
+    what: String,
+    scopes: Scopes,
+    next: Option<Target>,
+    count: u64,
+    bytes: u64,
+}
+
+impl Pages {
+    /// Begins a list; `path` is absolute. Nothing is sent yet.
+    pub(crate) fn new(registry: Registry, path: &str, scopes: Scopes) -> Self {
+        let what = path.split('?').next().unwrap_or(path).to_owned();
+        Self { registry, what, scopes, next: Some(Target::Path(path.to_owned())), count: 0, bytes: 0 }
+    }
+
+    /// Reads the next page; the inner error is an answer that is no list, and the end of it.
+    pub(crate) async fn next(&mut self) -> Result<Option<Result<Answer, Answer>>> {
+        let Some(target) = self.next.take() else { return Ok(None) };
+        for (what, limit, reached) in [("pages", MAX_PAGES, self.count), ("bytes", MAX_LIST, self.bytes)] {
+            if reached >= limit {
+                let what = format!("{what} of {} in {}", self.what, self.registry.name());
+                return Err(Error::Limit { what, limit, got: limit + 1 });
+            }
+        }
+        let answer = self.registry.call(&Ask::new(Method::GET, target, self.registry.repository(), self.scopes.clone()).listing()).await?;
+        if answer.status != StatusCode::OK {
+            return Ok(Some(Err(answer)));
+        }
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(answer.body.len() as u64);
+        if let Some(next) = next_page(&answer.headers, &answer.url) {
+            if !same_origin(&next, &answer.url) || next == answer.url {
+                return Err(answer.broken("a next page at the same host").into());
+            }
+            self.next = Some(Target::Url(next));
+        }
+        Ok(Some(Ok(answer)))
+    }
 }
 
 impl Registry {
     /// Lists the tags, sorted. A repository that does not exist says so: that is how a name written
     /// wrong is found.
     pub(crate) async fn fetch_tags(&self) -> Result<Vec<String>> {
-        let pages = self.pages("tags/list").await?.map_err(|answer| self.refused(&answer, Item::Repository))?;
-        let mut tags = BTreeSet::new();
-        for page in pages {
-            let list: TagList = serde_json::from_slice(&page.body).map_err(|_| page.broken("a list of tags"))?;
-            tags.extend(list.tags.unwrap_or_default());
+        let (mut listing, mut tags) = (self.list_tags(), BTreeSet::new());
+        while let Some(page) = listing.next().await? {
+            tags.extend(page.names);
         }
         Ok(tags.into_iter().collect())
     }
 
-    /// Reads a list page by page; the inner error is an answer that is no list.
+    /// Reads a list whole; the inner error is an answer that is no list.
     pub(crate) async fn pages(&self, path: &str) -> Result<Result<Vec<Answer>, Answer>> {
-        let mut pages: Vec<Answer> = Vec::new();
-        let mut bytes = 0_u64;
-        let mut ask = self.ask(Method::GET, path);
-        let too_long = |what: &str, limit| Error::Limit { what: format!("{what} of {path} in {}", self.name()), limit, got: limit + 1 };
-        loop {
-            let answer = self.call(&ask).await?;
-            if answer.status != StatusCode::OK {
-                return Ok(Err(answer));
+        let mut pages = self.begin(path);
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await? {
+            match page {
+                Ok(page) => all.push(page),
+                Err(answer) => return Ok(Err(answer)),
             }
-            bytes = bytes.saturating_add(answer.body.len() as u64);
-            let (next, last) = (next_page(&answer.headers, &answer.url), answer.url.clone());
-            let broken = answer.broken("a next page at the same host");
-            pages.push(answer);
-            let Some(next) = next else { return Ok(Ok(pages)) };
-            if !same_origin(&next, &last) || next == last {
-                return Err(broken.into());
-            }
-            if pages.len() as u64 >= MAX_PAGES {
-                return Err(too_long("pages", MAX_PAGES));
-            }
-            if bytes >= MAX_LIST {
-                return Err(too_long("bytes", MAX_LIST));
-            }
-            ask.target = Target::Url(next);
+        }
+        Ok(Ok(all))
+    }
+
+    /// Begins a list; `path` is what stands behind the repository's name.
+    pub(crate) fn begin(&self, path: &str) -> Pages {
+        let ask = self.ask(Method::GET, path);
+        Pages::new(self.clone(), &format!("/v2/{}/{path}", self.repository()), ask.scopes)
+    }
+
+    /// Makes the error for an answer that is no list of this kind.
+    pub(crate) fn unlisted(&self, answer: &Answer, kind: Kind) -> Error {
+        match (kind, answer.status.as_u16()) {
+            (Kind::Tags, _) => self.refused(answer, Item::Repository),
+            (Kind::Repositories, 404 | 405 | 501) => kind.unsupported(self),
+            (Kind::Repositories, _) => answer.unexpected().into(),
         }
     }
 }

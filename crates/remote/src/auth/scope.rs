@@ -34,6 +34,11 @@ impl Scopes {
         Self(Vec::new())
     }
 
+    /// Makes the scope for listing the repositories of a registry (distribution, "Token Scope").
+    pub(crate) fn catalogue() -> Self {
+        Self(vec!["registry:catalog:*".to_owned()])
+    }
+
     /// Makes the scopes for mounting a blob: reading `source` and writing `target`. The target
     /// stands last, as GitLab's token server honours only the last (estesp/manifest-tool#53).
     pub(crate) fn mount(target: &str, source: &str) -> Self {

@@ -4,7 +4,6 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use content::Event;
-use oci::MAX_MANIFEST_SIZE;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, WARNING};
 use reqwest::{Method, Response};
 use rustls::Error as TlsError;
@@ -49,7 +48,7 @@ impl Shared {
                 None if outgoing.wanted == Wanted::Stream && response.status().is_success() => {
                     return Ok(Answer::streaming(response, request));
                 }
-                None => return Answer::read(response, request, MAX_MANIFEST_SIZE, self.settings.patience.silence).await,
+                None => return Answer::read(response, request, outgoing.wanted.limit(), self.settings.patience.silence).await,
             }
         }
         Err(RemoteError::Redirect { request: first, target: shown(&url), reason: "there were 5 redirects before it" })

@@ -4,6 +4,7 @@ mod create;
 mod global;
 mod login;
 mod look;
+mod registry;
 mod serve;
 mod store;
 mod transfer;
@@ -12,6 +13,7 @@ pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
+pub use registry::{RegistryCommand, RegistryList, Site, SiteError};
 pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
 pub use transfer::{Copy, Load, Moving, Pull, Push, Save, Sending};
@@ -69,6 +71,12 @@ pub enum Verb {
         /// What to do with it.
         #[command(subcommand)]
         command: StoreCommand,
+    },
+    /// Ask a registry what it has, and what it can
+    Registry {
+        /// What to ask.
+        #[command(subcommand)]
+        command: RegistryCommand,
     },
     /// Explain a verb or a topic: names, platforms, exit-codes, environment
     Help {

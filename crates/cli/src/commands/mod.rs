@@ -10,6 +10,7 @@ mod login;
 mod ls;
 mod pull;
 mod push;
+mod registry;
 mod rm;
 mod save;
 mod serve;
@@ -116,6 +117,7 @@ async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
         Verb::Rm(arguments) => rm::run(session, &arguments).await,
         Verb::Tag(arguments) => tag::run(session, &arguments).await,
         Verb::Store { command } => store::run(session, command).await,
+        Verb::Registry { command } => registry::run(session, command).await,
         Verb::Help { words, markdown } => help::run(session, &words, markdown),
         Verb::Completion { shell } => {
             let mut script = Vec::new();

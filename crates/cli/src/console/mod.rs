@@ -210,6 +210,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         if let Some(annotation) = cause.downcast_ref::<index::AnnotationError>() {
             return fault::Fault::hint(annotation).map(|hint| hint.to_string());
         }
+        if let Some(site) = cause.downcast_ref::<crate::args::SiteError>() {
+            return fault::Fault::hint(site).map(|hint| hint.to_string());
+        }
         if let Some(address) = cause.downcast_ref::<crate::args::ListenError>() {
             return fault::Fault::hint(address).map(|hint| hint.to_string());
         }

@@ -208,12 +208,15 @@ impl Reference {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// Returns the repository in the words that docker uses: without `docker.io/` and `library/`.
+    /// Returns the repository in the words that docker uses: without `docker.io/` and `library/`,
+    /// as far as the rest still means this repository (`docker.io/localhost/a` stays whole).
     pub fn familiar_name(&self) -> String {
         if &*self.registry != DOCKER_HUB {
             return self.name();
         }
-        self.repository.strip_prefix("library/").unwrap_or(&self.repository).to_owned()
+        let official = self.repository.strip_prefix("library/").filter(|name| !name.contains('/'));
+        let short = official.unwrap_or(&self.repository);
+        if split_host(short) == (DOCKER_HUB, short) && !is_bare_digest(short) { short.to_owned() } else { self.name() }
     }
 
     /// Returns the whole reference in the words that docker uses.
@@ -278,7 +281,7 @@ impl FromStr for Reference {
         if text.contains("://") {
             return Err(ReferenceError::Url(shorten(text)));
         }
-        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()) {
+        if is_bare_digest(text) {
             return Err(ReferenceError::BareDigest(text.to_owned()));
         }
         let (rest, digest) = match text.split_once('@') {
@@ -323,6 +326,10 @@ fn split_host(name: &str) -> (&str, &str) {
         }
         _ => (DOCKER_HUB, name),
     }
+}
+
+fn is_bare_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
 }
 
 fn check_host(text: &str, host: &str) -> Result<(), ReferenceError> {
@@ -384,6 +391,23 @@ mod tests {
 
     fn parse(text: &str) -> Reference {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn the_short_form_still_means_the_same() {
+        let digest = "ab".repeat(32);
+        for (full, short) in [
+            ("docker.io/library/a", "a"),
+            ("docker.io/b/a", "b/a"),
+            ("docker.io/library/library", "library"),
+            ("docker.io/library/b/a", "library/b/a"),
+            ("docker.io/localhost/a", "docker.io/localhost/a"),
+            ("docker.io/b.c/a", "docker.io/b.c/a"),
+            (&format!("docker.io/library/{digest}"), &format!("docker.io/library/{digest}")),
+        ] {
+            let name = parse(full);
+            assert_eq!((name.familiar_name().as_str(), parse(short)), (short, name), "{full}");
+        }
     }
 
     #[test]

@@ -210,7 +210,11 @@ impl FromStr for Locator {
 impl fmt::Display for Locator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => formatter.write_str(&name.as_written()),
+            Self::Name(name) => {
+                // `library/oci:1` is an image, and `oci:1` a layout.
+                let short = name.as_written();
+                if matches!(short.parse(), Ok(Self::Name(_))) { formatter.write_str(&short) } else { name.fmt(formatter) }
+            }
             Self::Registry(name) => write!(formatter, "docker://{name}"),
             Self::Store(name) => write!(formatter, "store:{}", name.as_written()),
             Self::Layout { path, selector } => write!(formatter, "oci:{}{selector}", path.display()),
@@ -354,6 +358,19 @@ mod tests {
         assert_eq!(others("./d:1"), [r#"Path { path: "./d:1", selector: Only }"#]);
         for text in ["oci:dist", "hello:1.0", "docker-archive:a.tar:x:1", &format!("oci:a:b@{}", Digest::of(b""))] {
             assert_eq!(others(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_image_with_the_name_of_a_kind_is_printed_whole() {
+        for (text, printed) in [
+            ("library/oci:1", "docker.io/library/oci:1"),
+            ("library/store:1.0", "docker.io/library/store:1.0"),
+            ("library/oci", "oci"),
+            ("acme/oci:1", "acme/oci:1"),
+        ] {
+            let place = parse(text);
+            assert_eq!((place.to_string().as_str(), parse(printed)), (printed, place), "{text}");
         }
     }
 

@@ -42,6 +42,14 @@ pub enum ManifestError {
     /// Two readers could see two different things in it (CVE-2021-41190).
     #[error("the document is both a manifest and an index: it has \"manifests\" beside {0:?}")]
     Ambiguous(&'static str),
+    /// A field that tells what the document is has a name that only some readers take for it.
+    #[error("two readers could see two different things in the document: expected the field {expected:?}, got {got:?}")]
+    Misspelt {
+        /// The name by its specification.
+        expected: &'static str,
+        /// The name that stands there.
+        got: String,
+    },
     /// The document says of itself something else than the place that sent it.
     #[error("the document's media type is ambiguous: its place says {announced}, it says {stated} itself")]
     Mismatch {
@@ -168,7 +176,24 @@ impl RawManifest {
     }
 }
 
+/// The fields that tell what a document is.
+const TELLING: [&str; 5] = ["mediaType", "manifests", "config", "layers", "fsLayers"];
+
+/// Refuses `Manifests` and the like: Go's readers take names in any case (encoding/json, `Unmarshal`),
+/// by Unicode's folding, so that they would see an index where others see a manifest.
+fn check_spelling(tree: &Value) -> Result<(), ManifestError> {
+    // Up and down again, as one way alone leaves some letters: the long s, the Kelvin sign.
+    let fold = |name: &str| name.to_uppercase().to_lowercase();
+    for got in tree.as_object().into_iter().flat_map(|fields| fields.keys()) {
+        if let Some(expected) = TELLING.iter().find(|name| **name != got && fold(name) == fold(got)) {
+            return Err(ManifestError::Misspelt { expected, got: got.clone() });
+        }
+    }
+    Ok(())
+}
+
 fn media_type_of(tree: &Value, announced: Option<&MediaType>) -> Result<MediaType, ManifestError> {
+    check_spelling(tree)?;
     let has = |key: &str| tree.get(key).is_some_and(|value| !value.is_null());
     if has("manifests") {
         for key in ["config", "layers", "fsLayers"] {
@@ -237,6 +262,24 @@ mod tests {
         }
         let index = Bytes::from_static(br#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#);
         assert!(matches!(RawManifest::parse(index, Some(&MediaType::OciManifest)), Err(ManifestError::Mismatch { .. })));
+    }
+
+    #[test]
+    fn cve_2021_41190_refuses_a_document_that_is_both_to_whoever_ignores_case() {
+        let config = r#"{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0}"#;
+        for (name, expected) in [
+            ("Manifests", "manifests"),
+            ("MANIFESTS", "manifests"),
+            ("manife\u{17f}ts", "manifests"),
+            ("MediaType", "mediaType"),
+            ("fslayers", "fsLayers"),
+        ] {
+            let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[],"{name}":[]}}"#);
+            let error = parse(&text).unwrap_err();
+            assert!(matches!(&error, ManifestError::Misspelt { expected: right, got } if *right == expected && got == name), "{error:?}");
+        }
+        // Elsewhere a name is anybody's.
+        parse(&format!(r#"{{"schemaVersion":2,"config":{config},"layers":[],"annotations":{{"Manifests":""}},"subjects":1}}"#)).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use oci::DOCKER_HUB;
 use tokio::sync::OnceCell;
 
 use crate::Settings;
-use file::ConfigFile;
+pub(crate) use file::ConfigFile;
 pub use keep::{Forgotten, Keeper};
 pub(crate) use keep::{forget, forget_all, keep};
 

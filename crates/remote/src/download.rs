@@ -129,7 +129,7 @@ impl Download {
 }
 
 /// Reads where `bytes START-END/TOTAL` starts (RFC 9110, 14.4).
-fn range_start(text: &str) -> Option<u64> {
+pub(crate) fn range_start(text: &str) -> Option<u64> {
     text.trim().strip_prefix("bytes")?.trim_start().split('-').next()?.trim().parse().ok()
 }
 

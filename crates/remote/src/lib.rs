@@ -14,6 +14,8 @@ mod client;
 mod credentials;
 mod download;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod known;
 mod listing;

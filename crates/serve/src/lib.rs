@@ -11,6 +11,8 @@
 mod access;
 mod condition;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod handlers;
 mod intake;
 mod query;

@@ -13,22 +13,31 @@ use crate::Trouble;
 /// # Errors
 /// Where cargo cannot be run, or fails.
 pub fn polyarch(root: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Result<PathBuf, Trouble> {
+    program(root, "polyarch", arguments, variables)
+}
+
+/// Builds any package that has a program of its name, as [`polyarch`] does.
+///
+/// # Errors
+/// Where cargo cannot be run, or fails.
+pub fn program(root: &Path, package: &str, arguments: &[&str], variables: &[(&str, String)]) -> Result<PathBuf, Trouble> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.current_dir(root).args(["build", "--package", "polyarch", "--message-format=json-render-diagnostics"]).args(arguments);
+    command.current_dir(root).args(["build", "--package", package, "--message-format=json-render-diagnostics"]).args(arguments);
     command.envs(variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().map_err(|source| Trouble::Start { program: cargo.to_string_lossy().into_owned(), source })?;
+    let command = format!("cargo build --package {package}");
     if !output.status.success() {
-        return Err(Trouble::Failed { command: "cargo build --package polyarch".to_owned() });
+        return Err(Trouble::Failed { command });
     }
-    executable(&String::from_utf8_lossy(&output.stdout))
-        .ok_or(Trouble::Answer { command: "cargo build --package polyarch".to_owned(), expected: "one executable named polyarch" })
+    executable(&String::from_utf8_lossy(&output.stdout), package)
+        .ok_or(Trouble::Answer { command, expected: "one executable with the name of its package" })
 }
 
 /// Finds the program among cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
-        let ours = message.pointer("/target/name").and_then(Value::as_str) == Some("polyarch");
+        let ours = message.pointer("/target/name").and_then(Value::as_str) == Some(name);
         let path = message.get("executable").and_then(Value::as_str);
         path.filter(|_| ours).map(PathBuf::from)
     })
@@ -60,7 +69,7 @@ mod tests {
             "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"polyarch\"},\"executable\":\"/t/debug/polyarch\"}\n",
             "{\"reason\":\"build-finished\",\"success\":true}\n",
         );
-        assert_eq!(executable(messages).as_deref(), Some(std::path::Path::new("/t/debug/polyarch")));
-        assert_eq!(executable("{\"reason\":\"build-finished\"}"), None);
+        assert_eq!(executable(messages, "polyarch").as_deref(), Some(std::path::Path::new("/t/debug/polyarch")));
+        assert_eq!(executable("{\"reason\":\"build-finished\"}", "polyarch"), None);
     }
 }

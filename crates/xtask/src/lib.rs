@@ -1,5 +1,5 @@
 //! The project's own chores: keeping the house tidy, writing the command-line reference, building
-//! the static file.
+//! the static file, looking for inputs that break something.
 //!
 //! Knows the checkout and the tools of the trade (cargo, chroot), and no room of the product. It may
 //! print, from `main.rs` alone. Start at [`tidy::tidy`].
@@ -8,6 +8,7 @@ pub mod compile;
 pub mod dist;
 pub mod docs;
 pub mod elf;
+pub mod fuzz;
 pub mod tidy;
 mod trouble;
 

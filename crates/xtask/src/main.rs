@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use xtask::docs::Reference;
-use xtask::{Trouble, checkout, dist, docs, tidy};
+use xtask::{Trouble, checkout, dist, docs, fuzz, tidy};
 
 const USAGE: &str = "cargo xtask CHORE
 
@@ -13,6 +13,8 @@ tidy            check that the floors hold, that the map is true, and the house 
 docs            write docs/cli.md from what the program says of itself
 docs --check    tell whether docs/cli.md is what the program says
 dist            build the static file target/dist/polyarch and prove that it is one
+fuzz            look for inputs that break a property of crates/fuzz
+                [TARGET...] [--seconds N] each, 60 if not said; [--jobs N] at once; [--keep] what is new
 
 exit codes: 0 done, 1 the answer is no, 2 bad usage, 3 the chore could not be done";
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(&checkout()).map(|path| say(&format!("wrote {}", path.display()))),
         ["docs", "--check"] => check_docs(),
         ["dist"] => run_dist(),
+        ["fuzz", words @ ..] if let Some(wish) = fuzz::Wish::parse(words) => run_fuzz(&wish),
         ["help" | "--help" | "-h"] => Ok(say(USAGE)),
         _ => {
             eprintln!("{USAGE}");
@@ -72,4 +75,9 @@ fn run_dist() -> Result<bool, Trouble> {
     let report = dist::dist(&checkout())?;
     println!("{report}");
     Ok(report.problems().is_empty())
+}
+
+fn run_fuzz(wish: &fuzz::Wish) -> Result<bool, Trouble> {
+    let reports = fuzz::run(&checkout(), wish, |report| println!("{report}"))?;
+    Ok(reports.iter().all(|report| report.findings.is_empty()))
 }

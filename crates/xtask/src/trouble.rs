@@ -32,6 +32,15 @@ pub enum Trouble {
         /// What was expected.
         expected: &'static str,
     },
+    /// Something was named that is not there.
+    Choice {
+        /// What kind of thing.
+        what: &'static str,
+        /// What was named.
+        got: String,
+        /// What there is.
+        there: String,
+    },
 }
 
 impl Trouble {
@@ -49,6 +58,7 @@ impl fmt::Display for Trouble {
             Self::Start { program, source } => write!(formatter, "cannot run {program}: {source}"),
             Self::Failed { command } => write!(formatter, "{command}: ended with a failure"),
             Self::Answer { command, expected } => write!(formatter, "{command}: expected {expected}, got something else"),
+            Self::Choice { what, got, there } => write!(formatter, "no {what} {got}: there are {there}"),
         }
     }
 }
@@ -57,7 +67,7 @@ impl error::Error for Trouble {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::File { source, .. } | Self::Start { source, .. } => Some(source),
-            Self::Failed { .. } | Self::Answer { .. } => None,
+            Self::Failed { .. } | Self::Answer { .. } | Self::Choice { .. } => None,
         }
     }
 }

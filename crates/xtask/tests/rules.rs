@@ -226,6 +226,14 @@ fn unsafe_code_has_one_room() {
 }
 
 #[test]
+fn a_door_is_for_one_room() {
+    let house = House::new();
+    house.append("crates/content/src/lib.rs", "pub mod fuzz {}\n");
+    house.append("crates/cli/src/main.rs", "fn a() { content::fuzzy(); }\nfn b() { content::fuzz::open(); }\n");
+    house.finds(&["crates/cli/src/main.rs:4: a door for crates/fuzz, and for nobody else"]);
+}
+
+#[test]
 fn a_library_does_not_print() {
     let house = House::new();
     house.append("crates/content/src/lib.rs", "fn a() { eprintln!(\"loud\"); println(1); }\n");

@@ -14,7 +14,7 @@ use super::{HUB_HOSTS, Login, Secret, server_key};
 use crate::account::Account;
 
 /// A parsed file. It has no `Debug`, as it is full of secrets.
-pub(super) struct ConfigFile {
+pub(crate) struct ConfigFile {
     path: PathBuf,
     shape: Shape,
 }
@@ -39,16 +39,16 @@ struct Entry {
 }
 
 impl ConfigFile {
-    pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, serde_json::Error> {
         Ok(Self { path: path.to_owned(), shape: serde_json::from_slice(text)? })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the names of the credential helpers to ask: the host's own, then the one for all.
-    pub(super) fn helpers(&self, host: &str) -> Vec<&str> {
+    pub(crate) fn helpers(&self, host: &str) -> Vec<&str> {
         let own = self.shape.cred_helpers.as_ref().and_then(|helpers| {
             let other = || helpers.iter().find(|(key, _)| is_for_host(key, host)).map(|(_, name)| name);
             helpers.get(server_key(host)).or_else(other).map(String::as_str)
@@ -59,7 +59,7 @@ impl ConfigFile {
     }
 
     /// Returns the login that is for a part of the host alone, the one with the longest path.
-    pub(super) fn login_for_part(&self, host: &str, repository: &str) -> Option<Login> {
+    pub(crate) fn login_for_part(&self, host: &str, repository: &str) -> Option<Login> {
         let mut path = repository;
         while !path.is_empty() {
             let wanted = |key: &str| bare(key).strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) == Some(path);
@@ -72,30 +72,30 @@ impl ConfigFile {
     }
 
     /// Returns the login for the whole host: the key that Docker writes, then its other spellings.
-    pub(super) fn login_for_host(&self, host: &str) -> Option<Login> {
+    pub(crate) fn login_for_host(&self, host: &str) -> Option<Login> {
         let other = || self.entries().filter(|(key, _)| is_for_host(key, host)).find_map(|(_, entry)| entry.login());
         self.shape.auths.as_ref()?.get(server_key(host)).and_then(Entry::login).or_else(other)
     }
 
     /// Lists the keys of the host whose entries cannot be read.
-    pub(super) fn damaged(&self, host: &str) -> Vec<&str> {
+    pub(crate) fn damaged(&self, host: &str) -> Vec<&str> {
         let concerns = |key: &str| is_for_host(key, host) || bare(key).strip_prefix(host).is_some_and(|rest| rest.starts_with('/'));
         self.entries().filter(|(key, entry)| concerns(key) && entry.is_damaged()).map(|(key, _)| key).collect()
     }
 
     /// Lists every key under which something is kept, and every host that has a helper of its own.
-    pub(super) fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let helped = self.shape.cred_helpers.iter().flatten().map(|(host, _)| host.clone());
         self.entries().map(|(key, _)| key.to_owned()).chain(helped).collect()
     }
 
     /// Tells whether a login of an account stands in the file itself.
-    pub(super) fn holds(&self, account: &Account) -> bool {
+    pub(crate) fn holds(&self, account: &Account) -> bool {
         self.entries().any(|(key, entry)| is_of(key, account) && entry.login().is_some())
     }
 
     /// Tells whether a login stands under a key.
-    pub(super) fn holds_key(&self, wanted: &str) -> bool {
+    pub(crate) fn holds_key(&self, wanted: &str) -> bool {
         self.entries().any(|(key, entry)| key == wanted && entry.login().is_some())
     }
 

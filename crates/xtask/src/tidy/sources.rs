@@ -23,6 +23,9 @@ const PRINTS: [&str; 4] = ["print", "println", "eprint", "eprintln"];
 /// Rooms that may print.
 const MAY_PRINT: [&str; 3] = ["cli", "testkit", "xtask"];
 
+/// The room for which others have a door of the same name to what they keep private.
+const MAY_USE_DOORS: &str = "fuzz";
+
 /// The room in which all `unsafe` stands, once programs are run.
 const MAY_BE_UNSAFE: &str = "sandbox";
 
@@ -120,6 +123,7 @@ pub(super) fn check(sources: &[SourceFile], findings: &mut Vec<Finding>) {
         }
         check_names(source, findings);
         check_words(source, findings);
+        check_doors(source, findings);
     }
 }
 
@@ -150,6 +154,19 @@ fn check_words(source: &SourceFile, findings: &mut Vec<Finding>) {
             findings.extend(
                 source.lines_with(name, called).map(|line| source.at(line, format!("{name}! in a library: only the front prints"))),
             );
+        }
+    }
+}
+
+fn check_doors(source: &SourceFile, findings: &mut Vec<Finding>) {
+    if source.room == MAY_USE_DOORS {
+        return;
+    }
+    let doors = format!("::{MAY_USE_DOORS}");
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    for (number, line) in source.code.lines().enumerate() {
+        if line.split(&doors).skip(1).any(ends) {
+            findings.push(source.at(number + 1, format!("a door for crates/{MAY_USE_DOORS}, and for nobody else")));
         }
     }
 }

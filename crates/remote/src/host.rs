@@ -20,6 +20,7 @@ use crate::credentials::{Found, Login, Secret};
 use crate::error::Refusal;
 use crate::known::Known;
 use crate::login::Trial;
+use crate::referrers::Lists;
 use crate::retry::{is_passing, retry_after};
 use crate::wire::same_origin;
 
@@ -49,7 +50,7 @@ pub(crate) struct Host {
     /// Credentials by repository; podman's may differ.
     found: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
     pub known: Known,
-    referrers_turn: tokio::sync::Mutex<()>,
+    pub lists: Lists,
     /// Uploads go in pieces: this host has refused a whole one.
     in_pieces: AtomicBool,
     /// The login that this host is only asked to judge.
@@ -75,7 +76,7 @@ impl Host {
             tokens: Tokens::default(),
             found: Mutex::default(),
             known: Known::default(),
-            referrers_turn: tokio::sync::Mutex::default(),
+            lists: Lists::default(),
             in_pieces: AtomicBool::new(false),
             trial: None,
         }
@@ -89,11 +90,6 @@ impl Host {
     /// Tells whether it has asked for credentials.
     pub(crate) fn has_demands(&self) -> bool {
         self.challenge.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// Whoever changes a list of referrers holds this.
-    pub(crate) const fn referrers_turn(&self) -> &tokio::sync::Mutex<()> {
-        &self.referrers_turn
     }
 
     /// Tells whether uploads to this host go in pieces.

@@ -18,6 +18,11 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((repository.to_owned(), thing.to_string()), digest.clone());
     }
 
+    /// Forgets that something is there: it is not, or not as it should be.
+    pub(crate) fn forget(&self, repository: &str, thing: &Thing) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(repository.to_owned(), thing.to_string()));
+    }
+
     /// Tells whether a tag was seen to point at a manifest, or the manifest to be there.
     pub(crate) fn expects(&self, repository: &str, thing: &Thing, digest: &Digest) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(repository.to_owned(), thing.to_string())) == Some(digest)

@@ -103,7 +103,11 @@ impl Registry {
             return Ok(Placed::Present);
         }
         self.put(&thing, manifest).await?;
-        self.announce(manifest).await?;
+        if let Err(error) = self.announce(manifest).await {
+            // The next try must not take it for done.
+            self.host().known.forget(self.repository(), &thing);
+            return Err(error);
+        }
         Ok(Placed::Sent)
     }
 
@@ -188,7 +192,12 @@ impl Registry {
         // Repeated only where nothing was done: a second DELETE finds nothing and would say so.
         let answer = self.call(&Ask::new(Method::DELETE, target, self.repository(), scopes).repeating(Repeat::Refused)).await?;
         match (answer.status, thing) {
-            (status, _) if status.is_success() => Ok(()),
+            (status, _) if status.is_success() => {
+                if let Thing::Digest(digest) = thing {
+                    self.host().lists.forget(self.repository(), digest);
+                }
+                Ok(())
+            }
             // distribution 2 takes digests only, and says 400 to a tag.
             (StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED, Thing::Tag(tag)) => {
                 let (place, cannot) = (self.name(), format!("does not remove single tags, as {tag}"));

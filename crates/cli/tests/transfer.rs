@@ -222,4 +222,7 @@ fn referrers_follow_their_image_through_a_registry_without_their_api() {
     let fourth = Serving::start(&Home::new(), &[]);
     let part = done(&home, &["copy", "--referrers", "--platform", "linux/arm64", &source, &format!("{}/part/app:1.0", fourth.host)]);
     assert!(part.stderr.contains("1 referrer, 1 of them new there"), "{}", part.stderr);
+    // The signature of both together says nothing of one.
+    let said = format!("left out 1 referrer of the whole index {}", index.digest().short());
+    assert!(part.stderr.contains(&said), "{}", part.stderr);
 }

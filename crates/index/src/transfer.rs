@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use content::{Copied, Copier, Error, Events, Expected, Limits, Place, Referrers, Tagged, check_expected};
 use fault::Hint;
+use futures_util::future;
 use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, PlatformSet, RawManifest, Selector};
 
 use crate::IndexError;
@@ -87,7 +88,7 @@ impl Shipment {
 /// was expected.
 pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shipment, IndexError> {
     let wrong = |problem| IndexError::Source { label: order.label.clone(), problem: Box::new(problem) };
-    let (found, current) = futures_util::future::join(order.source.resolve(&order.selector), now(&*order.target, &order.to)).await;
+    let (found, current) = future::join(order.source.resolve(&order.selector), now(&*order.target, &order.to)).await;
     let (found, current) = (found.map_err(wrong)?, current?);
     let root = order.source.manifest(&Selector::Digest(found.digest.clone())).await.map_err(wrong)?;
     let mut warnings = Vec::new();
@@ -140,17 +141,28 @@ pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, I
 }
 
 /// Finds everything that refers to what is brought, at the source. What is said of an index says
-/// nothing of a smaller one, and is not among it.
+/// nothing of a part of it, and is not among it: a sentence tells how much that is.
 ///
 /// # Errors
 /// Where the source cannot answer, and where there is more than the limits allow.
-pub async fn referrers(shipment: &Shipment, limits: Limits) -> Result<Referrers, IndexError> {
-    let source = &*shipment.order.source;
+pub async fn referrers(shipment: &Shipment, limits: Limits) -> Result<(Referrers, Option<String>), IndexError> {
+    let (source, whole) = (&*shipment.order.source, &shipment.found.digest);
     let mut subjects = content::subjects(source, shipment.document(), limits).await?;
+    if shipment.is_exact() {
+        return Ok((content::referring(source, &subjects, limits).await?, None));
+    }
+    // A document that was made here is not at the source, so nobody there refers to it.
     if let Cargo::Part(plan) = &shipment.cargo {
         subjects.retain(|subject| subject != plan.document.digest());
     }
-    Ok(content::referring(source, &subjects, limits).await?)
+    let of_whole = [whole.clone()];
+    let (found, lost) =
+        future::try_join(content::referring(source, &subjects, limits), content::referring(source, &of_whole, limits)).await?;
+    let left_out = (!lost.found.is_empty()).then(|| {
+        let (count, word) = (lost.found.len(), if lost.found.len() == 1 { "referrer" } else { "referrers" });
+        format!("left out {count} {word} of the whole index {}: what is said of it says nothing of a part", whole.short())
+    });
+    Ok((found, left_out))
 }
 
 /// Points the target's name at what was brought, last of all.

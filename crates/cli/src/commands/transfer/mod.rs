@@ -171,7 +171,11 @@ impl Transfer<'_> {
         for warning in &shipment.warnings {
             self.events.warn(warning);
         }
-        let found = if self.wanted.referrers { index::referrers(&shipment, self.limits).await? } else { Referrers::default() };
+        let (found, part) =
+            if self.wanted.referrers { index::referrers(&shipment, self.limits).await? } else { (Referrers::default(), None) };
+        if let Some(part) = part {
+            self.events.warn(part);
+        }
         for left_out in &found.left_out {
             self.events.warn(left_out.to_string());
         }

@@ -39,6 +39,15 @@ pub trait Draft: Send + Sync {
     /// Where they cannot be written; the draft is then good for nothing.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
+    /// Says that nothing may come for a long time: what a resting draft needs is its bytes on the
+    /// disk, neither memory nor an open file. The next write goes on where the last one ended.
+    ///
+    /// # Errors
+    /// As [`Draft::write`].
+    async fn rest(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the number of bytes written so far.
     fn size(&self) -> u64;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use oci::Hasher;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::task::JoinHandle;
 
 use crate::StoreError;
@@ -102,9 +102,23 @@ pub(crate) struct Writing {
 }
 
 enum Work {
-    Idle(Option<Target>),
-    Busy(JoinHandle<Result<Target, StoreError>>),
+    Idle(Held),
+    Busy(JoinHandle<Result<Held, StoreError>>),
     Broken,
+}
+
+/// What there is of a file under way.
+enum Held {
+    Nothing,
+    Open(Target),
+    Closed(Closed),
+}
+
+/// A file under way that nobody writes for a while. It carries no lock: to who tidies it looks like
+/// one that was left behind, so it lasts for the time of grace after its last byte.
+struct Closed {
+    path: TempPath,
+    hasher: Option<Hasher>,
 }
 
 /// The file itself, and the hash of what was written to it where one was asked for.
@@ -116,7 +130,7 @@ pub(crate) struct Target {
 impl Writing {
     /// Begins a file in `folder`; `wish` names it in errors, as words that follow "cannot".
     pub(crate) fn new(folder: &Path, wish: String) -> Self {
-        Self { folder: folder.to_owned(), wish, work: Work::Idle(None), waiting: Vec::new(), waiting_bytes: 0, size: 0 }
+        Self { folder: folder.to_owned(), wish, work: Work::Idle(Held::Nothing), waiting: Vec::new(), waiting_bytes: 0, size: 0 }
     }
 
     /// As [`Writing::new`], and hashes what is written.
@@ -124,7 +138,7 @@ impl Writing {
         let mut writing = Self::new(folder, wish);
         let folder = folder.to_owned();
         let file = blocking(move || begin(&folder)).await?;
-        writing.work = Work::Idle(Some(Target { file, hasher: Some(hasher) }));
+        writing.work = Work::Idle(Held::Open(Target { file, hasher: Some(hasher) }));
         Ok(writing)
     }
 
@@ -139,10 +153,26 @@ impl Writing {
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
         self.waiting.push(bytes);
         if self.waiting_bytes >= BATCH {
-            let target = self.settle().await?;
+            let held = self.settle().await?;
             let (batch, folder, wish) = (self.take_batch(), self.folder.clone(), self.wish.clone());
-            self.work = Work::Busy(tokio::task::spawn_blocking(move || append(target, batch, &folder, &wish)));
+            self.work = Work::Busy(tokio::task::spawn_blocking(move || append(held, batch, &folder, &wish).map(Held::Open)));
         }
+        Ok(())
+    }
+
+    /// Writes what is left and closes the file until more comes.
+    pub(crate) async fn rest(&mut self) -> Result<(), StoreError> {
+        if self.waiting.is_empty() && matches!(self.work, Work::Idle(Held::Nothing | Held::Closed(_))) {
+            return Ok(());
+        }
+        let held = self.settle().await?;
+        let (batch, folder, wish) = (self.take_batch(), self.folder.clone(), self.wish.clone());
+        let close = move || {
+            let Target { file, hasher } = append(held, batch, &folder, &wish)?;
+            Ok(Held::Closed(Closed { path: file.into_temp_path(), hasher }))
+        };
+        self.work = Work::Busy(tokio::task::spawn_blocking(close));
+        self.work = Work::Idle(self.settle().await?);
         Ok(())
     }
 
@@ -152,9 +182,9 @@ impl Writing {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let target = self.settle().await?;
+        let held = self.settle().await?;
         let (batch, folder, wish) = (self.take_batch(), self.folder.clone(), self.wish.clone());
-        blocking(move || then(append(target, batch, &folder, &wish)?)).await
+        blocking(move || then(append(held, batch, &folder, &wish)?)).await
     }
 
     fn take_batch(&mut self) -> Vec<Bytes> {
@@ -162,24 +192,39 @@ impl Writing {
         std::mem::take(&mut self.waiting)
     }
 
-    async fn settle(&mut self) -> Result<Option<Target>, StoreError> {
+    async fn settle(&mut self) -> Result<Held, StoreError> {
         if let Work::Busy(handle) = &mut self.work {
             // The handle stays where it is while we wait, so that giving up the wait loses nothing.
             let done = joined(handle.await);
             self.work = Work::Broken;
-            return Ok(Some(done?));
+            return done;
         }
         match std::mem::replace(&mut self.work, Work::Broken) {
-            Work::Idle(target) => Ok(target),
+            Work::Idle(held) => Ok(held),
             Work::Busy(_) | Work::Broken => Err(StoreError::Stopped),
         }
     }
 }
 
-fn append(target: Option<Target>, batch: Vec<Bytes>, folder: &Path, wish: &str) -> Result<Target, StoreError> {
-    let mut target = match target {
-        Some(target) => target,
-        None => Target { file: begin(folder)?, hasher: None },
+impl Closed {
+    /// Opens the file at its end and takes its lock again. Blocks.
+    fn open(self, wish: &str) -> Result<Target, StoreError> {
+        let wrong = |error| StoreError::io(wish, &self.path, error);
+        let file = File::options().read(true).append(true).open(&self.path).map_err(wrong)?;
+        match file.try_lock() {
+            // Tidying looks at the lock and the time, and then removes: whoever has the lock first wins.
+            Ok(()) if self.path.exists() => Ok(Target { file: NamedTempFile::from_parts(file, self.path), hasher: self.hasher }),
+            Ok(()) | Err(TryLockError::WouldBlock) => Err(wrong(std::io::ErrorKind::NotFound.into())),
+            Err(TryLockError::Error(error)) => Err(wrong(error)),
+        }
+    }
+}
+
+fn append(held: Held, batch: Vec<Bytes>, folder: &Path, wish: &str) -> Result<Target, StoreError> {
+    let mut target = match held {
+        Held::Nothing => Target { file: begin(folder)?, hasher: None },
+        Held::Open(target) => target,
+        Held::Closed(closed) => closed.open(wish)?,
     };
     for bytes in batch {
         if let Some(hasher) = &mut target.hasher {

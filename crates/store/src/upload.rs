@@ -33,6 +33,10 @@ impl Draft for Upload {
         Ok(self.writing.write(bytes).await?)
     }
 
+    async fn rest(&mut self) -> Result<()> {
+        Ok(self.writing.rest().await?)
+    }
+
     fn size(&self) -> u64 {
         self.writing.size()
     }

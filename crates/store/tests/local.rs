@@ -252,6 +252,36 @@ async fn an_upload_is_seen_when_it_is_whole() {
 }
 
 #[tokio::test]
+async fn a_resting_upload_holds_no_file_open_and_goes_on() {
+    let (_folder, store) = fresh();
+    let bytes = random_bytes(5, 2_500_000);
+    let mut draft = store.draft().await.unwrap();
+    draft.rest().await.unwrap();
+    for start in (0..bytes.len()).step_by(400_000) {
+        draft.write(bytes.slice(start..bytes.len().min(start + 400_000))).await.unwrap();
+        draft.rest().await.unwrap();
+        draft.rest().await.unwrap();
+        assert_eq!(open_files(&store.root().join("ingest")), 0);
+        let file = fs::read_dir(store.root().join("ingest")).unwrap().next().unwrap().unwrap();
+        assert_eq!(file.metadata().unwrap().len(), draft.size(), "all of it is on the disk");
+    }
+    let digest = Digest::of(&bytes);
+    assert_eq!(draft.commit(&digest).await.unwrap().size, bytes.len() as u64);
+    assert_eq!(store.check().await.unwrap(), []);
+    let mut taken = store.draft().await.unwrap();
+    taken.write(bytes.clone()).await.unwrap();
+    taken.rest().await.unwrap();
+    fs::remove_file(fs::read_dir(store.root().join("ingest")).unwrap().next().unwrap().unwrap().path()).unwrap();
+    assert!(taken.commit(&digest).await.is_err(), "what was tidied away is no upload any more");
+}
+
+/// Counts the files below a folder that this process holds open.
+fn open_files(folder: &Path) -> usize {
+    let Ok(handles) = fs::read_dir("/proc/self/fd") else { return 0 };
+    handles.filter_map(|handle| fs::read_link(handle.ok()?.path()).ok()).filter(|path| path.starts_with(folder)).count()
+}
+
+#[tokio::test]
 async fn memory_of_registries_is_kept_and_never_an_error() {
     let (folder, store) = fresh();
     let document = Bytes::from_static(b"{}");

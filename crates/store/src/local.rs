@@ -19,6 +19,7 @@ use oci::{Descriptor, Reference, Tag, Thing};
 use serde_json::Value;
 
 pub use check::Finding;
+pub use library::SparseLibrary;
 pub use list::{Entry, Usage};
 pub use prune::{Kept, PruneItem, PrunePlan, Pruned, Why};
 
@@ -27,7 +28,7 @@ use crate::lock::Lock;
 use crate::names::{NameOrigin, Named, Names, rfc3339};
 use crate::referrers::Notes;
 use crate::small::{self, Small};
-use crate::tree::{self, Piece};
+use crate::tree::{self, Needs, Piece};
 use crate::work::blocking;
 use crate::{STORE_VERSION, StoreError, ingest};
 
@@ -83,7 +84,7 @@ impl Store {
     /// Returns one repository of the store as a place, in which the names are tags. What is tagged
     /// through it counts as `origin` says.
     pub fn repository(&self, name: &Reference, origin: NameOrigin) -> Arc<dyn Place> {
-        Arc::new(repository::Repository::new(self.clone(), name, origin))
+        Arc::new(repository::Repository::new(self.clone(), name, origin, Needs::Everything))
     }
 
     /// Points a name at an image whose content is here, whole.
@@ -94,7 +95,7 @@ impl Store {
     /// [`StoreError::NoTag`], [`Error::Moved`], and [`Error::Missing`] that names the first piece that is not here.
     pub async fn name(&self, name: &Reference, image: &Descriptor, origin: NameOrigin, expected: &Expected) -> Result<Tagged> {
         let (name, image, expected) = (name.clone(), image.clone(), expected.clone());
-        self.off(move |store| store.name_it(&name, &image, origin, &expected)).await
+        self.off(move |store| store.name_it(&name, &image, origin, Needs::Everything, &expected)).await
     }
 
     /// Reads a name, however its image came.
@@ -216,17 +217,24 @@ impl Store {
         self.0.blobs.touch(digest, self.now())
     }
 
-    fn check_whole(&self, place: &str, image: &Descriptor) -> Result<()> {
-        tree::check_whole(&self.0.blobs, place, Piece::entry(image.clone()), |digest| self.touch(digest))
+    fn check_whole(&self, place: &str, image: &Descriptor, needs: Needs) -> Result<()> {
+        tree::check_whole(&self.0.blobs, place, Piece::entry(image.clone()), needs, |digest| self.touch(digest))
     }
 
-    fn name_it(&self, name: &Reference, image: &Descriptor, origin: NameOrigin, expected: &Expected) -> Result<Tagged> {
+    fn name_it(
+        &self,
+        name: &Reference,
+        image: &Descriptor,
+        origin: NameOrigin,
+        needs: Needs,
+        expected: &Expected,
+    ) -> Result<Tagged> {
         let place = place_of(name);
         let tag = name.target_tag().ok_or_else(|| StoreError::NoTag { reference: name.familiar() })?;
         self.make()?;
         // Held to the end: tidying cannot come between the look at the content and the name.
         let _lock = self.lock()?;
-        self.check_whole(&place, image)?;
+        self.check_whole(&place, image, needs)?;
         let old = self.0.names.read(name, &tag)?;
         check_expected(&place, tag.as_str(), expected, old.as_ref().map(|old| &old.descriptor.digest))?;
         let same = old.is_some_and(|old| old.descriptor.digest == image.digest && (old.origin == origin || old.origin == NameOrigin::Made));

@@ -85,6 +85,22 @@ pub(crate) fn foreign_layers(manifest: &RawManifest) -> impl Iterator<Item = &Di
     layers.filter(|layer| layer.media_type.is_foreign_layer()).map(|layer| &layer.digest)
 }
 
+/// How much of an image has to be here before it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// All of it.
+    Everything,
+    /// What its indexes list may be missing; of an image that is here, nothing may.
+    ItsImages,
+}
+
+impl Needs {
+    /// Tells whether it is no fault that this piece, below the root, is not here.
+    fn allow_absence_of(self, piece: &Piece) -> bool {
+        self == Self::ItsImages && piece.part != Part::Blob
+    }
+}
+
 /// What was visited already.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -140,12 +156,14 @@ pub(crate) fn visit<B>(
     ControlFlow::Continue(())
 }
 
-/// Checks that a piece and everything below it is here; `touch` is called for each. Blocks.
+/// Checks that a piece and everything below it that it needs is here; `touch` is called for each. Blocks.
 ///
 /// # Errors
 /// Names the first that is missing or broken.
-pub(crate) fn check_whole(blobs: &Blobs, place: &str, root: Piece, mut touch: impl FnMut(&Digest) -> bool) -> Result<()> {
+pub(crate) fn check_whole(blobs: &Blobs, place: &str, root: Piece, needs: Needs, mut touch: impl FnMut(&Digest) -> bool) -> Result<()> {
+    let top = root.descriptor.digest.clone();
     let outcome = visit(blobs, place, root, &mut Seen::default(), |piece, found| match found {
+        Err(error) if error.is_missing() && piece.descriptor.digest != top && needs.allow_absence_of(piece) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
         Ok(_) if touch(&piece.descriptor.digest) => ControlFlow::Continue(()),
         Ok(_) => ControlFlow::Break(Error::missing(piece.item(), place)),
@@ -165,10 +183,21 @@ pub(crate) fn is_absence(error: &Error) -> bool {
 ///
 /// # Errors
 /// Names the first child that is missing or has another length.
-pub(crate) fn check_children(blobs: &Blobs, place: &str, manifest: &RawManifest, mut touch: impl FnMut(&Digest) -> bool) -> Result<()> {
+pub(crate) fn check_children(
+    blobs: &Blobs,
+    place: &str,
+    manifest: &RawManifest,
+    needs: Needs,
+    mut touch: impl FnMut(&Digest) -> bool,
+) -> Result<()> {
     for child in children(manifest) {
         let digest = &child.descriptor.digest;
-        let got = blobs.length(digest)?.filter(|_| touch(digest)).ok_or_else(|| Error::missing(child.item(), place))?;
+        let Some(got) = blobs.length(digest)?.filter(|_| touch(digest)) else {
+            if needs.allow_absence_of(&child) {
+                continue;
+            }
+            return Err(Error::missing(child.item(), place));
+        };
         if got != child.descriptor.size {
             return Err(Error::WrongSize { item: child.item(), place: place.to_owned(), expected: child.descriptor.size, got });
         }

@@ -9,7 +9,7 @@ use oci::{Descriptor, Digest, RawManifest, Selector};
 use super::entries::{self, Pointed};
 use super::{Layout, edit};
 use crate::StoreError;
-use crate::tree::{self, Piece, Seen};
+use crate::tree::{self, Needs, Piece, Seen};
 use crate::work::blocking;
 
 impl Layout {
@@ -45,7 +45,7 @@ impl Layout {
     }
 
     fn is_whole(&self, child: &Descriptor) -> Result<bool> {
-        match tree::check_whole(&self.blobs, &self.text(), Piece::of(child.clone()), |_| true) {
+        match tree::check_whole(&self.blobs, &self.text(), Piece::of(child.clone()), Needs::Everything, |_| true) {
             Ok(()) => Ok(true),
             Err(error) if tree::is_absence(&error) => Ok(false),
             Err(error) => Err(error),
@@ -54,7 +54,7 @@ impl Layout {
 
     fn put(&self, manifest: &RawManifest) -> Result<Placed> {
         self.make()?;
-        tree::check_children(&self.blobs, &self.text(), manifest, |_| true)?;
+        tree::check_children(&self.blobs, &self.text(), manifest, Needs::Everything, |_| true)?;
         let placed = self.blobs.put_document(manifest)?;
         if manifest.subject().is_some() {
             // Nothing points at a referrer, so it stands in `index.json` without a name (as oras keeps it).
@@ -73,7 +73,7 @@ impl Layout {
         let place = self.text();
         let descriptor = root.descriptor();
         self.edit(|document, tree| {
-            tree::check_whole(&self.blobs, &place, Piece::entry(descriptor.clone()), |_| true)?;
+            tree::check_whole(&self.blobs, &place, Piece::entry(descriptor.clone()), Needs::Everything, |_| true)?;
             let list = entries::entries(document);
             let (label, positions) = match name {
                 Selector::Digest(_) => return Ok((false, Tagged::Unchanged)),

@@ -9,23 +9,24 @@ use oci::{Descriptor, Digest, RawManifest, Reference, Selector, Tag, Thing};
 use super::{Store, place_of};
 use crate::StoreError;
 use crate::names::{NameOrigin, Named};
-use crate::tree::{self, Piece, Seen};
+use crate::tree::{self, Needs, Piece, Seen};
 
 /// A repository. Names are its own; content is shared with all others of the store.
 pub(super) struct Repository {
     store: Store,
     base: Reference,
     origin: NameOrigin,
+    needs: Needs,
 }
 
 impl Repository {
-    pub(super) fn new(store: Store, base: &Reference, origin: NameOrigin) -> Self {
-        Self { store, base: base.with(Thing::Tag(Tag::latest())), origin }
+    pub(super) fn new(store: Store, base: &Reference, origin: NameOrigin, needs: Needs) -> Self {
+        Self { store, base: base.with(Thing::Tag(Tag::latest())), origin, needs }
     }
 
     /// Runs a job on a thread that may block.
     async fn off<T: Send + 'static>(&self, job: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
-        let own = Self { store: self.store.clone(), base: self.base.clone(), origin: self.origin };
+        let own = Self { store: self.store.clone(), base: self.base.clone(), ..*self };
         crate::work::blocking(move || job(&own)).await
     }
 
@@ -58,8 +59,8 @@ impl Repository {
     }
 
     fn is_whole(&self, child: &Descriptor) -> Result<bool> {
-        let check = tree::check_whole(&self.store.0.blobs, &self.name(), Piece::of(child.clone()), |digest| self.store.touch(digest));
-        match check {
+        let (blobs, name) = (&self.store.0.blobs, self.name());
+        match tree::check_whole(blobs, &name, Piece::of(child.clone()), self.needs, |digest| self.store.touch(digest)) {
             Ok(()) => Ok(true),
             Err(error) if tree::is_absence(&error) => Ok(false),
             Err(error) => Err(error),
@@ -69,7 +70,7 @@ impl Repository {
     fn put(&self, manifest: &RawManifest) -> Result<Placed> {
         let inner = &self.store.0;
         self.store.make()?;
-        tree::check_children(&inner.blobs, &self.name(), manifest, |digest| self.store.touch(digest))?;
+        tree::check_children(&inner.blobs, &self.name(), manifest, self.needs, |digest| self.store.touch(digest))?;
         if let Some(subject) = manifest.subject() {
             // Before the manifest: a note without a manifest says nothing, a manifest without its note is never found.
             inner.notes.add(inner.blobs.ingest(), &subject.digest, manifest.digest())?;
@@ -84,13 +85,13 @@ impl Repository {
     fn tag_it(&self, name: &Selector, root: &RawManifest, expected: &Expected) -> Result<Tagged> {
         let tag = match name {
             Selector::Digest(_) => {
-                self.store.check_whole(&self.name(), &root.descriptor())?;
+                self.store.check_whole(&self.name(), &root.descriptor(), self.needs)?;
                 return Ok(Tagged::Unchanged);
             }
             Selector::Only => Tag::latest(),
             Selector::Name(name) => name.parse().map_err(|source| StoreError::BadTag { tag: name.clone(), source })?,
         };
-        self.store.name_it(&self.base.with(Thing::Tag(tag)), &root.descriptor(), self.origin, expected)
+        self.store.name_it(&self.base.with(Thing::Tag(tag)), &root.descriptor(), self.origin, self.needs, expected)
     }
 
     fn take_away(&self, selector: &Selector) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -20,6 +20,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// The body of one request.
 pub(crate) struct Intake {
     stream: BodyDataStream,
+    announced: Option<u64>,
     idle: Duration,
     over: bool,
 }
@@ -27,7 +28,13 @@ pub(crate) struct Intake {
 impl Intake {
     /// Reads a body; nobody waits longer than `idle` for its next bytes.
     pub(crate) fn new(body: Body, idle: Duration) -> Self {
-        Self { stream: body.into_data_stream(), idle, over: false }
+        let announced = body.size_hint().exact();
+        Self { stream: body.into_data_stream(), announced, idle, over: false }
+    }
+
+    /// Returns the number of bytes that will come, where the client says it.
+    pub(crate) const fn announced(&self) -> Option<u64> {
+        self.announced
     }
 
     /// Waits for the next bytes; `None` is the end that the client meant.

@@ -20,6 +20,11 @@ impl Query {
         Self(text.unwrap_or_default().split('&').filter(|text| !text.is_empty()).map(pair).collect())
     }
 
+    /// Returns all parameters of that name.
+    pub(crate) fn get_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
     /// Returns the first parameter of that name.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())

@@ -33,6 +33,7 @@ pub(crate) enum Code {
     SizeInvalid,
     TagInvalid,
     TooManyRequests,
+    Unauthorized,
     Unknown,
     Unsupported,
 }
@@ -56,6 +57,7 @@ impl Code {
             Self::SizeInvalid => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
             Self::TagInvalid => ("TAG_INVALID", StatusCode::BAD_REQUEST),
             Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS),
+            Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED),
             Self::Unknown => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unsupported => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
         }

@@ -13,7 +13,7 @@ use crate::query::Query;
 use crate::refusal::{Code, Refusal};
 use crate::respond::{API_VERSION, with};
 use crate::routes::{self, Repository, Route};
-use crate::server::Limits;
+use crate::server::{Limits, Rules};
 use crate::uploads::Uploads;
 
 /// What all requests share.
@@ -24,6 +24,8 @@ pub(crate) struct Registry {
     pub(crate) uploads: Uploads,
     /// How long and how much.
     pub(crate) limits: Limits,
+    /// What is taken.
+    pub(crate) rules: Rules,
 }
 
 /// A request without its body.
@@ -73,6 +75,10 @@ pub(crate) async fn answer(State(registry): State<Arc<Registry>>, request: Reque
 impl Registry {
     async fn route(&self, asked: &Asked, intake: &mut Intake) -> Result<Response, Refusal> {
         let route = routes::parse(&asked.path)?;
+        if self.rules.read_only && !matches!(asked.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::new(Code::Unsupported, "this registry only gives: nothing can be pushed or removed")
+                .header(header::ALLOW, "GET, HEAD"));
+        }
         match (&route, asked.method.as_str()) {
             (Route::Root, "GET" | "HEAD") => Ok(tags::root()),
             (Route::Catalog, "GET" | "HEAD") => tags::catalog(self, asked).await,

@@ -18,6 +18,8 @@ pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-co
 pub(crate) const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 /// Says that the subject of a manifest was understood (distribution-spec 1.1, "Pushing Manifests with Subject").
 pub(crate) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+/// Names one tag that was moved together with a manifest (distribution-spec, end-7b).
+pub(crate) const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// Names the filters that were used on a list of referrers.
 pub(crate) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 

@@ -6,20 +6,25 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::header;
-use content::Draft;
+use axum::http::{StatusCode, header};
+use content::{Draft, Library};
 use oci::{Descriptor, Digest};
 
 use crate::intake::Intake;
 use crate::refusal::{Code, Refusal};
 use crate::respond::UPLOAD_ID;
 use crate::routes::Repository;
+use crate::server::Limits;
+
+/// Seconds after which there may be room for one more upload.
+const RETRY_AFTER: &str = "10";
 
 /// All uploads of a registry.
 pub(crate) struct Uploads {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     idle: Duration,
     most: usize,
+    largest: u64,
 }
 
 /// One upload.
@@ -64,7 +69,13 @@ impl Session {
     }
 
     /// Writes what the client sends behind what is there.
-    async fn write(&self, draft: &mut Option<Box<dyn Draft>>, intake: &mut Intake, part: Option<Range<u64>>) -> Result<(), Refusal> {
+    async fn write(
+        &self,
+        draft: &mut Option<Box<dyn Draft>>,
+        intake: &mut Intake,
+        part: Option<Range<u64>>,
+        largest: u64,
+    ) -> Result<(), Refusal> {
         let open = draft.as_mut().ok_or_else(|| Refusal::upload_unknown(&self.repository))?;
         if let Some(part) = &part
             && part.start != open.size()
@@ -72,7 +83,15 @@ impl Session {
             let message = format!("the chunk is out of order: expected it to start at {}, got {}", open.size(), part.start);
             return Err(self.stays(Refusal::new(Code::RangeInvalid, message)));
         }
+        if open.size().saturating_add(intake.announced().unwrap_or(0)) > largest {
+            *draft = None;
+            return Err(too_large(largest));
+        }
         while let Some(bytes) = intake.next().await? {
+            if open.size().saturating_add(bytes.len() as u64) > largest {
+                *draft = None;
+                return Err(too_large(largest));
+            }
             if let Some(part) = &part
                 && open.size().saturating_add(bytes.len() as u64) > part.end
             {
@@ -101,22 +120,23 @@ fn wrong_length(part: &Range<u64>) -> Refusal {
 }
 
 impl Uploads {
-    /// Begins with none; at most `most` at once, each forgotten when nobody touched it for `idle`.
-    pub(crate) fn new(most: usize, idle: Duration) -> Self {
-        Self { sessions: Mutex::default(), idle, most }
+    /// Begins with none; at most so many at once, each forgotten when nobody touched it for so long.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { sessions: Mutex::default(), idle: limits.upload_idle, most: limits.uploads, largest: limits.blob }
     }
 
     /// Begins an upload.
     ///
     /// # Errors
     /// Refuses one too many.
-    pub(crate) fn start(&self, repository: &Repository, draft: Box<dyn Draft>) -> Result<Arc<Session>, Refusal> {
+    pub(crate) async fn start(&self, repository: &Repository, library: &dyn Library) -> Result<Arc<Session>, Refusal> {
         self.sweep();
+        // Before there is a file, and again with it, as others may have come in between.
+        self.check_room(self.sessions().len())?;
+        let mut draft = library.draft().await.map_err(Refusal::failed)?;
+        draft.rest().await.map_err(Refusal::failed)?;
         let mut sessions = self.sessions();
-        if sessions.len() >= self.most {
-            let message = format!("too many uploads at once: expected at most {}; finish one, or give one up", self.most);
-            return Err(Refusal::new(Code::TooManyRequests, message));
-        }
+        self.check_room(sessions.len())?;
         let progress = Progress { size: draft.size(), touched: Instant::now() };
         let id = random_id();
         let session = Session {
@@ -128,6 +148,14 @@ impl Uploads {
         let session = Arc::new(session);
         sessions.insert(id, Arc::clone(&session));
         Ok(session)
+    }
+
+    fn check_room(&self, now: usize) -> Result<(), Refusal> {
+        if now < self.most {
+            return Ok(());
+        }
+        let message = format!("too many uploads at once: expected at most {}; finish one, or give one up", self.most);
+        Err(Refusal::new(Code::TooManyRequests, message).header(header::RETRY_AFTER, RETRY_AFTER))
     }
 
     /// Finds an upload of a repository.
@@ -147,8 +175,15 @@ impl Uploads {
     /// library failed.
     pub(crate) async fn append(&self, session: &Session, intake: &mut Intake, part: Option<Range<u64>>) -> Result<(), Refusal> {
         let mut draft = session.draft.lock().await;
-        let written = session.write(&mut draft, intake, part).await;
-        if draft.is_none() {
+        let written = session.write(&mut draft, intake, part, self.largest).await;
+        if let Some(open) = draft.as_mut() {
+            // The next chunk may be long in coming, and there may be a thousand such uploads.
+            if let Err(error) = open.rest().await {
+                *draft = None;
+                self.forget(session);
+                return Err(Refusal::failed(error));
+            }
+        } else {
             self.forget(session);
         }
         written
@@ -166,14 +201,14 @@ impl Uploads {
         digest: &Digest,
     ) -> Result<Descriptor, Refusal> {
         let mut draft = session.draft.lock().await;
-        let written = session.write(&mut draft, intake, part).await;
+        let written = session.write(&mut draft, intake, part, self.largest).await;
         if draft.is_none() {
             self.forget(session);
         }
         written?;
         self.forget(session);
         let draft = draft.take().ok_or_else(|| Refusal::upload_unknown(&session.repository))?;
-        draft.commit(digest).await.map_err(|error| uncommitted(&session.repository, error))
+        draft.commit(digest).await.map_err(uncommitted)
     }
 
     /// Gives an upload up. A request that is writing to it is not waited for: it may take for ever,
@@ -201,13 +236,41 @@ impl Uploads {
     }
 }
 
+/// Takes all bytes of a blob at once.
+///
+/// # Errors
+/// Refuses bytes of another digest, and more of them than are allowed.
+pub(crate) async fn take_whole(
+    mut draft: Box<dyn Draft>,
+    intake: &mut Intake,
+    digest: &Digest,
+    largest: u64,
+) -> Result<Descriptor, Refusal> {
+    if intake.announced().is_some_and(|length| length > largest) {
+        return Err(too_large(largest));
+    }
+    while let Some(bytes) = intake.next().await? {
+        if draft.size().saturating_add(bytes.len() as u64) > largest {
+            return Err(too_large(largest));
+        }
+        draft.write(bytes).await.map_err(Refusal::failed)?;
+    }
+    draft.commit(digest).await.map_err(uncommitted)
+}
+
+/// The specification has no code for it; SIZE_INVALID says what is wrong, the status what to do.
+fn too_large(largest: u64) -> Refusal {
+    Refusal::new(Code::SizeInvalid, format!("the blob is too large: this registry takes at most {largest} bytes"))
+        .status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
 /// Refuses because a draft did not become a blob.
-pub(crate) fn uncommitted(repository: &Repository, error: content::Error) -> Refusal {
+fn uncommitted(error: content::Error) -> Refusal {
     match error {
         content::Error::WrongDigest { item, got, .. } => {
             Refusal::new(Code::DigestInvalid, format!("{item}: expected these bytes to have its digest, got {got}"))
         }
-        error => Refusal::of(repository, error),
+        error => Refusal::failed(error),
     }
 }
 
@@ -222,20 +285,20 @@ fn random_id() -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use content::{Library, Memory};
+    use content::Memory;
 
     #[tokio::test]
     async fn idle_uploads_go_and_make_room() {
         let library = Memory::new();
         let repository: Repository = "hello".parse().unwrap();
-        let uploads = Uploads::new(1, Duration::from_millis(20));
-        let first = uploads.start(&repository, library.draft().await.unwrap()).unwrap();
-        assert!(uploads.start(&repository, library.draft().await.unwrap()).is_err());
+        let uploads = Uploads::new(Limits { uploads: 1, upload_idle: Duration::from_millis(20), ..Limits::default() });
+        let first = uploads.start(&repository, &library).await.unwrap();
+        assert!(uploads.start(&repository, &library).await.is_err());
         tokio::time::sleep(Duration::from_millis(40)).await;
         let writing = first.draft.lock().await;
-        assert!(uploads.start(&repository, library.draft().await.unwrap()).is_err(), "one in use is not idle");
+        assert!(uploads.start(&repository, &library).await.is_err(), "one in use is not idle");
         drop(writing);
-        let second = uploads.start(&repository, library.draft().await.unwrap()).unwrap();
+        let second = uploads.start(&repository, &library).await.unwrap();
         assert!(uploads.find(&repository, first.id()).is_err());
         assert!(uploads.find(&repository, second.id()).is_ok());
         assert!(uploads.find(&"other".parse().unwrap(), second.id()).is_err(), "an upload belongs to its repository");
@@ -244,9 +307,9 @@ mod tests {
     #[tokio::test]
     async fn giving_up_waits_for_nobody_who_writes() {
         let library = Memory::new();
-        let uploads = Uploads::new(1, Duration::from_secs(60));
+        let uploads = Uploads::new(Limits { uploads: 1, ..Limits::default() });
         let repository: Repository = "hello".parse().unwrap();
-        let session = uploads.start(&repository, library.draft().await.unwrap()).unwrap();
+        let session = uploads.start(&repository, &library).await.unwrap();
         let writing = session.draft.lock().await;
         uploads.cancel(&session);
         assert!(uploads.find(&repository, session.id()).is_err());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use oci::{Descriptor, Digest, MediaType};
+use oci::{Algorithm, Descriptor, Digest, MediaType};
 
 use crate::intake::Intake;
 use crate::range;
@@ -12,7 +12,10 @@ use crate::refusal::{Code, Refusal};
 use crate::registry::{Asked, Registry};
 use crate::respond::{UPLOAD_ID, created, empty, with};
 use crate::routes::Repository;
-use crate::uploads::{Session, uncommitted};
+use crate::uploads::{Session, take_whole};
+
+/// The algorithms of digests that this registry knows.
+const ALGORITHMS: [&str; 2] = [Algorithm::Sha256.name(), Algorithm::Sha512.name()];
 
 /// Answers POST: takes a blob from another repository, takes all its bytes at once, or begins an upload.
 pub(crate) async fn start(registry: &Registry, asked: &Asked, intake: &mut Intake, repository: &Repository) -> Result<Response, Refusal> {
@@ -24,8 +27,13 @@ pub(crate) async fn start(registry: &Registry, asked: &Asked, intake: &mut Intak
     } else if let Some(text) = asked.query.get("digest") {
         return whole(registry, intake, repository, &parse_digest(text)?).await;
     }
-    let draft = registry.library.draft().await.map_err(Refusal::failed)?;
-    let session = registry.uploads.start(repository, draft)?;
+    // A hint, that the bytes may be hashed while they come (distribution-spec, end-4c); the digest at
+    // the end decides.
+    if let Some(name) = asked.query.get("digest-algorithm").filter(|name| !ALGORITHMS.contains(name)) {
+        let name: String = name.chars().take(40).collect();
+        return Err(Refusal::new(Code::DigestInvalid, format!("bad digest-algorithm {name:?}: expected {}", ALGORITHMS.join(" or "))));
+    }
+    let session = registry.uploads.start(repository, &*registry.library).await?;
     Ok(standing(&session, StatusCode::ACCEPTED))
 }
 
@@ -88,11 +96,8 @@ async fn mount(registry: &Registry, repository: &Repository, digest: &Digest, fr
 }
 
 async fn whole(registry: &Registry, intake: &mut Intake, repository: &Repository, digest: &Digest) -> Result<Response, Refusal> {
-    let mut draft = registry.library.draft().await.map_err(Refusal::failed)?;
-    while let Some(bytes) = intake.next().await? {
-        draft.write(bytes).await.map_err(Refusal::failed)?;
-    }
-    let blob = draft.commit(digest).await.map_err(|error| uncommitted(repository, error))?;
+    let draft = registry.library.draft().await.map_err(Refusal::failed)?;
+    let blob = take_whole(draft, intake, digest, registry.limits.blob).await?;
     Ok(created(repository, "blobs", &blob.digest))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use content::Library;
 use serde_json::Value;
-use serve::{AccessLine, Limits, Options, ServeError, Server};
+use serve::{AccessLine, Limits, Options, Rules, ServeError, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -33,6 +33,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// All values of a header that may come more than once.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn json(&self) -> Value {
@@ -67,9 +72,18 @@ pub fn start(library: impl Library + 'static) -> Running {
 }
 
 pub fn start_with(library: impl Library + 'static, limits: Limits) -> Running {
+    start_as(library, Options { limits, ..Options::default() })
+}
+
+pub fn start_ruled(library: impl Library + 'static, rules: Rules) -> Running {
+    start_as(library, Options { rules, ..Options::default() })
+}
+
+/// Starts a server with any options; who hears of the requests is the test.
+pub fn start_as(library: impl Library + 'static, options: Options) -> Running {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);
-    let options = Options { log: Arc::new(move |line| lines.lock().unwrap().push(line)), limits };
+    let options = Options { log: Arc::new(move |line| lines.lock().unwrap().push(line)), ..options };
     let bound = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(library), options).unwrap();
     let address = bound.address();
     let (stop, stopped) = oneshot::channel::<()>();

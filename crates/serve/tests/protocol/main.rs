@@ -5,10 +5,14 @@
 mod blobs;
 mod client;
 mod clients;
+mod guard;
 mod hostile;
 mod library;
+mod limits;
 mod lists;
+mod manifest_tags;
 mod manifests;
 mod referrers;
 mod running;
+mod tls;
 mod uploads;

@@ -165,6 +165,7 @@ fn serve_tells_programs_an_address_that_they_can_reach() {
         let ran = home.run(&[
             "serve",
             "--json",
+            "--anonymous-push",
             "--listen",
             listen,
             "--",
@@ -176,7 +177,7 @@ fn serve_tells_programs_an_address_that_they_can_reach() {
         let mut lines = ran.stdout.lines();
         let told: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
         let address = lines.next().unwrap();
-        assert_eq!(told, serde_json::json!({"polyarchServe": 1, "address": address}));
+        assert_eq!(told, serde_json::json!({"polyarchServe": 1, "scheme": "http", "address": address}));
         assert!(address.starts_with(start) && !address.ends_with(":0"), "{listen}: {address}");
         assert_eq!(ran.stderr.contains("warning: anybody"), listen.starts_with("0.0.0.0"), "{}", ran.stderr);
     }

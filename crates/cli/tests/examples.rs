@@ -8,6 +8,7 @@ mod program;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use program::authority::{USERS, certify};
 use program::{Home, Ran, binary, images};
 use testkit::dockerd::Dockerd;
 use testkit::fixtures::{Image, docker_save, write_layout};
@@ -54,6 +55,11 @@ fn world(registry: &DebianRegistry) -> Home {
     home.done(&["create", "-t", &api, "oci:parts:amd64", "oci:parts:arm64"]);
     home.done(&["push", &api]);
     home.done(&["save", "hello:1.0", "-o", "images.tar"]);
+    certify(home.path());
+    for (from, to) in [("server.pem", "cert.pem"), ("server.key", "key.pem")] {
+        std::fs::rename(home.path().join(from), home.path().join(to)).unwrap();
+    }
+    std::fs::write(home.path().join("users"), USERS).unwrap();
     home
 }
 
@@ -65,7 +71,7 @@ fn adapt(line: &str, registry: &str, port: u16) -> String {
         .replace("registry.example", registry)
         .replace("localhost:5000", &format!("localhost:{port}"));
     let Some(rest) = line.strip_prefix("polyarch serve") else { return line };
-    let rest = rest.replace("--listen 127.0.0.1:0 ", "");
+    let rest = rest.replace("--listen 127.0.0.1:0 ", "").replace("--listen 0.0.0.0:443 ", "");
     let end = if rest.contains(" -- ") { "" } else { " -- true" };
     format!("polyarch serve --listen 127.0.0.1:{port}{rest}{end}")
 }

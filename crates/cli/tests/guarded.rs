@@ -7,28 +7,14 @@ mod program;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
+use program::authority::certify;
 use program::{Home, Ran, images, tag_of};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testkit::registry::{DebianRegistry, RegistryOptions};
 
 const PASSWORD: &str = "correct-horse";
 /// `me:correct-horse`, as `docker login` keeps it.
 const ENCODED: &str = "bWU6Y29ycmVjdC1ob3JzZQ==";
-
-/// Writes an authority's certificate, and one of it for this machine, to a folder.
-fn certify(folder: &Path) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-    fs::write(folder.join("ca.crt"), issuer.pem()).unwrap();
-    fs::write(folder.join("server.pem"), certificate.pem()).unwrap();
-    fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
-}
 
 /// A running registry, and a home with the images `amd64` and `arm64` in a layout.
 fn set_up() -> Option<(DebianRegistry, Home)> {

@@ -221,14 +221,7 @@ impl Store {
         tree::check_whole(&self.0.blobs, place, Piece::entry(image.clone()), needs, |digest| self.touch(digest))
     }
 
-    fn name_it(
-        &self,
-        name: &Reference,
-        image: &Descriptor,
-        origin: NameOrigin,
-        needs: Needs,
-        expected: &Expected,
-    ) -> Result<Tagged> {
+    fn name_it(&self, name: &Reference, image: &Descriptor, origin: NameOrigin, needs: Needs, expected: &Expected) -> Result<Tagged> {
         let place = place_of(name);
         let tag = name.target_tag().ok_or_else(|| StoreError::NoTag { reference: name.familiar() })?;
         self.make()?;

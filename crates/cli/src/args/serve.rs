@@ -1,28 +1,32 @@
 //! The words of `serve`.
 
+mod listen;
+mod size;
+
 use std::ffi::OsString;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
-use fault::{Fault, Hint, Kind};
 
-/// The port of everybody's registry on their own machine.
-const USUAL_PORT: u16 = 5000;
+pub use self::listen::{Listen, ListenError};
+pub use self::size::Size;
 
 /// Offer the local store as a registry on this machine (while CMD runs).
 ///
 /// `hello:1.0` in the store is localhost:5000/hello:1.0, and ghcr.io/acme/api:1 is
 /// localhost:5000/ghcr.io/acme/api:1; what is pushed there is kept under the same names.
 ///
+/// On this machine's own addresses everybody may read and write. An address that other machines reach
+/// wants --htpasswd, or a word that says who gets in without a password: --anonymous-push, or
+/// --anonymous-pull with --read-only.
+///
 /// Ctrl-C stops it when the requests that run are done, or CMD is; a second one stops it at once.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   polyarch serve
   polyarch serve -- docker run --rm localhost:5000/hello:1.0
-  polyarch serve --listen 127.0.0.1:0 ./registry-data")]
+  polyarch serve --listen 127.0.0.1:0 ./registry-data
+  polyarch serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --htpasswd users")]
 pub struct Serve {
     /// A folder to serve instead of the local store: a store, an OCI layout, or an empty folder
     #[arg(value_name = "DIR")]
@@ -30,102 +34,34 @@ pub struct Serve {
     /// IP:PORT, or a PORT of this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
     pub listen: Listen,
+    /// Ask for a user and password of this file, as `htpasswd -B` makes it; it is read again when it changes
+    #[arg(long, value_name = "FILE", help_heading = "Who gets in")]
+    pub htpasswd: Option<PathBuf>,
+    /// Let everybody read without a password; with --htpasswd, or with --read-only
+    #[arg(long, help_heading = "Who gets in")]
+    pub anonymous_pull: bool,
+    /// Let everybody read and write without a password, on any address
+    #[arg(long, help_heading = "Who gets in", conflicts_with_all = ["htpasswd", "anonymous_pull"])]
+    pub anonymous_push: bool,
+    /// Speak HTTPS with this certificate (PEM), those of its issuers behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Who gets in")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Who gets in")]
+    pub tls_key: Option<PathBuf>,
+    /// Refuse every push and every removal
+    #[arg(long, help_heading = "What is taken")]
+    pub read_only: bool,
+    /// Refuse a larger blob: 10GB, 512MiB
+    #[arg(long, value_name = "SIZE", help_heading = "What is taken")]
+    pub max_upload: Option<Size>,
+    /// Refuse more uploads at once
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "What is taken")]
+    pub max_uploads: u32,
+    /// Take an index of which not every image was pushed; `store check` tells what is missing
+    #[arg(long, help_heading = "What is taken")]
+    pub allow_sparse: bool,
     /// Serve while this command runs, and end with its exit code; $POLYARCH_REGISTRY holds the address
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
-}
-
-/// Where to listen: `IP:PORT`, `[IPV6]:PORT`, and for this machine alone `localhost:PORT`, `:PORT` or `PORT`.
-///
-/// Other tools take `:PORT` for every address of the machine. Whoever wants that here, without a
-/// password, has to say so: `0.0.0.0:PORT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen(pub SocketAddr);
-
-/// A text is no address to listen on.
-#[derive(Debug, thiserror::Error)]
-#[error("bad address {text:?}: expected IP:PORT, [IPV6]:PORT, localhost:PORT or PORT")]
-pub struct ListenError {
-    text: String,
-    /// The nearest address that could work.
-    instead: SocketAddr,
-}
-
-impl FromStr for Listen {
-    type Err = ListenError;
-
-    fn from_str(text: &str) -> Result<Self, ListenError> {
-        if let Ok(address) = text.parse() {
-            return Ok(Self(address));
-        }
-        let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
-        let number = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())).and_then(|port| port.parse().ok());
-        if let ("" | "localhost", Some(port)) = (host, number) {
-            return Ok(Self(SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
-        }
-        let address: Option<IpAddr> = text.trim_matches(['[', ']']).parse().ok();
-        let instead = match address {
-            Some(address) => SocketAddr::new(address, USUAL_PORT),
-            None => SocketAddr::from((Ipv4Addr::LOCALHOST, number.unwrap_or(USUAL_PORT))),
-        };
-        Err(ListenError { text: text.to_owned(), instead })
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl Fault for ListenError {
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.instead.port()));
-        Some(Hint::new(if self.instead.ip().is_loopback() {
-            format!("--listen {} for this machine alone, --listen {everywhere} for all that reach it", self.instead)
-        } else {
-            format!("--listen {}", self.instead)
-        }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_every_usual_way_to_write_an_address() {
-        for (text, address) in [
-            ("127.0.0.1:0", "127.0.0.1:0"),
-            ("0.0.0.0:5801", "0.0.0.0:5801"),
-            ("[::1]:5000", "[::1]:5000"),
-            ("localhost:5801", "127.0.0.1:5801"),
-            (":5801", "127.0.0.1:5801"),
-            ("5801", "127.0.0.1:5801"),
-        ] {
-            assert_eq!(text.parse::<Listen>().unwrap_or_else(|error| panic!("{text}: {error}")).to_string(), address, "{text}");
-        }
-    }
-
-    #[test]
-    fn offers_the_nearest_address_for_what_is_none() {
-        for (text, instead) in [
-            ("0.0.0.0", "0.0.0.0:5000"),
-            ("::1", "[::1]:5000"),
-            ("registry.example:80", "127.0.0.1:80"),
-            ("localhost", "127.0.0.1:5000"),
-            ("localhost:70000", "127.0.0.1:5000"),
-            ("+80", "127.0.0.1:5000"),
-            ("", "127.0.0.1:5000"),
-            (":", "127.0.0.1:5000"),
-        ] {
-            let Err(error) = text.parse::<Listen>() else { panic!("{text} is no address") };
-            assert_eq!(error.instead.to_string(), instead, "{text}");
-            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
-        }
-    }
 }

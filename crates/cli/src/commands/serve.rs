@@ -1,5 +1,7 @@
 //! `serve`: the local store, or a folder, as a registry on this machine.
 
+mod entry;
+
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,7 +15,7 @@ use content::Library;
 use fault::{Failure, Fault, Hint, Kind, Wishing};
 use oci::Reference;
 use serde_json::json;
-use serve::{Bound, Options, Server};
+use serve::{Bound, Limits, Options, Rules, Server};
 use store::{Layout, LayoutLibrary, Store, StoreError};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -22,6 +24,8 @@ use crate::args::Serve;
 use crate::commands::{Done, Interrupted, Session};
 use crate::interrupts::{Interrupts, Request};
 use crate::open::Opener;
+
+use self::entry::Entry;
 
 /// How long a program may take to end after the first interrupt.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,6 +51,8 @@ enum FolderError {
     Strange { path: PathBuf, got: String },
     #[error("{problem}")]
     Newer { problem: StoreError },
+    #[error("--allow-sparse is for stores: {} is an OCI layout, where every index is whole", path.display())]
+    Whole { path: PathBuf },
 }
 
 impl FolderError {
@@ -62,11 +68,15 @@ impl FolderError {
 
 impl Fault for FolderError {
     fn kind(&self) -> Kind {
-        Kind::Place
+        match self {
+            Self::Strange { .. } | Self::Newer { .. } => Kind::Place,
+            Self::Whole { .. } => Kind::Usage,
+        }
     }
 
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
+            Self::Whole { .. } => "leave --allow-sparse out, or name an empty folder",
             Self::Strange { .. } => "name another folder, or none to serve the local store",
             Self::Newer { .. } => "use the newer polyarch that wrote it, or name another folder",
         }))
@@ -76,22 +86,22 @@ impl Fault for FolderError {
 /// Runs the verb.
 pub async fn run(session: &Session, arguments: Serve) -> Result<Done, Failure> {
     let interrupts = Interrupts::listen();
+    let wish = format!("serve on {}", arguments.listen);
+    let entry = Entry::decide(session, &arguments).wishing(|| wish.clone())?;
     let (library, what) = library(session, &arguments).wishing(|| match &arguments.folder {
         Some(folder) => format!("serve {}", folder.display()),
         None => "serve the local store".to_owned(),
     })?;
-    let wish = format!("serve on {}", arguments.listen);
     let console = session.console.clone();
     let log = Arc::new(move |line: serve::AccessLine| console.say(line.to_string()));
-    let bound = Server::bind(arguments.listen.0, library, Options { log, ..Options::default() }).wishing(|| wish.clone())?;
-    let address = bound.address();
-    let reach = if address.ip().is_loopback() { "this machine only" } else { "without a password, for every machine that reaches it" };
-    session.console.say(format!("serving {what} on http://{address} ({reach})"));
-    if !address.ip().is_loopback() {
-        session.console.warn(&format!("anybody who reaches {address} can read and write here"));
-    }
+    let rules = Rules { read_only: arguments.read_only, sparse: arguments.allow_sparse };
+    let Entry { guard, tls, words } = entry;
+    let options = Options { log, limits: limits(&arguments), rules, guard, tls };
+    let bound = Server::bind(arguments.listen.0, library, options).wishing(|| wish.clone())?;
+    let (scheme, address) = (bound.scheme(), bound.address());
+    session.console.say(format!("serving {what} on {scheme}://{address} ({words})"));
     if session.context.global.json {
-        session.console.data(json!({"polyarchServe": 1, "address": reachable(address).to_string()}).to_string());
+        session.console.data(json!({"polyarchServe": 1, "scheme": scheme, "address": reachable(address).to_string()}).to_string());
     }
     match arguments.command.split_first() {
         None => until_interrupted(session, bound, interrupts).await.wishing(|| wish),
@@ -99,23 +109,36 @@ pub async fn run(session: &Session, arguments: Serve) -> Result<Done, Failure> {
     }
 }
 
+fn limits(arguments: &Serve) -> Limits {
+    let usual = Limits::default();
+    let uploads = usize::try_from(arguments.max_uploads).unwrap_or(usize::MAX);
+    Limits { uploads, blob: arguments.max_upload.map_or(usual.blob, |size| size.0), ..usual }
+}
+
 /// Finds what is to be served, and its name for people.
 fn library(session: &Session, arguments: &Serve) -> Result<(Arc<dyn Library>, String), Failure> {
     match &arguments.folder {
         None => {
             let opener = Opener::new(session.context.clone(), session.console.clone());
-            Ok((Arc::new(opener.store()?.clone()), "the local store".to_owned()))
+            Ok((shelf(opener.store()?, arguments), "the local store".to_owned()))
         }
         Some(folder) if folder.join("oci-layout").is_file() => {
+            if arguments.allow_sparse {
+                return Err(FolderError::Whole { path: folder.clone() }.into());
+            }
             let repository = repository_of(folder);
             let what = format!("{} as {repository}", folder.display());
             Ok((Arc::new(LayoutLibrary::new(Layout::open(folder)?, repository)), what))
         }
         Some(folder) => {
             let store = Store::open(folder.clone(), session.context.now.clone()).map_err(FolderError::of)?;
-            Ok((Arc::new(store), folder.display().to_string()))
+            Ok((shelf(&store, arguments), folder.display().to_string()))
         }
     }
+}
+
+fn shelf(store: &Store, arguments: &Serve) -> Arc<dyn Library> {
+    if arguments.allow_sparse { Arc::new(store.sparse()) } else { Arc::new(store.clone()) }
 }
 
 /// A layout has no name of its own; its folder's will do, where it can be one.

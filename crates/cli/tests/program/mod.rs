@@ -11,6 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use testkit::fixtures::{BuiltImage, Image, Index, write_layout};
 
+pub mod authority;
+
 /// Returns the program under test: the one cargo built, or the one that `POLYARCH_BINARY` names, so
 /// that the same tests can judge the file that is given away.
 pub fn binary() -> PathBuf {
@@ -118,7 +120,7 @@ impl Serving {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         let host =
-            first.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("{first}")).to_owned();
+            first.split("://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("{first}")).to_owned();
         let (tell, log) = std::sync::mpsc::channel();
         // Read to its end, or a full pipe would stop the server.
         std::thread::spawn(move || {

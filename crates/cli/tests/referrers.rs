@@ -76,6 +76,24 @@ async fn referrers_survive_a_registry_that_does_not_list_them() {
 }
 
 #[test]
+fn layouts_archives_and_the_store_show_the_same() {
+    let home = Home::new();
+    let signed = store::Layout::create_or_open(home.path().join("signed")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(referred().put(&signed, "v1"));
+    let look = |name: &str| {
+        let value: Value = serde_json::from_str(&home.done(&["inspect", "--referrers", "--json", name])).unwrap();
+        value["referrers"].clone()
+    };
+    let expected = look("oci:signed:v1");
+    let mut source = "oci:signed:v1";
+    for target in ["oci-archive:signed.tar:v1", "store:localhost/app:v1", "docker-archive:app.tar:localhost/app:v1", "oci:again:v1"] {
+        home.done(&["copy", "--referrers", source, target]);
+        assert_eq!(look(target), expected, "{target}");
+        source = target;
+    }
+}
+
+#[test]
 fn looking_costs_four_questions_for_each_manifest_and_one_read() {
     let (home, server) = (Home::new(), Home::new());
     let serving = Serving::start(&server, &[]);

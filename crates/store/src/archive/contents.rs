@@ -233,7 +233,8 @@ fn with_names(list: &RawManifest, opened: &Opened) -> Result<Option<RawManifest>
     let section = |digest: &Digest| opened.section(&blob_name(digest)).ok().flatten();
     let configs = |entry: &Descriptor| -> Vec<Digest> {
         let read = |entry: &Descriptor| section(&entry.digest).and_then(|section| parse_manifest(&section, &entry.digest, None, "").ok());
-        let Some(manifest) = read(entry) else { return Vec::new() };
+        // A referrer lies here without a name, and all artifacts share the empty config.
+        let Some(manifest) = read(entry).filter(|manifest| manifest.subject().is_none()) else { return Vec::new() };
         let children: Vec<RawManifest> = names::entries(&manifest).iter().filter_map(read).collect();
         children.iter().chain([&manifest]).filter_map(|manifest| manifest.as_image().map(|image| image.config.digest.clone())).collect()
     };

@@ -224,6 +224,12 @@ impl Host {
         }
     }
 
+    /// Returns what this host is known to demand, and what we have to meet it, in words.
+    pub(crate) async fn demand(&self, repository: &str) -> (Option<Challenge>, String) {
+        let demand = self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (demand, self.found(repository).await.origin)
+    }
+
     /// Keeps and returns what a refusal demands, for the requests that follow.
     fn learn(&self, refusal: &Answer) -> Option<Challenge> {
         let demand = Challenge::read(&refusal.headers)?;

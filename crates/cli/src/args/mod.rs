@@ -13,7 +13,7 @@ pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
-pub use registry::{RegistryCommand, RegistryList, Site, SiteError};
+pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
 pub use serve::{ListenError, Serve};
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
 pub use transfer::{Copy, Load, Moving, Pull, Push, Save, Sending};

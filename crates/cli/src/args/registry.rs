@@ -14,6 +14,11 @@ pub enum RegistryCommand {
   polyarch registry ls ghcr.io/acme/api
   polyarch registry ls --json quay.io")]
     Ls(RegistryList),
+    /// Find out what a registry can do
+    #[command(after_help = "Examples:
+  polyarch registry probe ghcr.io/acme/api
+  polyarch registry probe --write quay.io/acme/api")]
+    Probe(Probe),
 }
 
 /// List the tags of a repository, or the repositories of a registry.
@@ -25,6 +30,20 @@ pub struct RegistryList {
     /// The repository, or the registry's host
     #[arg(value_name = "REPO|HOST")]
     pub site: Site,
+}
+
+/// Find out what a registry can do.
+///
+/// Every answer comes with the request that gave it. Without --write nothing is changed, and much
+/// stays unknown.
+#[derive(Args, Debug)]
+pub struct Probe {
+    /// A repository there, and perhaps a tag of it to look at
+    #[arg(value_name = "HOST/REPO[:TAG]")]
+    pub name: Reference,
+    /// Write a few hundred bytes into the repository under the tag polyarch-probe-RANDOM, and remove them
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// What is listed.

@@ -17,6 +17,7 @@ pub mod fuzz;
 mod guard;
 mod handlers;
 mod intake;
+mod patience;
 mod query;
 mod range;
 mod refusal;

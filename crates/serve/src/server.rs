@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::access::{self, Log, Remote};
 use crate::guard::{self, Gate};
+use crate::patience::Patience;
 use crate::registry::{self, Registry};
 use crate::uploads::Uploads;
 use crate::{AccessLine, Guard, ServeError, Tls};
@@ -36,6 +37,8 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// How long the next bytes of a request's body may take.
     pub body_idle: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_idle: Duration,
     /// How long the head of a request may take, and how long a connection may rest between two.
     pub head_idle: Duration,
     /// How long an upload may rest between two requests.
@@ -54,6 +57,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_idle: Duration::from_secs(60),
+            // The system tells of room only when much of its buffer, megabytes perhaps, has gone: a
+            // slow client takes its time for that.
+            write_idle: Duration::from_secs(5 * 60),
             // Longer than the 90 s after which Go's clients close resting connections themselves: a
             // server that closes first can meet a request on its way and lose it.
             head_idle: Duration::from_secs(120),
@@ -159,7 +165,7 @@ impl Bound {
         }
         // Outermost, so that what the guard refuses is told as well.
         let router = router.layer(from_fn_with_state(self.log, access::tell));
-        let serving = Serving { router, tls: self.tls, head_idle: limits.head_idle };
+        let serving = Serving { router, tls: self.tls, head_idle: limits.head_idle, write_idle: limits.write_idle };
         let places = Arc::new(Semaphore::new(limits.connections));
         let (stopping, told) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -203,6 +209,7 @@ struct Serving {
     router: Router,
     tls: Option<Tls>,
     head_idle: Duration,
+    write_idle: Duration,
 }
 
 impl Serving {
@@ -230,7 +237,7 @@ impl Serving {
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.head_idle);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(http.serve_connection(TokioIo::new(Patience::new(stream, self.write_idle)), service));
         let stopped = tokio::select! {
             // How a connection ends is the client's business; the access log has its requests.
             _ = connection.as_mut() => false,

@@ -130,6 +130,38 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_of_its_answer_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store::Store::open(folder.path().join("store"), Arc::new(SystemTime::now)).unwrap();
+    let server = start_with(store, Limits { write_idle: Duration::from_secs(2), ..Limits::default() });
+    let bytes = vec![7; 32 * 1024 * 1024];
+    let digest = Digest::of(&bytes);
+    assert_eq!(server.send("POST", &format!("{UPLOADS}?digest={digest}"), &[], &bytes).await.status, 201);
+    server.log.lock().unwrap().clear();
+    // More than the buffers of both ends hold, and nobody who reads it.
+    let silent = server.begin("GET", &format!("/v2/hello/blobs/{digest}"), &[]).await;
+    let told = async {
+        while server.log.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("the answer was kept for a client that does not take it");
+    assert!(server.log.lock().unwrap()[0].bytes < 32 * 1024 * 1024);
+    drop(silent);
+    // Who is slow and takes something is waited for.
+    let mut slow = server.begin("GET", &format!("/v2/hello/blobs/{digest}"), &[("Connection", "close")]).await;
+    let (mut buffer, mut total) = (vec![0; 2 * 1024 * 1024], 0);
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        total += slow.read(&mut buffer).await.unwrap();
+    }
+    while let Ok(count @ 1..) = slow.read(&mut buffer).await {
+        total += count;
+    }
+    assert!(total > 32 * 1024 * 1024);
+}
+
+#[tokio::test]
 async fn the_algorithm_of_an_upload_may_be_announced() {
     let server = start(Memory::new());
     let digest = Digest::with(Algorithm::Sha512, b"x");

@@ -136,6 +136,19 @@ async fn mounts_what_is_here_and_offers_an_upload_for_the_rest() {
     }
 }
 
+/// Without `from=` the registry chooses (distribution-spec 1.1, "Mounting a blob from another repository").
+#[tokio::test]
+async fn a_store_mounts_a_blob_from_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store::Store::open(folder.path().join("store"), Arc::new(std::time::SystemTime::now)).unwrap();
+    let server = start(store);
+    let digest = Digest::of(b"shared");
+    assert_eq!(server.send("POST", &format!("/v2/acme/from/blobs/uploads/?digest={digest}"), &[], b"shared").await.status, 201);
+    let mounted = server.send("POST", &format!("{UPLOADS}?mount={digest}"), &[], b"").await;
+    assert_eq!((mounted.status, mounted.header("docker-content-digest")), (201, digest.to_string().as_str()));
+    assert_eq!(server.get(&format!("/v2/hello/blobs/{digest}")).await.body, b"shared");
+}
+
 #[tokio::test]
 async fn a_broken_connection_loses_only_what_had_not_arrived() {
     let memory = Memory::new();

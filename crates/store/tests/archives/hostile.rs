@@ -5,7 +5,7 @@ use std::io::Write;
 use content::{Error, Source};
 use oci::Selector;
 use serde_json::{Value, json};
-use store::archive::{Archive, Input};
+use store::archive::{Archive, Input, Settings};
 use testkit::fixtures::{Image, docker_save};
 
 use super::reading::{gzip, tar_of};
@@ -141,6 +141,57 @@ async fn lists_over_4_mib_are_not_read() {
     for name in ["manifest.json", "index.json"] {
         holds(&refused(&tar_of(&[(name, &large)])).await, &["bytes of", name, "expected at most 4194304, got 4194305"]);
     }
+}
+
+/// The file of an archive that ends with an entry of 5 GiB, of which the disk holds nothing.
+fn endless(files: &[(&str, &[u8])], name: &str) -> std::fs::File {
+    const LENGTH: u64 = 5 << 30;
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name).unwrap();
+    header.set_size(LENGTH);
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_cksum();
+    let whole = tar_of(files);
+    // Without the two blocks of zeros at its end.
+    let (mut file, before) = (tempfile::tempfile().unwrap(), &whole[..whole.len() - 1024]);
+    file.write_all(&[before, header.as_bytes()].concat()).unwrap();
+    file.set_len(before.len() as u64 + 512 + LENGTH).unwrap();
+    file
+}
+
+/// CVE-2023-25153: containerd read such documents into memory, however long they were.
+#[tokio::test]
+async fn cve_2023_25153_no_document_of_any_length_is_read_into_memory() {
+    let folder = Folder::new();
+    let refused = async |file, open: fn(Input, Settings) -> Archive| {
+        said(&open(Input::File(file), folder.settings()).manifest(&Selector::Only).await.unwrap_err())
+    };
+    let limit = "expected at most 4194304, got 5368709120";
+    holds(&refused(endless(&[], "manifest.json"), Archive::docker).await, &["bytes of manifest.json", limit]);
+    holds(&refused(endless(&[], "index.json"), Archive::docker).await, &["bytes of index.json", limit]);
+    holds(&refused(endless(&[], "index.json"), Archive::layout).await, &["bytes of index.json", limit]);
+    let list = br#"[{"Config":"c.json","RepoTags":["app:1"],"Layers":[]}]"#;
+    holds(&refused(endless(&[("manifest.json", list)], "c.json"), Archive::docker).await, &["bytes of c.json", limit]);
+    // A manifest, and a config below one that is read.
+    let endless_blob = |media_type: &str| {
+        let digest = oci::Digest::of(b"endless");
+        (json!({"mediaType": media_type, "digest": digest, "size": 5_u64 << 30}), format!("blobs/sha256/{}", digest.hex()))
+    };
+    let (entry, name) = endless_blob("application/vnd.oci.image.manifest.v1+json");
+    let index = json!({ "manifests": [entry] }).to_string();
+    let text = refused(endless(&[("index.json", index.as_bytes())], &name), Archive::layout).await;
+    holds(&text, &["the manifest is too large", "got 5368709120"]);
+    let (config, name) = endless_blob("application/vnd.oci.image.config.v1+json");
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
+    let digest = oci::Digest::of(manifest.as_bytes());
+    let index =
+        json!({"manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": manifest.len()}]});
+    let (index, path) = (index.to_string(), format!("blobs/sha256/{}", digest.hex()));
+    let file = endless(&[("index.json", index.as_bytes()), (&path, manifest.as_bytes())], &name);
+    let archive = Archive::layout(Input::File(file), folder.settings());
+    let manifest = archive.manifest(&Selector::Only).await.unwrap();
+    let reader = archive.blob(&manifest.as_image().unwrap().config).await.unwrap();
+    holds(&said(&reader.read_all(oci::MAX_MANIFEST_SIZE).await.unwrap_err()), &["bytes", limit]);
 }
 
 #[tokio::test]

@@ -31,6 +31,42 @@ async fn bad_names_and_digests_end_before_anything_is_looked_up() {
     assert!(memory.tags().await.unwrap().is_empty());
 }
 
+/// CVE-2024-3727: a digest that somebody joins to a path. Every way in which a client can send one.
+#[tokio::test]
+async fn cve_2024_3727_a_digest_is_never_a_path() {
+    let memory = Memory::new();
+    let server = start(memory.clone());
+    let location = server.send("POST", "/v2/hello/blobs/uploads/", &[], b"").await.header("location").to_owned();
+    for digest in ["sha256:../../../secret", "sha256:..%2f..%2f..%2fsecret", "../secret:x", "sha256:/etc/passwd", "%2e%2e:..%00"] {
+        let bad = |answer: crate::client::Answer, what: &str| {
+            assert_eq!(answer.status, 400, "{what} {digest}: {answer:?}");
+            assert!(["DIGEST_INVALID", "NAME_INVALID", "TAG_INVALID"].contains(&answer.code().as_str()), "{what} {digest}: {answer:?}");
+        };
+        for (method, what) in [("POST", "mount"), ("POST", "digest")] {
+            bad(server.send(method, &format!("/v2/hello/blobs/uploads/?{what}={digest}&from=other"), &[], b"{}").await, what);
+        }
+        bad(server.send("PUT", &format!("{location}?digest={digest}"), &[], b"{}").await, "end of an upload");
+        let plain = percent(digest);
+        let condition = format!("\"{plain}\"");
+        if !plain.contains('\0') {
+            let answer = server.send("PUT", "/v2/hello/manifests/1", &[("If-Match", &condition)], MANIFEST.as_bytes()).await;
+            bad(answer, "condition");
+        }
+        let manifest = MANIFEST.replace("DIGEST", &plain.replace('\0', ""));
+        let answer = server.send("PUT", "/v2/hello/manifests/1", &[], manifest.as_bytes()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "MANIFEST_INVALID"), "{digest}: {answer:?}");
+    }
+    assert!(memory.tags().await.unwrap().is_empty());
+}
+
+const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
+    "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"DIGEST","size":2},"layers":[]}"#;
+
+/// What a path or query that is written so means.
+fn percent(text: &str) -> String {
+    text.replace("%2f", "/").replace("%2e", ".").replace("%00", "\0")
+}
+
 #[tokio::test]
 async fn words_of_clients_stay_words_in_the_log() {
     let server = start(Memory::new());

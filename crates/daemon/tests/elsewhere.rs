@@ -91,6 +91,35 @@ async fn somebody_else_there() {
     }
 }
 
+/// A socket of something else, which may say anything for ever: bounded time, bounded memory.
+#[tokio::test]
+async fn a_socket_that_is_not_docker() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
+    for (number, (head, forever)) in
+        [("", "x".repeat(65_536)), ("HTTP/1.1 200 OK\r\n", "a: b\r\n".repeat(10_000)), (body, chunk), ("\0\0\0\u{1}", String::new())]
+            .into_iter()
+            .enumerate()
+    {
+        let socket = folder.path().join(format!("{number}.sock"));
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let endless = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut sent = stream.write_all(head.as_bytes()).map(|()| head.len()).unwrap_or_default();
+            while !forever.is_empty() && stream.write_all(forever.as_bytes()).is_ok() {
+                sent += forever.len();
+            }
+            sent
+        });
+        let text = said(&connect(&format!("unix://{}", socket.display())).await.unwrap_err());
+        assert!(text.starts_with("expected a Docker Engine at unix://") && text.contains("got something else"), "{number}: {text}");
+        assert!(text.contains("hint: look at DOCKER_HOST"), "{number}: {text}");
+        let sent = endless.await.unwrap();
+        assert!(sent < 80 << 20, "{number}: {sent} bytes were read of an answer that is none");
+    }
+}
+
 #[tokio::test]
 async fn an_engine_with_containerds_store_gives_the_content_as_it_is() {
     let image = Image::new("linux/amd64").layer_count(2).build();

@@ -95,12 +95,34 @@ impl fmt::Display for Thing {
 /// assert_eq!((name.registry(), name.repository(), name.thing().to_string().as_str()), ("localhost:5000", "a/b", "latest"));
 /// # Ok::<(), oci::ReferenceError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Reference {
     registry: Box<str>,
     repository: Box<str>,
     tag: Option<Tag>,
     digest: Option<Digest>,
+    /// It was written without a host: how, not what it names, so no part of what makes two equal.
+    short: bool,
+}
+
+impl Reference {
+    const fn parts(&self) -> (&str, &str, Option<&Tag>, Option<&Digest>) {
+        (&self.registry, &self.repository, self.tag.as_ref(), self.digest.as_ref())
+    }
+}
+
+impl PartialEq for Reference {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Reference {}
+
+impl std::hash::Hash for Reference {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
 }
 
 /// Why a text is no reference.
@@ -200,7 +222,18 @@ impl Reference {
             Thing::Tag(tag) => (Some(tag), None),
             Thing::Digest(digest) => (None, Some(digest)),
         };
-        Self { registry: self.registry.clone(), repository: self.repository.clone(), tag, digest }
+        Self { tag, digest, ..self.clone() }
+    }
+
+    /// Returns the same repository with another name's tag and digest, as far as it has them.
+    #[must_use]
+    pub fn with_thing_of(&self, other: &Self) -> Self {
+        Self { tag: other.tag.clone(), digest: other.digest.clone(), ..self.clone() }
+    }
+
+    /// Tells whether it was written without a host, which means Docker Hub.
+    pub const fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Returns `REGISTRY/REPOSITORY`.
@@ -298,6 +331,7 @@ impl FromStr for Reference {
             None => (rest, None),
         };
         let (registry, repository) = split_host(name);
+        let short = repository.len() == name.len();
         let repository =
             if registry == DOCKER_HUB && !repository.contains('/') { format!("library/{repository}") } else { repository.to_owned() };
         check_host(text, registry)?;
@@ -306,7 +340,7 @@ impl FromStr for Reference {
         if length > MAX_NAME {
             return Err(ReferenceError::TooLong(length));
         }
-        Ok(Self { registry: registry.into(), repository: repository.into(), tag, digest })
+        Ok(Self { registry: registry.into(), repository: repository.into(), tag, digest, short })
     }
 }
 
@@ -430,6 +464,17 @@ mod tests {
         assert_eq!(both.to_string(), format!("docker.io/library/a:1@{digest}"));
         assert_eq!(both.thing(), Thing::Digest(digest));
         assert_eq!(both.target_tag().unwrap().as_str(), "1");
+    }
+
+    #[test]
+    fn how_a_name_is_written_is_no_part_of_it() {
+        for (text, short) in
+            [("a", true), ("a/b:1", true), ("docker.io/a", false), ("index.docker.io/library/a", false), ("ghcr.io/a", false)]
+        {
+            assert_eq!(parse(text).is_short(), short, "{text}");
+        }
+        assert_eq!(parse("a"), parse("docker.io/library/a"));
+        assert_eq!(parse("quay.io/x").with_thing_of(&parse("a:1")), parse("quay.io/x:1"));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Event {
     Warning(String),
     /// What a registry wants people to know (its `Warning` header); once for a run, shown at its end.
     Notice(String),
+    /// What only those want to know who ask for everything.
+    Detail(String),
     /// One HTTP request and its answer, secrets left out.
     Request(String),
     /// A request is tried again, and why.

@@ -3,14 +3,17 @@
 mod exchange;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use content::Events;
+use content::{Events, Place};
 use oci::Reference;
 
+use crate::account::Account;
 use crate::auth::Action;
 use crate::credentials::Credentials;
 use crate::host::Host;
+use crate::mirrored::Mirrored;
+use crate::registries::{Endpoint, Registries, ShortName, Trust};
 use crate::transport::Transport;
 use crate::{Listing, Registry, RemoteError, Settings};
 
@@ -34,12 +37,16 @@ impl Intent {
     }
 }
 
+/// By name, and how far they are trusted.
+type Hosts = HashMap<(String, Trust), Arc<Host>>;
+
 /// Opens repositories on any registry. What is learned of a host (scheme, demands, tokens,
 /// connections) serves all its repositories. Clones share everything.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
+    hosts: Arc<Mutex<Hosts>>,
+    registries: Arc<OnceLock<Registries>>,
 }
 
 impl Client {
@@ -50,7 +57,7 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, RemoteError> {
         Transport::check(&settings)?;
         let shared = Shared { settings, transport: Transport::default(), credentials: Credentials::default(), warned: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared), hosts: Arc::default() })
+        Ok(Self { shared: Arc::new(shared), hosts: Arc::default(), registries: Arc::default() })
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
@@ -61,21 +68,78 @@ impl Client {
         &self.shared.settings
     }
 
-    /// Opens the repository that a reference names; its tag and digest play no part. Sends nothing.
+    /// Opens the repository that a reference names, as a place: where the files of `registries.conf`
+    /// say that it is, with its mirrors where it is only read. Sends nothing.
+    ///
+    /// # Errors
+    /// Where such a file is broken, or blocks the name.
+    pub fn place(&self, reference: &Reference, intent: Intent) -> Result<Arc<dyn Place>, RemoteError> {
+        let Some(rule) = self.registries()?.find(reference) else { return Ok(self.repository(reference, intent)) };
+        rule.check(&reference.name())?;
+        // What is written goes to the very name that was given, and what is read there is read to be
+        // written over: neither comes from elsewhere (containers-registries.conf(5), "location").
+        if intent == Intent::Write {
+            return Ok(self.open(reference, intent, rule.trust()));
+        }
+        let endpoints = rule.endpoints(reference)?;
+        let open = |end: &Endpoint| self.open(&end.name, intent, end.trust);
+        let home = open(&endpoints.home);
+        if endpoints.mirrors.is_empty() {
+            return Ok(home);
+        }
+        let mirrors = endpoints.mirrors.iter().map(|(end, pull)| (open(end), *pull)).collect();
+        Ok(Arc::new(Mirrored::new(reference.name(), mirrors, home, self.shared.events().clone())))
+    }
+
+    /// Says what a name means that was written without a host; only the person's own files give it
+    /// another meaning than Docker's.
+    ///
+    /// # Errors
+    /// Where such a file is broken.
+    pub fn meaning(&self, name: &Reference) -> Result<ShortName, RemoteError> {
+        if !name.is_short() {
+            return Ok(ShortName::AsWritten);
+        }
+        Ok(self.registries()?.short().meaning(name))
+    }
+
+    /// Opens the repository that a reference names, where it says; its tag and digest play no part.
+    /// Sends nothing.
     pub fn repository(&self, reference: &Reference, intent: Intent) -> Arc<Registry> {
-        Arc::new(Registry::new(self.host(reference.registry()), reference.repository(), intent))
+        self.open(reference, intent, Trust::Proven)
     }
 
     /// Begins a list of the repositories of a registry; sends nothing yet. `registry` is a host as
     /// [`Reference::registry`] writes it.
     pub fn repositories(&self, registry: &str) -> Listing {
-        Listing::of_repositories(Registry::new(self.host(registry), "", Intent::Read))
+        Listing::of_repositories(Registry::new(self.host(registry, Trust::Proven), "", Intent::Read))
     }
 
-    fn host(&self, name: &str) -> Arc<Host> {
+    fn open(&self, reference: &Reference, intent: Intent, trust: Trust) -> Arc<Registry> {
+        Arc::new(Registry::new(self.host(reference.registry(), trust), reference.repository(), intent))
+    }
+
+    fn host(&self, name: &str, trust: Trust) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = hosts.entry(name.to_owned()).or_insert_with(|| Arc::new(Host::new(name, Arc::clone(&self.shared))));
+        let host = hosts.entry((name.to_owned(), trust)).or_insert_with(|| Arc::new(Host::new(name, trust, Arc::clone(&self.shared))));
         Arc::clone(host)
+    }
+
+    /// Says how far an account's host is trusted.
+    pub(crate) fn trust(&self, account: &Account) -> Result<Trust, RemoteError> {
+        let registries = self.registries()?;
+        // Any name below the account; it exists nowhere.
+        let Some(rule) = format!("{account}/x").parse().ok().and_then(|name| registries.find(&name)) else { return Ok(Trust::Proven) };
+        rule.check(&account.to_string())?;
+        Ok(rule.trust())
+    }
+
+    fn registries(&self) -> Result<&Registries, RemoteError> {
+        if let Some(registries) = self.registries.get() {
+            return Ok(registries);
+        }
+        let registries = Registries::read(&self.shared.settings)?;
+        Ok(self.registries.get_or_init(|| registries))
     }
 }
 

@@ -226,6 +226,14 @@ pub enum RemoteError {
         /// What it said.
         source: Cause,
     },
+    /// A file of the person's or the machine's forbids it.
+    #[error("{name} is blocked by {}", file.display())]
+    Blocked {
+        /// The repository.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
     /// The name of no registry.
     #[error("{0:?} is no registry: expected HOST[:PORT][/PATH]")]
     Account(String),
@@ -317,6 +325,7 @@ impl Fault for RemoteError {
             }
             Self::Damaged { path, .. } => Some(Hint::new(format!("mend {} or move it away; nothing was changed", path.display()))),
             Self::Account(_) => Some(Hint::new("a host has a dot or a port in it, or is localhost; Docker Hub is docker.io")),
+            Self::Blocked { file, .. } => Some(Hint::new(format!("`blocked` stands in a [[registry]] of {}", file.display()))),
             Self::NoConfig => Some(Hint::new("`--config DIR`, or set HOME")),
             Self::Helper { program, .. } => {
                 Some(Hint::new(format!("mend {program}, or take it out of credsStore and credHelpers in docker's config.json")))

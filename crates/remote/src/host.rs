@@ -21,6 +21,7 @@ use crate::error::Refusal;
 use crate::known::Known;
 use crate::login::Trial;
 use crate::referrers::Lists;
+use crate::registries::Trust;
 use crate::retry::{is_passing, retry_after};
 use crate::wire::same_origin;
 
@@ -39,6 +40,7 @@ pub(crate) struct Host {
     pub name: String,
     /// Host and port that are connected to.
     pub address: String,
+    pub trust: Trust,
     pub shared: Arc<Shared>,
     /// Scheme, host and port, once the first answer has settled them.
     base: OnceCell<Url>,
@@ -64,11 +66,12 @@ pub(crate) struct Authorization {
 }
 
 impl Host {
-    pub(crate) fn new(name: &str, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(name: &str, trust: Trust, shared: Arc<Shared>) -> Self {
         let address = if name == DOCKER_HUB { HUB_ADDRESS } else { name };
         Self {
             name: name.to_owned(),
             address: address.to_owned(),
+            trust,
             shared,
             base: OnceCell::new(),
             scouted_in_vain: AtomicBool::new(false),
@@ -83,8 +86,13 @@ impl Host {
     }
 
     /// Makes a host that is shown one login, and nothing that is kept.
-    pub(crate) fn on_trial(name: &str, shared: Arc<Shared>, trial: Arc<Trial>) -> Self {
-        Self { trial: Some(trial), ..Self::new(name, shared) }
+    pub(crate) fn on_trial(name: &str, trust: Trust, shared: Arc<Shared>, trial: Arc<Trial>) -> Self {
+        Self { trial: Some(trial), ..Self::new(name, trust, shared) }
+    }
+
+    /// Returns the address whose certificate is not looked at, if it is this one.
+    fn blind(&self) -> Option<&str> {
+        (self.trust == Trust::Blind).then_some(&*self.address)
     }
 
     /// Tells whether it has asked for credentials.
@@ -213,7 +221,7 @@ impl Host {
         Ok(scout.base)
     }
 
-    pub(crate) fn outgoing<'a>(&self, ask: &'a Ask<'a>, base: &'a Url, authorization: Option<&Authorization>) -> Outgoing<'a> {
+    pub(crate) fn outgoing<'a>(&'a self, ask: &'a Ask<'a>, base: &'a Url, authorization: Option<&Authorization>) -> Outgoing<'a> {
         Outgoing {
             method: &ask.method,
             url: address(ask, base),
@@ -221,6 +229,7 @@ impl Host {
             authorization: authorization.map(|authorization| (base, authorization.header.clone())),
             payload: &ask.payload,
             wanted: ask.wanted,
+            blind: self.blind(),
         }
     }
 
@@ -253,8 +262,17 @@ impl Host {
         };
         let key = format!("{realm} {}", ask.scopes.key());
         let stay = if self.trial.is_some() { Stay::Offline } else { Stay::Short };
-        let token_ask =
-            TokenAsk { realm, service, scopes: &ask.scopes, found: &found, host: &self.name, place: self.place(ask), base, stay };
+        let token_ask = TokenAsk {
+            realm,
+            service,
+            scopes: &ask.scopes,
+            found: &found,
+            host: &self.name,
+            place: self.place(ask),
+            base,
+            blind: self.blind(),
+            stay,
+        };
         let get = || async {
             let (token, refresh) = fetch(&self.shared, &token_ask).await?;
             if let Some(trial) = &self.trial {

@@ -18,6 +18,7 @@ use crate::answer::Answer;
 use crate::ask::{Ask, Target};
 use crate::error::Cause;
 use crate::host::Host;
+use crate::registries::Trust;
 use crate::wire::is_loopback;
 
 /// How long HTTPS may stay silent after HTTP has answered: a plain server that waits for a whole
@@ -53,7 +54,11 @@ impl Host {
             return plain().await;
         }
         if !is_loopback(&self.address) {
-            return secure().await;
+            return match secure().await {
+                // As podman does for what registries.conf calls insecure.
+                Err(error) if self.trust == Trust::Blind && speaks_no_tls(&error) => plain().await.map_err(|_| error),
+                answer => answer,
+            };
         }
         let (mut secure, mut plain) = (std::pin::pin!(secure()), std::pin::pin!(plain()));
         let mut plain_result = None;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use content::{Events, Forgetful, Recall};
 
-use crate::Patience;
+use crate::{Patience, RegistriesFile};
 
 /// Which hosts a permission is for. A host is written as in references: `reg.lan:5000`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub struct Settings {
     pub docker_config: Option<PathBuf>,
     /// Podman's `auth.json` files, asked in this order after Docker's; only ever read.
     pub auth_files: Vec<PathBuf>,
+    /// Files of `registries.conf`, and folders of them; a later one counts over those before it.
+    pub registries: Vec<RegistriesFile>,
     /// Folders in which `docker-credential-NAME` programs are looked for (`PATH`).
     pub programs: Vec<PathBuf>,
     /// How long and how often a troubled host is asked again.
@@ -100,6 +102,7 @@ impl Settings {
             user_agent: user_agent.into(),
             docker_config: None,
             auth_files: Vec::new(),
+            registries: Vec::new(),
             programs: Vec::new(),
             patience: Patience::default(),
             now: Arc::new(now),
@@ -120,6 +123,7 @@ impl fmt::Debug for Settings {
             .field("proxies", &self.proxies)
             .field("docker_config", &self.docker_config)
             .field("auth_files", &self.auth_files)
+            .field("registries", &self.registries)
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(crate) struct Transport {
     roots: OnceLock<RootCertStore>,
-    clients: Mutex<HashMap<String, reqwest::Client>>,
+    clients: Mutex<HashMap<(String, tls::Verify), reqwest::Client>>,
 }
 
 impl Transport {
@@ -34,23 +34,27 @@ impl Transport {
         proxy::proxies_for(&crate::Proxies { except: None, ..settings.proxies.clone() }, "registry.invalid").map(drop)
     }
 
-    /// Returns the client for a URL's host and port.
+    /// Returns the client for a URL's host and port; `blind` is an address whose certificate is not
+    /// looked at.
     ///
     /// Redirects and retries are switched off in it: what may follow a redirect, and what can be
     /// sent again, is known only further up.
-    pub(crate) fn client(&self, settings: &Settings, url: &Url) -> Result<reqwest::Client, RemoteError> {
-        let host = full_authority(url);
-        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&host).cloned();
+    pub(crate) fn client(&self, settings: &Settings, url: &Url, blind: Option<&str>) -> Result<reqwest::Client, RemoteError> {
+        let (short, full) = (authority(url), full_authority(url));
+        let names = names(&short, &full);
+        let unproven = names.iter().any(|name| settings.insecure.covers(name) || blind == Some(name));
+        let verify = if unproven { tls::Verify::No } else { tls::Verify::Yes };
+        let key = (full.clone(), verify);
+        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(client) = known {
             return Ok(client);
         }
-        let client = self.build(settings, &authority(url), &host)?;
+        let client = self.build(settings, &names, &full, verify)?;
         // Two tasks may both have built one; all use the first that was kept, and its connections.
-        Ok(self.clients.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_insert(client).clone())
+        Ok(self.clients.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(client).clone())
     }
 
-    /// Settings may name a host with the port that goes without saying, or without it.
-    fn build(&self, settings: &Settings, short: &str, full: &str) -> Result<reqwest::Client, RemoteError> {
+    fn build(&self, settings: &Settings, names: &[&str], full: &str, verify: tls::Verify) -> Result<reqwest::Client, RemoteError> {
         let roots = match self.roots.get() {
             Some(roots) => roots,
             None => {
@@ -58,14 +62,8 @@ impl Transport {
                 self.roots.get_or_init(|| read)
             }
         };
-        let mut names = if short == full { vec![full] } else { vec![short, full] };
-        // What people call it; nobody writes the address that it answers at.
-        if short == HUB_ADDRESS {
-            names.push(DOCKER_HUB);
-        }
-        let verify = if names.iter().any(|name| settings.insecure.covers(name)) { tls::Verify::No } else { tls::Verify::Yes };
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(settings, roots, &names, verify)?)
+            .tls_backend_preconfigured(tls::configuration(settings, roots, names, verify)?)
             .user_agent(&settings.user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(Policy::none())
@@ -76,4 +74,15 @@ impl Transport {
         }
         builder.build().map_err(|error| RemoteError::Client { source: Cause::new(crate::error::innermost(&error).to_string()) })
     }
+}
+
+/// Returns the names by which settings may call a host: with the port that goes without saying, or
+/// without it.
+fn names<'a>(short: &'a str, full: &'a str) -> Vec<&'a str> {
+    let mut names = if short == full { vec![full] } else { vec![short, full] };
+    // What people call it; nobody writes the address that it answers at.
+    if short == HUB_ADDRESS {
+        names.push(DOCKER_HUB);
+    }
+    names
 }

@@ -36,6 +36,8 @@ pub(crate) struct TokenAsk<'a> {
     pub place: String,
     /// The address that the registry itself answers at.
     pub base: &'a Url,
+    /// The registry's address, where its certificate is not looked at.
+    pub blind: Option<&'a str>,
     pub stay: Stay,
 }
 
@@ -118,6 +120,7 @@ async fn by_get(shared: &Shared, ask: &TokenAsk<'_>, realm: &Url, login: Option<
         authorization,
         payload: &Payload::Empty,
         wanted: Wanted::Document,
+        blind: ask.blind,
     };
     shared.exchange(&outgoing).await
 }
@@ -142,6 +145,7 @@ async fn by_post(shared: &Shared, ask: &TokenAsk<'_>, realm: &Url, secret: &Secr
         authorization: None,
         payload: &payload,
         wanted: Wanted::Document,
+        blind: ask.blind,
     };
     shared.exchange(&outgoing).await
 }

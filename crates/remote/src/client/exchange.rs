@@ -31,6 +31,8 @@ pub(crate) struct Outgoing<'a> {
     pub authorization: Option<(&'a Url, HeaderValue)>,
     pub payload: &'a Payload<'a>,
     pub wanted: Wanted,
+    /// The one address whose certificate is not looked at.
+    pub blind: Option<&'a str>,
 }
 
 impl Shared {
@@ -57,8 +59,11 @@ impl Shared {
     async fn send(&self, outgoing: &Outgoing<'_>, url: &Url) -> Result<(Response, String), RemoteError> {
         let request_text = format!("{} {}", outgoing.method, shown(url));
         let host = authority(url);
-        let mut request =
-            self.transport.client(&self.settings, url)?.request(outgoing.method.clone(), url.clone()).headers(outgoing.headers.clone());
+        let mut request = self
+            .transport
+            .client(&self.settings, url, outgoing.blind)?
+            .request(outgoing.method.clone(), url.clone())
+            .headers(outgoing.headers.clone());
         // CVE-2020-15157: a registry could name its own server in a redirect and collect passwords.
         if let Some((home, value)) = &outgoing.authorization
             && same_origin(home, url)

@@ -14,7 +14,7 @@ use crate::error::Cause;
 use crate::{RemoteError, Settings};
 
 /// Whether a host's certificate is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Verify {
     Yes,
     No,

@@ -1,11 +1,11 @@
 //! Everything that comes from outside the arguments: environment, home, terminal, clock. Read once.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use remote::Proxies;
+use remote::{Proxies, RegistriesFile};
 
 use crate::args::Global;
 
@@ -20,6 +20,8 @@ pub struct Context {
     pub docker_config: Option<PathBuf>,
     /// Podman's auth.json files, read only, nearest first.
     pub auth_files: Vec<PathBuf>,
+    /// Files and folders of registries.conf, later ones counting over those before.
+    pub registries: Vec<RegistriesFile>,
     /// Folders with one folder of certificates per registry.
     pub certificate_folders: Vec<PathBuf>,
     /// The Docker Engine's address.
@@ -43,11 +45,12 @@ pub struct Context {
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 16] = [
+pub const VARIABLES: [(&str, &str); 17] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
     ("REGISTRY_AUTH_FILE", "podman's auth.json, read only, after docker's"),
+    ("CONTAINERS_REGISTRIES_CONF", "registries.conf, in the place of all others"),
     ("XDG_RUNTIME_DIR", "where podman keeps auth.json otherwise (containers/auth.json)"),
     ("DOCKER_HOST", "the Docker Engine for docker-daemon: (unix://, tcp://)"),
     ("DOCKER_CERT_PATH", "certificates for a tcp:// engine"),
@@ -88,7 +91,10 @@ impl Context {
             Some(PathBuf::from("/etc/docker/certs.d")),
             Some(PathBuf::from("/etc/containers/certs.d")),
         ];
+        let own = below_home(&[".config", "containers"]);
+        let registries = registries(path("CONTAINERS_REGISTRIES_CONF"), own.as_deref());
         Self {
+            registries,
             store,
             docker_config,
             auth_files,
@@ -110,4 +116,18 @@ impl Context {
             global,
         }
     }
+}
+
+/// Lists the files of registries.conf as containers/image does (pkg/sysregistriesv2): a named one
+/// alone; else the person's or the machine's, then the pieces beside both.
+fn registries(named: Option<PathBuf>, own: Option<&Path>) -> Vec<RegistriesFile> {
+    if let Some(path) = named {
+        return vec![RegistriesFile { path, own: true, named: true }];
+    }
+    let file = |path: PathBuf, own| RegistriesFile { path, own, named: false };
+    let machine = Path::new("/etc/containers");
+    let main = own.map(|own| own.join("registries.conf")).filter(|path| path.exists());
+    let main = main.map_or_else(|| file(machine.join("registries.conf"), false), |path| file(path, true));
+    let pieces = own.map(|own| file(own.join("registries.conf.d"), true));
+    [main, file(machine.join("registries.conf.d"), false)].into_iter().chain(pieces).collect()
 }

@@ -1,6 +1,6 @@
 //! The rule of names: what a bare word means when it is read, and when it is written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fault::{Fault, Hint, Kind};
 use oci::{Digest, Locator, Reference};
@@ -44,6 +44,16 @@ pub enum NameError {
         /// What it points at.
         digest: Digest,
     },
+    /// Several registries may be meant, and the person's own file lets nobody guess.
+    #[error("{name} may be {}", candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "))]
+    Unclear {
+        /// The name as it was written.
+        name: String,
+        /// What it could be.
+        candidates: Vec<Reference>,
+        /// The file.
+        file: PathBuf,
+    },
     /// A digest alone, which the local store would forget at once.
     #[error("the local store keeps images by tag, got none")]
     NoTag {
@@ -72,7 +82,7 @@ pub struct Lookalike {
 impl Fault for NameError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } | Self::OneOfAll(_) => Kind::Usage,
+            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } | Self::OneOfAll(_) | Self::Unclear { .. } => Kind::Usage,
             Self::Nowhere { .. } | Self::NotHere(_) | Self::MadeHere { .. } => Kind::Place,
         }
     }
@@ -90,6 +100,9 @@ impl Fault for NameError {
             Self::MadeHere { name, .. } => {
                 let (own, other) = (name.familiar(), format!("{}:mine", name.familiar_name()));
                 Some(Hint::new(format!("keep it by another name first: polyarch tag {own} {other} && polyarch rm {own}")))
+            }
+            Self::Unclear { file, .. } => {
+                Some(Hint::new(format!("write the registry out, or add an alias to {} (short-name-mode is enforcing)", file.display())))
             }
             Self::Nowhere { instead: Some(lookalike), .. } => Some(Hint::new(&lookalike.word)),
             Self::Nowhere { .. } => Some(Hint::new("`polyarch ls` shows what is here")),

@@ -8,7 +8,7 @@ use content::{Forgetful, Item, Place, Recall};
 use daemon::{Endpoint, Engine};
 use fault::Failure;
 use oci::{Locator, Platform, Reference, Selector};
-use remote::{Client, HostRule, Intent, RemoteError, Settings};
+use remote::{Client, HostRule, Intent, RemoteError, Settings, ShortName};
 use store::archive::{Archive, Input, Kind as ArchiveKind, Settings as ArchiveSettings};
 use store::{Layout, NameOrigin, Store};
 use tokio::sync::OnceCell;
@@ -122,6 +122,7 @@ impl Opener {
     /// Opens a name that was not made here. A copy that was pulled saves its bytes the way, as long as the
     /// registry says that it is still that; it also serves where the registry cannot be asked.
     async fn pulled_or_far(&self, name: &Reference, label: String) -> Result<Opened, Failure> {
+        let name = &self.full_name(name).await?;
         let place = self.registry(name)?;
         let selector: Selector = name.thing().into();
         let far = Opened { label, place, selector, answer: Answer::Registry(name.clone()) };
@@ -153,8 +154,9 @@ impl Opener {
     pub async fn far_source(&self, locator: &Locator) -> Result<Opened, Failure> {
         match locator {
             Locator::Name(name) | Locator::Registry(name) => {
-                let place = self.registry(name)?;
-                Ok(Opened { label: name.to_string(), place, selector: name.thing().into(), answer: Answer::Registry(name.clone()) })
+                let name = if matches!(locator, Locator::Name(_)) { self.full_name(name).await? } else { name.clone() };
+                let place = self.registry(&name)?;
+                Ok(Opened { label: name.to_string(), place, selector: name.thing().into(), answer: Answer::Registry(name) })
             }
             other => self.source(other).await,
         }
@@ -237,9 +239,34 @@ impl Opener {
         }
     }
 
+    /// Finds out what a name without a host means, where the person's own registries.conf says so.
+    async fn full_name(&self, name: &Reference) -> Result<Reference, Failure> {
+        let say = |what: &str, file: &Path| self.console.say(format!("{} is {what} by {}", name.familiar(), file.display()));
+        match self.client()?.meaning(name)? {
+            ShortName::AsWritten => Ok(name.clone()),
+            ShortName::Is(full, file) => {
+                say(&full.to_string(), &file);
+                Ok(full)
+            }
+            ShortName::Unclear(candidates, file) => Err(NameError::Unclear { name: name.familiar(), candidates, file }.into()),
+            ShortName::OneOf(candidates, file) => {
+                for full in &candidates {
+                    if self.registry(full)?.resolve(&full.thing().into()).await.is_ok() {
+                        say(&full.to_string(), &file);
+                        return Ok(full.clone());
+                    }
+                }
+                let all: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+                say(&format!("none of {}", all.join(", ")), &file);
+                // Its registry says why.
+                Ok(candidates.last().unwrap_or(name).clone())
+            }
+        }
+    }
+
     fn registry(&self, name: &Reference) -> Result<Arc<dyn Place>, Failure> {
         let intent = if self.written.contains(&name.name()) { Intent::Write } else { Intent::Read };
-        Ok(self.client()?.repository(name, intent))
+        Ok(self.client()?.place(name, intent)?)
     }
 
     /// Returns the one client for all registries.
@@ -260,6 +287,7 @@ impl Opener {
             proxies: context.proxies.clone(),
             docker_config: context.docker_config.clone(),
             auth_files: context.auth_files.clone(),
+            registries: context.registries.clone(),
             programs: context.programs.clone(),
             recall: self.recall(),
             events: self.console.events(),

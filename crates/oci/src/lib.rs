@@ -13,6 +13,7 @@ mod media;
 mod platform;
 mod raw;
 mod reference;
+mod tag;
 
 pub use config::{History, ImageConfig, RuntimeConfig};
 pub use descriptor::{Descriptor, annotation};
@@ -22,7 +23,8 @@ pub use manifest::{ImageIndex, ImageManifest};
 pub use media::{Family, MediaType};
 pub use platform::{Matcher, Platform, PlatformError, PlatformSet};
 pub use raw::{Body, MAX_MANIFEST_SIZE, ManifestError, RawManifest};
-pub use reference::{DOCKER_HUB, Reference, ReferenceError, Tag, Thing};
+pub use reference::{DOCKER_HUB, Reference, ReferenceError};
+pub use tag::{Tag, Thing};
 
 use serde::{Deserialize, Deserializer};
 

@@ -3,86 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::Digest;
+use crate::{Digest, Tag, Thing, tag};
 
 /// The registry that a name without a host means.
 pub const DOCKER_HUB: &str = "docker.io";
 
-const DEFAULT_TAG: &str = "latest";
 /// Docker's limit for host and repository together.
 const MAX_NAME: usize = 255;
-const MAX_TAG: usize = 128;
-
-/// A tag: the movable name of one manifest in a repository, 1 to 128 characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Tag(Box<str>);
-
-impl Tag {
-    /// Returns the tag `latest`.
-    pub fn latest() -> Self {
-        Self(DEFAULT_TAG.into())
-    }
-
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Tag {
-    type Err = ReferenceError;
-
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let mut bytes = text.bytes();
-        let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if first && text.len() <= MAX_TAG && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ReferenceError::Tag(shorten(text)))
-        }
-    }
-}
-
-impl TryFrom<String> for Tag {
-    type Error = ReferenceError;
-
-    fn try_from(text: String) -> Result<Self, ReferenceError> {
-        text.parse()
-    }
-}
-
-impl From<Tag> for String {
-    fn from(tag: Tag) -> Self {
-        tag.0.into()
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// What is asked of a repository: the manifest under a tag, or the one with a digest.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Thing {
-    /// By its movable name.
-    Tag(Tag),
-    /// By its content.
-    Digest(Digest),
-}
-
-impl fmt::Display for Thing {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tag(tag) => tag.fmt(formatter),
-            Self::Digest(digest) => digest.fmt(formatter),
-        }
-    }
-}
 
 /// The full name of an image: registry, repository, and a tag, a digest or both.
 ///
@@ -287,7 +214,7 @@ impl Reference {
         match (&self.tag, &self.digest) {
             (None, None) => {
                 text.push(':');
-                text.push_str(DEFAULT_TAG);
+                text.push_str(tag::DEFAULT);
             }
             (tag, digest) => {
                 if let Some(tag) = tag {
@@ -414,7 +341,7 @@ fn is_path_part(part: &str) -> bool {
         .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
 

@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use content::{Events, Place};
 use oci::Reference;
 
-use crate::account::Account;
 use crate::auth::Action;
 use crate::credentials::Credentials;
 use crate::host::Host;
 use crate::mirrored::Mirrored;
-use crate::registries::{Endpoint, Registries, ShortName, Trust};
+use crate::registries::{Endpoint, Endpoints, Registries, ShortName, Trust};
 use crate::transport::Transport;
 use crate::{Listing, Registry, RemoteError, Settings};
 
@@ -74,14 +73,7 @@ impl Client {
     /// # Errors
     /// Where such a file is broken, or blocks the name.
     pub fn place(&self, reference: &Reference, intent: Intent) -> Result<Arc<dyn Place>, RemoteError> {
-        let Some(rule) = self.registries()?.find(reference) else { return Ok(self.repository(reference, intent)) };
-        rule.check(&reference.name())?;
-        // What is written goes to the very name that was given, and what is read there is read to be
-        // written over: neither comes from elsewhere (containers-registries.conf(5), "location").
-        if intent == Intent::Write {
-            return Ok(self.open(reference, intent, rule.trust()));
-        }
-        let endpoints = rule.endpoints(reference)?;
+        let endpoints = self.endpoints(reference, intent)?;
         let open = |end: &Endpoint| self.open(&end.name, intent, end.trust);
         let home = open(&endpoints.home);
         if endpoints.mirrors.is_empty() {
@@ -89,6 +81,24 @@ impl Client {
         }
         let mirrors = endpoints.mirrors.iter().map(|(end, pull)| (open(end), *pull)).collect();
         Ok(Arc::new(Mirrored::new(reference.name(), mirrors, home, self.shared.events().clone())))
+    }
+
+    /// Opens the repository that a reference names where it is kept, mirrors left aside. Sends nothing.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub fn home(&self, reference: &Reference, intent: Intent) -> Result<Arc<Registry>, RemoteError> {
+        let home = self.endpoints(reference, intent)?.home;
+        Ok(self.open(&home.name, intent, home.trust))
+    }
+
+    fn endpoints(&self, reference: &Reference, intent: Intent) -> Result<Endpoints, RemoteError> {
+        let alone = |trust| Endpoints { mirrors: Vec::new(), home: Endpoint { name: reference.clone(), trust } };
+        let Some(rule) = self.registries()?.find(reference) else { return Ok(alone(Trust::Proven)) };
+        rule.check(&reference.name())?;
+        // What is written goes to the very name that was given, and what is read there is read to be
+        // written over: neither comes from elsewhere (containers-registries.conf(5), "location").
+        if intent == Intent::Write { Ok(alone(rule.trust())) } else { rule.endpoints(reference) }
     }
 
     /// Says what a name means that was written without a host; only the person's own files give it
@@ -111,8 +121,12 @@ impl Client {
 
     /// Begins a list of the repositories of a registry; sends nothing yet. `registry` is a host as
     /// [`Reference::registry`] writes it.
-    pub fn repositories(&self, registry: &str) -> Listing {
-        Listing::of_repositories(Registry::new(self.host(registry, Trust::Proven), "", Intent::Read))
+    ///
+    /// # Errors
+    /// Where a file of `registries.conf` is broken, or blocks the host.
+    pub fn repositories(&self, registry: &str) -> Result<Listing, RemoteError> {
+        let host = self.host(registry, self.trust(registry)?);
+        Ok(Listing::of_repositories(Registry::new(host, "", Intent::Read)))
     }
 
     fn open(&self, reference: &Reference, intent: Intent, trust: Trust) -> Arc<Registry> {
@@ -125,12 +139,12 @@ impl Client {
         Arc::clone(host)
     }
 
-    /// Says how far an account's host is trusted.
-    pub(crate) fn trust(&self, account: &Account) -> Result<Trust, RemoteError> {
+    /// Says how far a host is trusted, or what is below a path of it.
+    pub(crate) fn trust(&self, place: &str) -> Result<Trust, RemoteError> {
         let registries = self.registries()?;
-        // Any name below the account; it exists nowhere.
-        let Some(rule) = format!("{account}/x").parse().ok().and_then(|name| registries.find(&name)) else { return Ok(Trust::Proven) };
-        rule.check(&account.to_string())?;
+        // Any name below it; it exists nowhere.
+        let Some(rule) = format!("{place}/x").parse().ok().and_then(|name| registries.find(&name)) else { return Ok(Trust::Proven) };
+        rule.check(place)?;
         Ok(rule.trust())
     }
 

@@ -46,7 +46,7 @@ impl Client {
         let login = Login::Password { user: user.to_owned(), secret };
         let trial =
             Arc::new(Trial { found: Found { login: login.clone(), origin: format!("asked as {user}") }, refresh: Mutex::default() });
-        let host = Host::on_trial(account.host(), self.trust(account)?, self.shared(), Arc::clone(&trial));
+        let host = Host::on_trial(account.host(), self.trust(&account.to_string())?, self.shared(), Arc::clone(&trial));
         // A path may be that of many repositories, so there is no scope that would fit.
         let ask = Ask::new(Method::GET, Target::Path("/v2/".to_owned()), account.path().unwrap_or_default(), Scopes::none());
         let answer = host.call(&ask).await.map_err(|error| match error {

@@ -90,7 +90,7 @@ async fn what_can_be_no_name_is_kept_apart() {
     let tags = all(client.repository(&format!("{}/app", fake.host()).parse().unwrap(), Intent::Read).list_tags()).await.unwrap();
     assert_eq!(tags.0, ["1.0"]);
     assert_eq!(tags.1, ["../../etc/passwd", "\u{1b}[2J", "a b", ""]);
-    let repositories = all(client.repositories(&fake.host())).await.unwrap();
+    let repositories = all(client.repositories(&fake.host()).unwrap()).await.unwrap();
     assert_eq!(repositories.0, ["acme/api"]);
     assert_eq!(repositories.1.len(), 5);
 }
@@ -99,7 +99,7 @@ async fn what_can_be_no_name_is_kept_apart() {
 async fn a_registry_without_a_catalogue_says_so() {
     let fake = Fake::start(|_, _| answer(404, &[], "404 page not found")).await;
     let client = Client::new(settings().0).unwrap();
-    let error = all(client.repositories(&fake.host())).await.unwrap_err();
+    let error = all(client.repositories(&fake.host()).unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
     assert_eq!(error.to_string(), format!("{} does not tell which repositories it has", fake.host()));
     assert_eq!(error.kind(), Kind::Place);

@@ -37,8 +37,8 @@ async fn list(session: &Session, arguments: &RegistryList, what: &str, name: &st
     let opener = Opener::new(session.context.clone(), session.console.clone());
     let (console, as_json) = (&session.console, session.context.global.json);
     let (mut listing, noun, shape) = match &arguments.site {
-        Site::Host(host) => (opener.client()?.repositories(host), "repository name", "polyarchRepositories"),
-        Site::Repository(reference) => (opener.client()?.repository(reference, Intent::Read).list_tags(), "tag", "polyarchTags"),
+        Site::Host(host) => (opener.client()?.repositories(host)?, "repository name", "polyarchRepositories"),
+        Site::Repository(reference) => (opener.client()?.home(reference, Intent::Read)?.list_tags(), "tag", "polyarchTags"),
     };
     console.say(format!("asking {name}"));
     let (mut names, mut refused) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ async fn probe(session: &Session, arguments: &Probe, name: &str) -> Result<Done,
         console.say(format!("asking {name}"));
         (Intent::Read, Depth::Read)
     };
-    let probed = opener.client()?.repository(&arguments.name, intent).probe(arguments.name.tag(), &depth).await?;
+    let probed = opener.client()?.home(&arguments.name, intent)?.probe(arguments.name.tag(), &depth).await?;
     if session.context.global.json {
         let finding = |finding: &Finding| {
             json!({

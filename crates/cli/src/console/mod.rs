@@ -160,7 +160,7 @@ impl Console {
         Events::to(move |event| match event {
             Event::Warning(text) => console.warn(&text),
             Event::Notice(text) => console.notices.lock().unwrap_or_else(PoisonError::into_inner).push(text),
-            Event::Request(line) if console.verbose => console.error_line(&visible(&line)),
+            Event::Request(line) | Event::Detail(line) if console.verbose => console.error_line(&visible(&line)),
             Event::Retry(line) => console.say(line),
             other => {
                 if let Some(line) = console.progress.take_in(&other) {

@@ -58,6 +58,12 @@ Without a host the registry is Docker Hub: hello:1.0 is docker.io/library/hello:
 that full name is printed before it is called. docker.io/library/ belongs to Docker, so
 nothing is ever pushed there.
 
+Your own registries.conf (~/.config/containers, or $CONTAINERS_REGISTRIES_CONF) may give a
+name without a host another meaning where it is a source of create, copy, inspect or digest:
+[aliases], then unqualified-search-registries; stderr says so. The machine's files cannot.
+Both may have mirrors, location, insecure and blocked for a [[registry]]. Mirrors and
+location are for reading; a mirror that fails is passed over, and --verbose says why.
+
 Other places:
   oci:DIR[:TAG]                an OCI image layout in a folder (oci-layout://DIR[:TAG] too)
   oci-archive:FILE[:TAG]       a tar of such a layout
@@ -108,7 +114,7 @@ fn exit_codes() -> String {
 
 fn environment() -> String {
     VARIABLES.iter().fold(String::new(), |mut text, (name, meaning)| {
-        let _ = writeln!(text, "{name:<24} {meaning}");
+        let _ = writeln!(text, "{name:<27} {meaning}");
         text
     }) + "Nothing else of the environment is read.\n"
 }

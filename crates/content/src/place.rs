@@ -110,6 +110,15 @@ pub trait Sink: Source {
     /// [`Error::Moved`] where the name is not what was expected; nothing is changed then.
     async fn tag(&self, name: &Selector, root: &RawManifest, expected: &Expected) -> Result<Tagged>;
 
+    /// Refuses, where that can be known, a name that could not be pointed at other content than it
+    /// is: asked before content is brought here in vain. It changes nothing and reserves nothing.
+    ///
+    /// # Errors
+    /// The place's own, for a name that its rules keep where it is.
+    async fn check_movable(&self, _name: &Selector, _digest: &Digest) -> Result<()> {
+        Ok(())
+    }
+
     /// Removes a name, or a manifest with every name it has. Content that nothing points at any
     /// more goes when the place is next tidied.
     ///

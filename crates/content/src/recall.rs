@@ -23,6 +23,15 @@ pub trait Recall: Send + Sync {
 
     /// Remembers what a full reference points at.
     fn keep_pointer(&self, reference: &str, digest: &Digest);
+
+    /// Returns what was learned of a host, such as how it takes uploads. Only what every use checks
+    /// is asked here: a host may change.
+    fn fact(&self, _host: &str, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// Remembers something about a host in a few words; no words forget it.
+    fn keep_fact(&self, _host: &str, _key: &str, _value: &str) {}
 }
 
 /// Remembers nothing.

@@ -40,6 +40,11 @@ pub struct Outcome {
 pub async fn carry_out(plan: &Plan, targets: &[Target], limits: Limits, events: &Events) -> Result<Outcome, IndexError> {
     let mut copied = Copied::default();
     for target in targets {
+        for (name, _) in &target.names {
+            target.place.check_movable(name, plan.document.digest()).await?;
+        }
+    }
+    for target in targets {
         copied += place_content(plan, &Copier::new(&*target.place, limits, events)).await?;
     }
     let mut names = Vec::new();

@@ -132,6 +132,7 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
 /// # Errors
 /// Stops at the first piece that cannot be read or written.
 pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, IndexError> {
+    copier.target().check_movable(&shipment.order.to, shipment.document().digest()).await?;
     let copied = match &shipment.cargo {
         Cargo::Part(plan) => return place_content(plan, copier).await,
         Cargo::Whole(document) => copier.copy(&*shipment.order.source, document).await?,

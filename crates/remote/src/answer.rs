@@ -3,12 +3,13 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, LOCATION};
 use reqwest::{Response, StatusCode};
-use std::time::Duration;
+use std::time::Instant;
 use url::Url;
 
-use crate::RemoteError;
 use crate::error::{Cause, innermost};
+use crate::pace::Pace;
 use crate::wire::{MAX_ERROR_BODY, Problem, authority, is_loopback, problems, said, shown};
+use crate::{Patience, RemoteError};
 
 /// A registry's answer to one request, redirects already followed.
 pub(crate) struct Answer {
@@ -37,13 +38,17 @@ impl Answer {
     }
 
     /// Reads the body, up to `limit` bytes; of an error's text only the beginning is kept.
-    pub(crate) async fn read(mut response: Response, request: String, limit: u64, silence: Duration) -> Result<Self, RemoteError> {
+    pub(crate) async fn read(mut response: Response, request: String, limit: u64, patience: Patience) -> Result<Self, RemoteError> {
         let mut body = BytesMut::new();
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
         let refused = !status.is_success();
         let limit = if refused { MAX_ERROR_BODY } else { limit };
+        if !refused && response.content_length().is_some_and(|length| length > limit) {
+            return Err(RemoteError::TooLong { request, limit });
+        }
+        let mut pace = Pace::new(patience);
         loop {
-            match next_chunk(&mut response, silence).await {
+            match next_chunk(&mut response, &mut pace).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
                 // The status alone says enough.
@@ -125,10 +130,12 @@ impl Answer {
     }
 }
 
-/// Waits for the next piece of a body, no longer than `silence`.
-pub(crate) async fn next_chunk(response: &mut Response, silence: Duration) -> Result<Option<Bytes>, RemoteError> {
+/// Waits for the next piece of a body, as long as it comes along.
+pub(crate) async fn next_chunk(response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>, RemoteError> {
     let host = authority(response.url());
+    let (silence, start) = (pace.silence(), Instant::now());
     match tokio::time::timeout(silence, response.chunk()).await {
+        Ok(Ok(Some(chunk))) if !pace.keeps_up(start.elapsed(), chunk.len()) => Err(pace.too_slow(host)),
         Ok(Ok(chunk)) => Ok(chunk),
         Ok(Err(error)) => Err(RemoteError::Dropped { host, source: Cause::new(innermost(&error).to_string()) }),
         Err(_) => Err(RemoteError::Silent { host, seconds: silence.as_secs() }),

@@ -10,6 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use crate::RemoteError;
 use crate::answer::next_chunk;
 use crate::error::Cause;
+use crate::pace::Pace;
 use crate::registry::Registry;
 
 impl Registry {
@@ -42,7 +43,7 @@ impl Registry {
         if offset > 0 {
             ask = ask.with_header(RANGE, &format!("bytes={offset}-"));
         }
-        let answer = self.call(&ask).await?;
+        let answer = self.settled(&blob.digest, &ask).await?;
         let skip = match answer.status {
             // Not every registry knows ranges: one that begins anew is read past what is here.
             StatusCode::OK => offset,
@@ -56,7 +57,7 @@ impl Registry {
             _ => return Err(self.refused(&answer, Item::Blob(blob.digest.clone()))),
         };
         match answer.into_stream() {
-            Some(response) => Ok(Opened { response, skip }),
+            Some(response) => Ok(Opened { response, skip, pace: Pace::new(self.settings().patience) }),
             None => Err(content::Error::missing(Item::Blob(blob.digest.clone()), self.name())),
         }
     }
@@ -66,6 +67,7 @@ impl Registry {
 struct Opened {
     response: Response,
     skip: u64,
+    pace: Pace,
 }
 
 struct Download {
@@ -90,7 +92,7 @@ impl Download {
                 Some(opened) => opened,
                 None => self.opened.insert(self.registry.open_blob(&self.blob, self.offset).await?),
             };
-            let problem = match next_chunk(&mut opened.response, self.registry.settings().patience.silence).await {
+            let problem = match next_chunk(&mut opened.response, &mut opened.pace).await {
                 Ok(Some(mut chunk)) => {
                     let known = usize::try_from(opened.skip).unwrap_or(usize::MAX).min(chunk.len());
                     opened.skip -= known as u64;

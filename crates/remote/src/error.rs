@@ -75,6 +75,26 @@ pub enum RemoteError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Signs of life, and hardly more.
+    #[error("{host} is too slow: expected {least} bytes in {seconds} s, got fewer")]
+    TooSlow {
+        /// The host.
+        host: String,
+        /// The fewest bytes.
+        least: u64,
+        /// In this time.
+        seconds: u64,
+    },
+    /// The tag exists, and its registry lets nobody move it.
+    #[error("tag {tag} of {place} is immutable: expected to move it, the registry keeps it where it is")]
+    Immutable {
+        /// The tag.
+        tag: String,
+        /// The repository.
+        place: String,
+        /// What the registry said.
+        source: Option<Cause>,
+    },
     /// The connection broke before the answer was complete.
     #[error("the connection to {host} broke")]
     Dropped {
@@ -330,6 +350,7 @@ impl Fault for RemoteError {
             Self::Helper { program, .. } => {
                 Some(Hint::new(format!("mend {program}, or take it out of credsStore and credHelpers in docker's config.json")))
             }
+            Self::Immutable { .. } => Some(Hint::new("choose another tag, or allow this one to be moved in the registry's settings")),
             Self::Source(inner) => inner.hint(),
             _ => None,
         }

@@ -18,15 +18,15 @@ use crate::auth::{Challenge, Stay, TokenAsk, Tokens, basic, fetch};
 use crate::client::{Outgoing, Shared};
 use crate::credentials::{Found, Login, Secret};
 use crate::error::Refusal;
+use crate::facts::Facts;
 use crate::known::Known;
 use crate::login::Trial;
+use crate::quirks::HUB_ADDRESS;
 use crate::referrers::Lists;
 use crate::registries::Trust;
 use crate::retry::{is_passing, retry_after};
 use crate::wire::same_origin;
 
-/// Where Docker Hub answers (distribution/reference names it `docker.io`).
-pub(crate) const HUB_ADDRESS: &str = "registry-1.docker.io";
 /// A host that cannot be reached at all is tried less often: each try may take the 10 s that a
 /// connection gets.
 const UNREACHABLE_TRIES: u32 = 3;
@@ -52,9 +52,8 @@ pub(crate) struct Host {
     /// Credentials by repository; podman's may differ.
     found: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
     pub known: Known,
+    pub facts: Facts,
     pub lists: Lists,
-    /// Uploads go in pieces: this host has refused a whole one.
-    in_pieces: AtomicBool,
     /// The login that this host is only asked to judge.
     trial: Option<Arc<Trial>>,
 }
@@ -68,6 +67,7 @@ pub(crate) struct Authorization {
 impl Host {
     pub(crate) fn new(name: &str, trust: Trust, shared: Arc<Shared>) -> Self {
         let address = if name == DOCKER_HUB { HUB_ADDRESS } else { name };
+        let facts = Facts::new(name, Arc::clone(&shared.settings.recall));
         Self {
             name: name.to_owned(),
             address: address.to_owned(),
@@ -79,8 +79,8 @@ impl Host {
             tokens: Tokens::default(),
             found: Mutex::default(),
             known: Known::default(),
+            facts,
             lists: Lists::default(),
-            in_pieces: AtomicBool::new(false),
             trial: None,
         }
     }
@@ -98,16 +98,6 @@ impl Host {
     /// Tells whether it has asked for credentials.
     pub(crate) fn has_demands(&self) -> bool {
         self.challenge.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// Tells whether uploads to this host go in pieces.
-    pub(crate) fn takes_pieces_only(&self) -> bool {
-        self.in_pieces.load(Ordering::Relaxed)
-    }
-
-    /// Remembers that this host takes no large uploads whole.
-    pub(crate) fn remember_pieces(&self) {
-        self.in_pieces.store(true, Ordering::Relaxed);
     }
 
     /// Sends a request until it is answered, as far as it may be repeated and patience goes.

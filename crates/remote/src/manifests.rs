@@ -1,16 +1,17 @@
-//! Manifests and tags of a repository: reading, writing, moving, removing.
+//! Manifests of a repository: reading, writing, removing.
 
 use bytes::Bytes;
-use content::{Error, Expected, Item, Placed, Result, Source, Tagged, check_expected};
+use content::{Error, Item, Placed, Result, Source};
 use fault::Hint;
 use oci::{Algorithm, Descriptor, Digest, MediaType, RawManifest, Tag, Thing};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 
 use crate::answer::Answer;
 use crate::ask::{Ask, Repeat, Target};
 use crate::auth::{Action, Scopes};
 use crate::payload::Payload;
+use crate::quirks;
 use crate::registry::{Registry, item_of};
 use crate::wire::content_digest;
 
@@ -24,11 +25,53 @@ impl Registry {
             },
             Thing::Tag(tag) => self.settings().recall.pointed_at(&self.reference(tag)).and_then(|digest| self.remembered(&digest)),
         };
+        let mut looked = 0;
+        loop {
+            let read = self.read_manifest(thing, remembered.as_ref()).await;
+            let seen = match &read {
+                Ok(manifest) => Some(manifest.digest()),
+                Err(error) if error.is_missing() => None,
+                Err(_) => return read,
+            };
+            if !self.looks_again(&thing.to_string(), seen, &mut looked).await {
+                return read;
+            }
+        }
+    }
+
+    async fn read_manifest(&self, thing: &Thing, remembered: Option<&RawManifest>) -> Result<RawManifest> {
+        if quirks::counts_reads(&self.host().name)
+            && let Thing::Tag(tag) = thing
+        {
+            return self.read_by_digest(tag).await;
+        }
         let ask = self.ask_manifest(Method::GET, thing);
         let Some(manifest) = remembered else { return self.received(thing, &self.call(&ask).await?) };
         let ask = ask.with_header(IF_NONE_MATCH, &format!("\"{}\"", manifest.digest()));
         let answer = self.call(&ask).await?;
-        if answer.status == StatusCode::NOT_MODIFIED { Ok(manifest) } else { self.received(thing, &answer) }
+        if answer.status == StatusCode::NOT_MODIFIED { Ok(manifest.clone()) } else { self.received(thing, &answer) }
+    }
+
+    /// Reads a tag by a HEAD, which costs nothing of a quota, and its manifest only where it is not
+    /// remembered.
+    async fn read_by_digest(&self, tag: &Tag) -> Result<RawManifest> {
+        let thing = Thing::Tag(tag.clone());
+        let answer = self.call(&self.ask_manifest(Method::HEAD, &thing)).await?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(&answer, item_of(&thing)));
+        }
+        let Some(digest) = content_digest(&answer.headers) else {
+            return self.received(&thing, &self.call(&self.ask_manifest(Method::GET, &thing)).await?);
+        };
+        let manifest = match self.remembered(&digest) {
+            Some(manifest) => manifest,
+            None => {
+                let thing = Thing::Digest(digest);
+                self.received(&thing, &self.call(&self.ask_manifest(Method::GET, &thing)).await?)?
+            }
+        };
+        self.settings().recall.keep_pointer(&self.reference(tag), manifest.digest());
+        Ok(manifest)
     }
 
     /// Returns a remembered manifest, if its bytes are still the ones that the digest names.
@@ -70,10 +113,25 @@ impl Registry {
     /// Finds what a tag or digest names by one HEAD. Registries that leave out what a descriptor
     /// needs, or that do not know HEAD, are asked for the whole.
     pub(crate) async fn head_manifest(&self, thing: &Thing) -> Result<Descriptor> {
+        let mut looked = 0;
+        loop {
+            let read = self.head_once(thing).await;
+            let seen = match &read {
+                Ok(descriptor) => Some(&descriptor.digest),
+                Err(error) if error.is_missing() => None,
+                Err(_) => return read,
+            };
+            if !self.looks_again(&thing.to_string(), seen, &mut looked).await {
+                return read;
+            }
+        }
+    }
+
+    async fn head_once(&self, thing: &Thing) -> Result<Descriptor> {
         let answer = self.call(&self.ask_manifest(Method::HEAD, thing)).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(self.fetch_manifest(thing).await?.descriptor()),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(self.read_manifest(thing, None).await?.descriptor()),
             _ => return Err(self.refused(&answer, item_of(thing))),
         }
         let named = content_digest(&answer.headers);
@@ -90,7 +148,7 @@ impl Registry {
         let media_type = answer.header(&CONTENT_TYPE).map(MediaType::from).filter(|media| media.is_index() || media.is_manifest());
         match (digest, size, media_type) {
             (Some(digest), Some(size), Some(media_type)) => Ok(Descriptor::new(media_type, digest, size)),
-            _ => Ok(self.fetch_manifest(thing).await?.descriptor()),
+            _ => Ok(self.read_manifest(thing, None).await?.descriptor()),
         }
     }
 
@@ -98,14 +156,14 @@ impl Registry {
     /// looked for first.
     pub(crate) async fn push_manifest(&self, manifest: &RawManifest) -> Result<Placed> {
         let thing = Thing::Digest(manifest.digest().clone());
-        let known = self.host().known.expects(self.repository(), &thing, manifest.digest());
+        let known = self.host().known.expects(self.repository(), &thing.to_string(), manifest.digest());
         if known && self.has(&manifest.descriptor()).await? {
             return Ok(Placed::Present);
         }
         self.put(&thing, manifest).await?;
         if let Err(error) = self.announce(manifest).await {
             // The next try must not take it for done.
-            self.host().known.forget(self.repository(), &thing);
+            self.host().known.forget(self.repository(), &thing.to_string());
             return Err(error);
         }
         Ok(Placed::Sent)
@@ -113,20 +171,20 @@ impl Registry {
 
     /// Puts a manifest under a tag or its digest, whatever is there.
     pub(crate) async fn put(&self, thing: &Thing, manifest: &RawManifest) -> Result<()> {
-        let answer = self.call(&self.ask_put(thing, manifest)).await?;
+        let answer = self.send_manifest(&self.ask_put(thing, manifest), manifest).await?;
         self.stored(&answer, manifest)?;
-        self.host().known.note(self.repository(), thing, manifest.digest());
+        self.note_put(&thing.to_string(), manifest.digest());
         Ok(())
     }
 
-    fn ask_put(&self, thing: &Thing, manifest: &RawManifest) -> Ask<'_> {
+    pub(crate) fn ask_put(&self, thing: &Thing, manifest: &RawManifest) -> Ask<'_> {
         self.ask(Method::PUT, &format!("manifests/{thing}"))
             .with_header(CONTENT_TYPE, manifest.media_type().as_str())
             .with_payload(Payload::Bytes(manifest.bytes().clone()))
     }
 
     /// Checks that a registry took the bytes as they are (distribution-spec#333: it must).
-    fn stored(&self, answer: &Answer, manifest: &RawManifest) -> Result<()> {
+    pub(crate) fn stored(&self, answer: &Answer, manifest: &RawManifest) -> Result<()> {
         if !answer.status.is_success() {
             return Err(self.refused(answer, Item::Repository));
         }
@@ -139,58 +197,13 @@ impl Registry {
         }
     }
 
-    /// Moves a tag. Where something is expected of it, it is read before and after: few registries
-    /// honour the conditions that are sent along, and a race they let happen is seen at least.
-    /// Where nothing is expected, it is one PUT, unless the tag was seen to be there already.
-    pub(crate) async fn push_tag(&self, tag: &Tag, root: &RawManifest, expected: &Expected) -> Result<Tagged> {
-        let thing = Thing::Tag(tag.clone());
-        let guarded = *expected != Expected::Any;
-        if guarded || self.host().known.expects(self.repository(), &thing, root.digest()) {
-            let found = self.pointed_at(tag).await?;
-            check_expected(&self.name(), tag.as_str(), expected, found.as_ref())?;
-            if found.as_ref() == Some(root.digest()) {
-                return Ok(Tagged::Unchanged);
-            }
-        }
-        let ask = self.ask_put(&thing, root);
-        let ask = match expected {
-            Expected::Any => ask,
-            Expected::Absent => ask.with_header(IF_NONE_MATCH, "*"),
-            Expected::Digest(digest) => ask.with_header(IF_MATCH, &format!("\"{digest}\"")),
-        };
-        let answer = self.call(&ask).await?;
-        let refused = guarded && answer.status == StatusCode::PRECONDITION_FAILED;
-        if !refused {
-            self.stored(&answer, root)?;
-        }
-        if guarded {
-            let found = self.pointed_at(tag).await?;
-            // Refused and yet ours: the first answer was lost, and the second try met our own work.
-            if found.as_ref() != Some(root.digest()) {
-                return Err(Error::Moved { name: tag.to_string(), place: self.name(), expected: expected.clone(), found });
-            }
-        }
-        self.host().known.note(self.repository(), &thing, root.digest());
-        let recall = &self.settings().recall;
-        recall.keep_document(root.digest(), root.bytes());
-        recall.keep_pointer(&self.reference(tag), root.digest());
-        Ok(Tagged::Moved)
-    }
-
-    async fn pointed_at(&self, tag: &Tag) -> Result<Option<Digest>> {
-        match self.head_manifest(&Thing::Tag(tag.clone())).await {
-            Ok(descriptor) => Ok(Some(descriptor.digest)),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Removes a tag, or a manifest with all its tags.
     pub(crate) async fn delete(&self, thing: &Thing) -> Result<()> {
         let target = Target::Path(format!("/v2/{}/manifests/{thing}", self.repository()));
         let scopes = Scopes::of(self.repository(), Action::Delete);
         // Repeated only where nothing was done: a second DELETE finds nothing and would say so.
         let answer = self.call(&Ask::new(Method::DELETE, target, self.repository(), scopes).repeating(Repeat::Refused)).await?;
+        self.host().known.forget_all(self.repository());
         match (answer.status, thing) {
             (status, _) if status.is_success() => {
                 if let Thing::Digest(digest) = thing {
@@ -198,8 +211,7 @@ impl Registry {
                 }
                 Ok(())
             }
-            // distribution 2 takes digests only, and says 400 to a tag.
-            (StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED, Thing::Tag(tag)) => {
+            (status, Thing::Tag(tag)) if quirks::removes_no_tags(status) => {
                 let (place, cannot) = (self.name(), format!("does not remove single tags, as {tag}"));
                 let hint = match self.pointed_at(tag).await? {
                     Some(digest) => Hint::new(format!("remove {place}@{digest}, with every tag it has")),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use content::{BlobReader, ByteStream, Source};
 use futures_util::{Stream, StreamExt, stream};
 use oci::Descriptor;
@@ -15,8 +15,14 @@ pub(crate) enum Payload<'a> {
     Empty,
     /// Bytes in memory.
     Bytes(Bytes),
-    /// A blob, asked of its place again for every try.
-    Blob { blob: &'a Descriptor, from: &'a dyn Source },
+    /// A blob from an offset on, asked of its place again for every try.
+    Blob {
+        blob: &'a Descriptor,
+        from: &'a dyn Source,
+        offset: u64,
+        /// The end of what was handed over in any try.
+        reached: &'a Reached,
+    },
 }
 
 impl Payload<'_> {
@@ -25,10 +31,12 @@ impl Payload<'_> {
         match self {
             Self::Empty => Ok(None),
             Self::Bytes(bytes) => Ok(Some((bytes.len() as u64, bytes.clone().into(), None))),
-            Self::Blob { blob, from } => {
+            Self::Blob { blob, from, offset, reached } => {
+                // All of it is read, though a part is sent: nobody but the reader of the whole knows
+                // whether the bytes are right.
                 let reader = from.blob(blob).await?;
-                let watch = Arc::new(Watch::default());
-                let length = reader.size();
+                let watch = Arc::new(Watch { reached: (*reached).clone(), offset: *offset, ..Watch::default() });
+                let length = reader.size().saturating_sub(*offset);
                 if length == 0 {
                     return Ok(Some((0, reader.read_all(0).await?.into(), None)));
                 }
@@ -38,9 +46,27 @@ impl Payload<'_> {
     }
 }
 
+/// How far into a blob its upload has come, as far as we know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reached(Arc<AtomicU64>);
+
+impl Reached {
+    /// Returns the end of what was ever handed over.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the bytes up to here were handed over.
+    pub(crate) fn note(&self, end: u64) {
+        self.0.fetch_max(end, Ordering::Relaxed);
+    }
+}
+
 /// What is known of a body while it is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
+    reached: Reached,
+    offset: u64,
     sent: AtomicU64,
     complete: AtomicBool,
     broken: Mutex<Option<content::Error>>,
@@ -50,6 +76,11 @@ impl Watch {
     /// Returns the bytes handed over so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    fn hand_over(&self, bytes: u64) {
+        let before = self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.reached.note(self.offset.saturating_add(before).saturating_add(bytes));
     }
 
     /// Tells whether all bytes were handed over.
@@ -66,6 +97,8 @@ impl Watch {
 struct Sending {
     stream: ByteStream,
     held: Option<Bytes>,
+    /// How many bytes come before those that are sent.
+    before: u64,
     watch: Arc<Watch>,
 }
 
@@ -73,15 +106,20 @@ struct Sending {
 /// found right. Otherwise wrong bytes would be complete at the registry before we know of it, as
 /// nobody reads a body further than its announced length.
 fn watched(reader: BlobReader, watch: Arc<Watch>) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-    let state = Sending { stream: reader.into_stream(), held: None, watch };
+    let state = Sending { stream: reader.into_stream(), held: None, before: watch.offset, watch };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         loop {
             match state.stream.next().await {
-                Some(Ok(chunk)) if chunk.is_empty() => {}
-                Some(Ok(chunk)) => {
+                Some(Ok(mut chunk)) => {
+                    let known = usize::try_from(state.before).unwrap_or(usize::MAX).min(chunk.len());
+                    state.before -= known as u64;
+                    chunk.advance(known);
+                    if chunk.is_empty() {
+                        continue;
+                    }
                     if let Some(ready) = state.held.replace(chunk) {
-                        state.watch.sent.fetch_add(ready.len() as u64, Ordering::Relaxed);
+                        state.watch.hand_over(ready.len() as u64);
                         return Some((Ok(ready), Some(state)));
                     }
                 }
@@ -92,7 +130,7 @@ fn watched(reader: BlobReader, watch: Arc<Watch>) -> impl Stream<Item = Result<B
                 None => {
                     state.watch.complete.store(true, Ordering::Relaxed);
                     let last = state.held.take()?;
-                    state.watch.sent.fetch_add(last.len() as u64, Ordering::Relaxed);
+                    state.watch.hand_over(last.len() as u64);
                     return Some((Ok(last), None));
                 }
             }
@@ -115,6 +153,16 @@ mod tests {
         let right: Vec<_> = watched(BlobReader::checked(&blob, "here", chunks(&["abc", "", "def"])), Arc::clone(&watch)).collect().await;
         assert_eq!(right.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"abcdef");
         assert!(watch.is_complete() && watch.sent() == 6 && watch.take_broken().is_none());
+
+        let watch = Arc::new(Watch { offset: 4, ..Watch::default() });
+        let rest: Vec<_> = watched(BlobReader::checked(&blob, "here", chunks(&["abc", "def"])), Arc::clone(&watch)).collect().await;
+        assert_eq!(rest.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"ef");
+        assert_eq!((watch.sent(), watch.reached.get()), (2, 6));
+
+        // Wrong bytes before those that are sent count as well.
+        let watch = Arc::new(Watch { offset: 4, ..Watch::default() });
+        let rest: Vec<_> = watched(BlobReader::checked(&blob, "here", chunks(&["abX", "def"])), Arc::clone(&watch)).collect().await;
+        assert_eq!(rest.iter().map(Result::is_ok).collect::<Vec<_>>(), [false]);
 
         let watch = Arc::new(Watch::default());
         let wrong: Vec<_> = watched(BlobReader::checked(&blob, "here", chunks(&["abc", "deX"])), Arc::clone(&watch)).collect().await;

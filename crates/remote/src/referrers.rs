@@ -11,6 +11,7 @@ use oci::{Descriptor, Digest, MediaType, RawManifest, Tag, Thing};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::quirks;
 use crate::registry::Registry;
 
 impl Registry {
@@ -88,7 +89,7 @@ impl Registry {
                 lists.note_api(self.repository(), true);
                 Ok(Some(pages))
             }
-            Err(answer) if matches!(answer.status.as_u16(), 404 | 405 | 501) => {
+            Err(answer) if quirks::lacks_referrers(answer.status) => {
                 // Of a repository that is not there yet this says nothing.
                 if !answer.has_code("NAME_UNKNOWN") {
                     lists.note_api(self.repository(), false);

@@ -119,7 +119,7 @@ impl Source for Registry {
         } else {
             self.ask(Method::HEAD, &format!("blobs/{}", child.digest))
         };
-        let answer = self.call(&ask).await?;
+        let answer = self.settled(&child.digest, &ask).await?;
         match answer.status {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
@@ -154,6 +154,13 @@ impl Sink for Registry {
         match thing_of(name)? {
             Thing::Digest(_) => Ok(Tagged::Unchanged),
             Thing::Tag(tag) => self.push_tag(&tag, root, expected).await,
+        }
+    }
+
+    async fn check_movable(&self, name: &Selector, digest: &Digest) -> Result<()> {
+        match thing_of(name)? {
+            Thing::Digest(_) => Ok(()),
+            Thing::Tag(tag) => self.refuse_immutable(&tag, digest).await,
         }
     }
 

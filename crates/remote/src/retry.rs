@@ -19,11 +19,23 @@ pub struct Patience {
     pub most: Duration,
     /// How long a peer may stay silent in the middle of an answer.
     pub silence: Duration,
+    /// The fewest bytes of a body in the time of one silence: a peer that sends a byte a second
+    /// would never be silent, and never be done.
+    pub least: u64,
+    /// How long a registry may take until it shows what this process has put.
+    pub lag: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { tries: 5, first: Duration::from_millis(200), most: Duration::from_secs(60), silence: Duration::from_secs(60) }
+        Self {
+            tries: 5,
+            first: Duration::from_millis(200),
+            most: Duration::from_secs(60),
+            silence: Duration::from_secs(60),
+            least: 16 * 1024,
+            lag: Duration::from_secs(30),
+        }
     }
 }
 
@@ -39,6 +51,16 @@ impl Patience {
         let random = RandomState::new().build_hasher().finish() % 512;
         let share = f64::from(u32::try_from(random).unwrap_or(0)) / 1024.0;
         doubled.min(self.most).mul_f64(0.5 + share)
+    }
+}
+
+/// The longest pause before a registry is asked again for what was just put there.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+impl Patience {
+    /// Returns the pause before the registry is asked again whether it shows what was put.
+    pub(crate) fn look_again(&self, looked: u32) -> Duration {
+        self.pause(looked, None).min(LONGEST_LOOK)
     }
 }
 

@@ -14,7 +14,7 @@ use rustls::RootCertStore;
 use url::Url;
 
 use crate::error::Cause;
-use crate::host::HUB_ADDRESS;
+use crate::quirks::HUB_ADDRESS;
 use crate::wire::{authority, full_authority};
 use crate::{RemoteError, Settings};
 

@@ -3,15 +3,15 @@
 
 mod support;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use content::{Expected, Placed, Recall, Sink, Source, Tagged};
 use futures_util::future::join_all;
-use oci::{Digest, Selector};
+use oci::Selector;
 use remote::{Client, Intent, Settings};
+use support::recall::Diary;
 use support::{Fake, answer, manifest_answer, open, settings, tag};
 use testkit::fixtures::{Image, put};
 use testkit::proxy::Latency;
@@ -123,32 +123,11 @@ async fn a_mount_asks_for_two_scopes() {
     assert_eq!(guard.requests().len(), 1);
 }
 
-#[derive(Default)]
-struct Memory {
-    documents: Mutex<HashMap<Digest, Bytes>>,
-    pointers: Mutex<HashMap<String, Digest>>,
-}
-
-impl Recall for Memory {
-    fn document(&self, digest: &Digest) -> Option<Bytes> {
-        self.documents.lock().unwrap().get(digest).cloned()
-    }
-    fn keep_document(&self, digest: &Digest, bytes: &Bytes) {
-        self.documents.lock().unwrap().insert(digest.clone(), bytes.clone());
-    }
-    fn pointed_at(&self, reference: &str) -> Option<Digest> {
-        self.pointers.lock().unwrap().get(reference).cloned()
-    }
-    fn keep_pointer(&self, reference: &str, digest: &Digest) {
-        self.pointers.lock().unwrap().insert(reference.to_owned(), digest.clone());
-    }
-}
-
 #[tokio::test]
 async fn what_was_read_before_is_not_read_again() {
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     fill(&registry, "app").await;
-    let memory = Arc::new(Memory::default());
+    let memory = Arc::new(Diary::default());
     let with_memory = || {
         let mut settings = settings().0;
         settings.recall = Arc::clone(&memory) as Arc<dyn Recall>;
@@ -173,7 +152,7 @@ async fn a_damaged_memory_costs_a_request_and_nothing_else() {
     let image = Image::new("linux/amd64").build();
     let manifest = image.manifest.clone();
     let fake = Fake::start(move |_, _| manifest_answer(&manifest)).await;
-    let memory = Memory::default();
+    let memory = Diary::default();
     memory.keep_document(image.digest(), &Bytes::from_static(b"damaged"));
     memory.keep_pointer(&format!("{}/app:v1", fake.host()), image.digest());
     let mut settings = settings().0;

@@ -244,6 +244,7 @@ async fn a_slow_secure_server_is_not_given_up_for_its_400_to_http() {
 async fn docker_hub_has_an_address_of_its_own_and_an_old_key() {
     let authority = Authority::new();
     let image = manifest();
+    let digest = image.digest().clone();
     let fake = Fake::start_tls(&authority, move |seen, _| match (seen.line.starts_with("GET /token"), seen.header("authorization")) {
         (true, Some(_)) => support::answer(200, &[], r#"{"token":"good"}"#),
         (_, Some("Bearer good")) => manifest_answer(&image),
@@ -258,16 +259,22 @@ async fn docker_hub_has_an_address_of_its_own_and_an_old_key() {
     settings.ca_files = vec![authority.ca()];
     settings.proxies = tunnel.proxies();
     settings.docker_config = Some(config.path().to_owned());
-    open(settings, "alpine", Intent::Read).manifest(&tag("3")).await.unwrap();
+    settings.recall = std::sync::Arc::new(support::recall::Diary::default());
+    let place = open(settings, "alpine", Intent::Read);
+    place.manifest(&tag("3")).await.unwrap();
     assert_eq!(tunnel.asked(), ["CONNECT registry-1.docker.io:443 HTTP/1.1", "CONNECT auth.docker.io:443 HTTP/1.1"]);
     assert_eq!(
         fake.lines(),
         [
-            "GET /v2/library/alpine/manifests/3",
+            "HEAD /v2/library/alpine/manifests/3",
             "GET /token?service=registry.docker.io&scope=repository%3Alibrary%2Falpine%3Apull",
-            "GET /v2/library/alpine/manifests/3"
+            "HEAD /v2/library/alpine/manifests/3",
+            &format!("GET /v2/library/alpine/manifests/{digest}")
         ]
     );
+    // A GET counts towards the quota, a HEAD does not: what is remembered is never read again.
+    place.manifest(&tag("3")).await.unwrap();
+    assert_eq!(fake.lines()[4..], ["HEAD /v2/library/alpine/manifests/3"]);
 }
 
 #[tokio::test]

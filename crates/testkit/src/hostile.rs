@@ -268,7 +268,8 @@ async fn answer(
         reply = reply.with("Warning", "299 - \"this registry moves on Friday\"");
     }
     shared.log(head, &reply.status.to_string());
-    let keep = reply.send(writer, head.method() == "HEAD", whole).await?;
+    let open = head.header("connection").is_none_or(|wish| !wish.eq_ignore_ascii_case("close"));
+    let keep = reply.send(writer, head.method() == "HEAD", whole && open).await?;
     if !whole {
         // Unread bytes would reset the connection and take the answer with them.
         writer.shutdown().await?;

@@ -1,7 +1,7 @@
 //! One request on the wire: sent once, redirects followed, the answer judged by nobody yet.
 
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use content::Event;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, WARNING};
@@ -10,12 +10,13 @@ use rustls::Error as TlsError;
 use url::Url;
 
 use super::Shared;
-use crate::RemoteError;
 use crate::answer::Answer;
 use crate::ask::Wanted;
 use crate::error::{Cause, chain, innermost};
+use crate::pace::Pace;
 use crate::payload::{Payload, Watch};
 use crate::wire::{authority, is_loopback, printable, same_origin, shown};
+use crate::{Patience, RemoteError};
 
 const MAX_REDIRECTS: usize = 5;
 /// How many times the silence that is allowed on the wire a registry may take to store an upload
@@ -50,7 +51,7 @@ impl Shared {
                 None if outgoing.wanted == Wanted::Stream && response.status().is_success() => {
                     return Ok(Answer::streaming(response, request));
                 }
-                None => return Answer::read(response, request, outgoing.wanted.limit(), self.settings.patience.silence).await,
+                None => return Answer::read(response, request, outgoing.wanted.limit(), self.settings.patience).await,
             }
         }
         Err(RemoteError::Redirect { request: first, target: shown(&url), reason: "there were 5 redirects before it" })
@@ -80,7 +81,7 @@ impl Shared {
             request = request.header(CONTENT_LENGTH, 0);
         }
         let start = Instant::now();
-        let result = watched_send(request, watch.as_deref(), self.settings.patience.silence, &host).await;
+        let result = watched_send(request, watch.as_deref(), self.settings.patience, &host).await;
         let took = start.elapsed().as_millis();
         match result {
             Ok(response) => {
@@ -139,13 +140,14 @@ fn warning_text(value: &str) -> Option<String> {
 async fn watched_send(
     request: reqwest::RequestBuilder,
     watch: Option<&Watch>,
-    silence: Duration,
+    patience: Patience,
     host: &str,
 ) -> Result<Response, RemoteError> {
+    let silence = patience.silence;
     let mut sending = std::pin::pin!(request.send());
     let mut storing = 0;
     loop {
-        let before = watch.map(Watch::sent);
+        let before = watch.map_or(0, Watch::sent);
         match tokio::time::timeout(silence, &mut sending).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => {
@@ -154,9 +156,12 @@ async fn watched_send(
                     None => failure(host, &error),
                 });
             }
-            Err(_) if watch.map(Watch::sent) != before => {}
             Err(_) if watch.is_some_and(Watch::is_complete) && storing < STORING => storing += 1,
-            Err(_) => return Err(RemoteError::Silent { host: host.to_owned(), seconds: silence.as_secs() }),
+            Err(_) => match watch.map_or(0, Watch::sent).saturating_sub(before) {
+                0 => return Err(RemoteError::Silent { host: host.to_owned(), seconds: silence.as_secs() }),
+                some if some < patience.least => return Err(Pace::new(patience).too_slow(host.to_owned())),
+                _ => {}
+            },
         }
     }
 }
@@ -185,6 +190,10 @@ fn next_address(first: &str, method: &Method, response: &Response) -> Result<Opt
     let (true, Some(location)) = (follows, location) else { return Ok(None) };
     let refuse = |target: String, reason| Err(RemoteError::Redirect { request: first.to_owned(), target, reason });
     let Ok(target) = response.url().join(location) else { return refuse(printable(location, 200), "it is no address") };
+    // They would be sent as a password to wherever it leads.
+    if !target.username().is_empty() || target.password().is_some() {
+        return refuse(shown(&target), "it brings credentials of its own");
+    }
     match target.scheme() {
         "https" => Ok(Some(target)),
         "http" if response.url().scheme() == "http" || target.host_str().is_some_and(is_loopback) => Ok(Some(target)),

@@ -39,7 +39,7 @@ impl Writing<'_> {
         let blob = Descriptor::of(MediaType::OciConfig, bytes);
         let (opened, location) = self.open().await;
         let least = opened.header("oci-chunk-min-length").and_then(|length| length.trim().parse::<u64>().ok());
-        let cap = if self.registry.host().takes_pieces_only() { "; takes no large body whole" } else { "" };
+        let cap = if self.registry.host().facts.takes_pieces_only() { "; takes no large body whole" } else { "" };
         let Some(location) = location else {
             self.probed.found(Ability::ChunkedUpload, Verdict::Unknown, opened.said(), opened.evidence);
             return None;

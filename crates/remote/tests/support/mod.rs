@@ -1,6 +1,7 @@
 //! Servers on loopback that behave as the test wants, and a client that can be looked into.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod recall;
 pub mod tls;
 pub mod tunnel;
 
@@ -22,8 +23,13 @@ use tokio::task::AbortHandle;
 pub fn settings() -> (Settings, Told) {
     let told = Told::default();
     let mut settings = Settings::new("polyarch-test", SystemTime::now);
-    settings.patience =
-        Patience { tries: 5, first: Duration::from_millis(1), most: Duration::from_secs(2), silence: Duration::from_secs(5) };
+    settings.patience = Patience {
+        tries: 5,
+        first: Duration::from_millis(1),
+        most: Duration::from_secs(2),
+        silence: Duration::from_secs(5),
+        ..Patience::default()
+    };
     settings.events = told.events();
     (settings, told)
 }

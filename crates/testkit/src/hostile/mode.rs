@@ -112,7 +112,7 @@ impl Mode {
         Self::Mount(Mount::Empty),
         Self::Lag(Duration::from_millis(300)),
         Self::PlaceholderScope,
-        Self::ShortTokens(3),
+        Self::ShortTokens(12),
         Self::CutUpload { bytes: 300_000, times: u32::MAX },
         Self::CutUpload { bytes: 300_000, times: 2 },
         Self::ForgetUploads,

@@ -31,7 +31,7 @@ impl Registry {
             }
         }
         let moved = |found| Error::Moved { name: tag.to_string(), place: self.name(), expected: expected.clone(), found };
-        let ask = self.ask_put(&thing, root);
+        let ask = self.ask_put(&thing, root).repeating(if guarded { Repeat::Never } else { Repeat::Always });
         let answer = match expected {
             Expected::Any => Some(self.send_manifest(&ask, root).await?),
             Expected::Absent => self.send_guarded(&ask.with_header(IF_NONE_MATCH, "*"), tag, root, found.as_ref()).await?,

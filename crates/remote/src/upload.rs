@@ -225,8 +225,9 @@ impl Registry {
             });
             ask.method = Method::PATCH;
             let answer = self.call(&ask).await?;
+            // 416 is about the offset here: what came of the question how much is there.
             if !quirks::took_piece(answer.status) {
-                return self.judge_whole(blob, &answer);
+                return Err(self.not_taken(&answer));
             }
             last = answer.location()?.unwrap_or(location);
         }

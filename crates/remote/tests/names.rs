@@ -96,6 +96,42 @@ async fn an_answer_that_was_lost_is_no_lost_race() {
     assert_eq!(place.tag(&tag("v1"), &mine.manifest, &Expected::Absent).await.unwrap(), Tagged::Moved);
 }
 
+/// Most registries take a PUT whatever its condition says, so it is not sent again blindly.
+#[tokio::test]
+async fn an_answer_that_was_lost_overwrites_nobody() {
+    let (mine, winner) = (image("mine"), image("winner"));
+    for lost in [502, 500, 503] {
+        let theirs = winner.clone();
+        let fake = Fake::start(move |seen, number| match number {
+            0 => answer(404, &[], ""),
+            _ if is_head(seen) => head(&theirs),
+            _ => answer(lost, &[], ""),
+        })
+        .await;
+        let place = open(settings().0, &format!("{}/app", fake.host()), Intent::Write);
+        let error = place.tag(&tag("v1"), &mine.manifest, &Expected::Absent).await.unwrap_err();
+        assert!(matches!(&error, Error::Moved { found: Some(found), .. } if found == winner.digest()), "{error:?}");
+        assert_eq!(fake.lines().iter().filter(|line| line.starts_with("PUT")).count(), 1, "{:?}", fake.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_guarded_tag_is_sent_again_where_nothing_has_changed() {
+    let mine = image("mine");
+    let ours = mine.clone();
+    let fake = Fake::start(move |seen, number| match number {
+        _ if is_head(seen) && number > 3 => head(&ours),
+        _ if is_head(seen) => answer(404, &[], ""),
+        1 => answer(500, &[], ""),
+        _ => answer(201, &[], ""),
+    })
+    .await;
+    let place = open(settings().0, &format!("{}/app", fake.host()), Intent::Write);
+    assert_eq!(place.tag(&tag("v1"), &mine.manifest, &Expected::Absent).await.unwrap(), Tagged::Moved);
+    let methods: Vec<String> = fake.lines().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(methods, ["HEAD", "PUT", "HEAD", "PUT", "HEAD"]);
+}
+
 #[tokio::test]
 async fn a_registry_that_rewrites_manifests_is_caught() {
     let (mine, other) = (image("mine"), image("other"));

@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::body::Body;
 use axum::http::Response;
 use bytes::Bytes;
-use content::{Memory, Placed, Sink};
+use content::{Memory, Placed, Recall, Sink};
 use oci::{Descriptor, MediaType};
 use remote::{Client, Intent};
-use support::{Fake, Seen, answer, docker_config, open, settings};
+use support::recall::Diary;
+use support::{Fake, Seen, answer, cut_off, docker_config, open, settings};
 use testkit::faulty::Faulty;
 use testkit::fixtures::{Image, in_memory, random_bytes};
 
@@ -174,4 +178,64 @@ async fn an_upload_without_a_place_is_a_broken_answer() {
     let fake = Fake::start(|seen, _| if method(seen) == "HEAD" { answer(404, &[], "") } else { answer(202, &[], "") }).await;
     let error = open(settings().0, &format!("{}/app", fake.host()), Intent::Write).put_blob(&blob, &memory).await.unwrap_err();
     assert!(error.to_string().ends_with("is broken: expected a Location header"), "{error}");
+}
+
+/// Loses the answer to the first body, and says this when asked how much is there.
+async fn broken_off(range: &'static str, refuse_rest: bool) -> Fake {
+    let cut = AtomicBool::new(false);
+    Fake::start(move |seen, _| match method(seen) {
+        "PUT" if !cut.swap(true, Ordering::SeqCst) => cut_off(Bytes::new(), 10, &[], 201),
+        "GET" => answer(204, &[("range", range), ("location", "/up/1?_state=later")], ""),
+        "PATCH" if refuse_rest => answer(416, &[("range", range)], ""),
+        _ => empty(seen, || answer(201, &[], "")),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nonsense_about_what_is_there_is_not_believed() {
+    let (blob, bytes, memory) = blob(100_000).await;
+    for range in ["0-0", "0-100000", "5-99", "bytes", "0-18446744073709551615", "-1"] {
+        let fake = broken_off(range, false).await;
+        open(settings().0, &format!("{}/app", fake.host()), Intent::Write).put_blob(&blob, &memory).await.unwrap();
+        let last = fake.seen().last().unwrap().clone();
+        assert!(method(&last) == "PUT" && last.body == bytes, "{range}: {:?}", fake.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_nothing_up_gets_everything_again() {
+    let (blob, bytes, memory) = blob(100_000).await;
+    let fake = broken_off("0-49999", true).await;
+    open(settings().0, &format!("{}/app", fake.host()), Intent::Write).put_blob(&blob, &memory).await.unwrap();
+    let seen = fake.seen();
+    let patch = seen.iter().find(|seen| method(seen) == "PATCH").unwrap();
+    assert_eq!((patch.header("content-range"), &patch.body), (Some("50000-99999"), &bytes.slice(50_000..)));
+    assert_eq!(seen.last().unwrap().body, bytes, "{:?}", fake.lines());
+}
+
+#[tokio::test]
+async fn that_a_host_wants_pieces_is_remembered_and_checked_by_use() {
+    let (blob, bytes, memory) = blob(5 * MIB).await;
+    let diary = Arc::new(Diary::default());
+    let remembering = || {
+        let (mut settings, _) = settings();
+        settings.recall = diary.clone();
+        settings
+    };
+    let whole_refused = |seen: &Seen| empty(seen, || if seen.body.is_empty() { answer(201, &[], "") } else { answer(413, &[], "") });
+    let fake = Fake::start(move |seen, _| whole_refused(seen)).await;
+    let place = |name: &str| open(remembering(), &format!("{}/{name}", fake.host()), Intent::Write);
+    place("one").put_blob(&blob, &memory).await.unwrap();
+    let before = fake.lines().len();
+    place("two").put_blob(&blob, &memory).await.unwrap();
+    let methods: Vec<String> = fake.seen()[before..].iter().map(|seen| method(seen).to_owned()).collect();
+    assert_eq!(methods, ["HEAD", "POST", "PATCH", "PATCH", "PUT"]);
+
+    let other =
+        Fake::start(|seen, _| if method(seen) == "PATCH" { answer(405, &[], "") } else { empty(seen, || answer(201, &[], "")) }).await;
+    diary.keep_fact(&other.host(), "uploads", "in pieces");
+    open(remembering(), &format!("{}/app", other.host()), Intent::Write).put_blob(&blob, &memory).await.unwrap();
+    assert_eq!(other.seen().last().unwrap().body, bytes);
+    assert_eq!(diary.fact(&other.host(), "uploads").as_deref(), Some(""));
 }

@@ -293,6 +293,11 @@ async fn memory_of_registries_is_kept_and_never_an_error() {
     assert_eq!(again.document(&digest), Some(document.clone()));
     assert_eq!(again.pointed_at("docker.io/library/hello:1.0"), Some(digest.clone()));
     assert_eq!(again.pointed_at("docker.io/library/hello:1.1"), None);
+    store.keep_fact("ghcr.io", "uploads", "in pieces");
+    assert_eq!(again.fact("ghcr.io", "uploads").as_deref(), Some("in pieces"));
+    assert_eq!(again.fact("ghcr.io", "downloads"), None);
+    again.keep_fact("ghcr.io", "uploads", "");
+    assert_eq!(store.fact("ghcr.io", "uploads"), None);
     let large = Bytes::from(vec![b' '; 4 * 1024 * 1024 + 1]);
     store.keep_document(&Digest::of(&large), &large);
     assert_eq!(store.document(&Digest::of(&large)), None);

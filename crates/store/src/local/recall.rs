@@ -15,6 +15,8 @@ use crate::small::{self, Small};
 
 /// A pointer is one digest.
 const POINTER_LIMIT: u64 = 4 * 1024;
+/// A fact about a host is a few words.
+const FACT_LIMIT: u64 = 4 * 1024;
 
 impl Store {
     /// Returns the folder of what is remembered.
@@ -29,6 +31,10 @@ impl Store {
     fn pointer_path(&self, reference: &str) -> PathBuf {
         // Hashed: a reference may have any length and any letters.
         self.recall_folder().join("pointers").join(Digest::of(reference.as_bytes()).hex())
+    }
+
+    fn fact_path(&self, host: &str, key: &str) -> PathBuf {
+        self.recall_folder().join("facts").join(Digest::of(format!("{host} {key}").as_bytes()).hex())
     }
 
     fn remember(&self, path: &Path, bytes: &[u8]) -> Option<()> {
@@ -68,5 +74,18 @@ impl Recall for Store {
 
     fn keep_pointer(&self, reference: &str, digest: &Digest) {
         let _ = self.remember(&self.pointer_path(reference), digest.to_string().as_bytes());
+    }
+
+    fn fact(&self, host: &str, key: &str) -> Option<String> {
+        String::from_utf8(read(&self.fact_path(host, key), FACT_LIMIT)?).ok()
+    }
+
+    fn keep_fact(&self, host: &str, key: &str, value: &str) {
+        let path = self.fact_path(host, key);
+        if value.is_empty() {
+            let _ = fs::remove_file(path);
+        } else {
+            let _ = self.remember(&path, value.as_bytes());
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Files that people and other tools write: credentials.
+//! Files that people and other tools write: credentials, `registries.conf`.
 
 use std::cell::OnceCell;
 use std::fs;
 use std::path::Path;
 
+use oci::Reference;
 use remote::Account;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -71,6 +72,34 @@ fn check_kept(path: &Path, before: &Value) {
         tree.as_object_mut().map(|fields| fields.shift_remove("auths"));
     }
     assert_eq!(after, expected, "{shown}");
+}
+
+/// Whatever a `registries.conf` says, a repository is asked for by a name that is one, and a name that
+/// nobody mentions is asked for where it says itself.
+pub fn registries(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    FOLDER.with(|folder| {
+        let path = folder.get_or_init(memory_folder).path().join("registries.conf");
+        fs::write(&path, bytes).unwrap();
+        for name in [
+            "unheard.invalid:5000/a/b:1",
+            "docker.io/library/hello:1.0",
+            "a.reg.lan/team/app@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ] {
+            let name: Reference = name.parse().unwrap();
+            let Some(places) = remote::fuzz::endpoints(&path, &name) else { return };
+            let mentioned = [name.registry(), "*.", "\\"].iter().any(|word| text.to_ascii_lowercase().contains(word));
+            let Ok(places) = places else {
+                assert!(mentioned, "{name} is refused by {text:?}");
+                continue;
+            };
+            let names: Vec<String> = places.iter().map(Reference::name).collect();
+            assert!(mentioned || names == [name.name()], "{name} is asked for at {names:?} by {text:?}");
+            for place in &places {
+                assert_eq!(place.to_string().parse::<Reference>().map(|again| again.name()), Ok(place.name()), "{name} by {text:?}");
+            }
+        }
+    });
 }
 
 /// An account is printed as text that reads back as the same.

@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "problem", run: headers::problem },
     Target { name: "range", run: headers::range },
     Target { name: "reference", run: names::reference },
+    Target { name: "registries-conf", run: files::registries },
     Target { name: "retry-after", run: headers::retry_after },
     Target { name: "route", run: paths::route },
     Target { name: "shown-url", run: headers::shown_url },

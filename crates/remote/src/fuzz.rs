@@ -5,12 +5,14 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use oci::Reference;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
 use url::Url;
 
 use crate::auth::Challenge;
 use crate::credentials::{self, ConfigFile, Login};
-use crate::{Account, Keeper, Patience, RemoteError, Secret, Settings, download, retry, wire};
+use crate::registries::Registries;
+use crate::{Account, Keeper, Patience, RegistriesFile, RemoteError, Secret, Settings, download, retry, wire};
 
 /// What a registry demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +80,16 @@ pub async fn keep(folder: &Path, account: &Account, user: &str, password: &str) 
     settings.docker_config = Some(folder.to_owned());
     let login = Login::Password { user: user.to_owned(), secret: Secret::new(password) };
     credentials::keep(&settings, account, &login).await
+}
+
+/// Returns where a name is asked for by a `registries.conf`, mirrors first, or what it refuses. `None`
+/// where it cannot be read.
+pub fn endpoints(file: &Path, name: &Reference) -> Option<Result<Vec<Reference>, RemoteError>> {
+    let mut settings = Settings::new("fuzz", || SystemTime::UNIX_EPOCH);
+    settings.registries = vec![RegistriesFile { path: file.to_owned(), own: true, named: true }];
+    let registries = Registries::read(&settings).ok()?;
+    let Some(rule) = registries.find(name) else { return Some(Ok(vec![name.clone()])) };
+    Some(rule.endpoints(name).map(|all| all.mirrors.into_iter().map(|(mirror, _)| mirror.name).chain([all.home.name]).collect()))
 }
 
 fn headers(name: HeaderName, value: &[u8]) -> Option<HeaderMap> {

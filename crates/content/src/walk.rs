@@ -43,6 +43,8 @@ pub struct Tree {
 pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn Sink>, limits: Limits) -> Result<Tree> {
     let mut seen: HashSet<Digest> = HashSet::from([root.digest().clone()]);
     let mut levels = vec![vec![Node { manifest: root.clone(), platform: None }]];
+    // Apart from manifests: who lists one as bytes elsewhere does not make it less of a manifest.
+    let mut bytes_seen: HashSet<Digest> = HashSet::new();
     let (mut present, mut opaque) = (Vec::new(), Vec::new());
     let mut count = 1_u64;
     loop {
@@ -53,7 +55,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
             .flatten()
             .filter_map(|node| node.manifest.as_index())
             .flat_map(|index| index.manifests.iter())
-            .filter(|child| seen.insert(child.digest.clone()))
+            .filter(|child| if is_document(child) { &mut seen } else { &mut bytes_seen }.insert(child.digest.clone()))
             .cloned()
             .collect();
         if children.is_empty() {
@@ -66,8 +68,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         if depth > limits.depth {
             return Err(Error::Limit { what: format!("levels of indexes in {}", root.digest()), limit: limits.depth, got: depth });
         }
-        let (children, others): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|child| child.media_type.is_index() || child.media_type.is_manifest());
+        let (children, others): (Vec<_>, Vec<_>) = children.into_iter().partition(is_document);
         // An entry of a kind that nobody here knows is bytes (image-spec, image-index.md: unknown media
         // types must not be an error).
         opaque.extend(others.into_iter().map(|blob| Share { blob, platforms: Vec::new() }));
@@ -91,6 +92,10 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         .flat_map(|(depth, level)| level.into_iter().map(move |node| (depth as u64, node.manifest)))
         .collect();
     Ok(Tree { manifests, blobs, present })
+}
+
+fn is_document(child: &Descriptor) -> bool {
+    child.media_type.is_index() || child.media_type.is_manifest()
 }
 
 /// A manifest, and the platform that the index above it says it is for.

@@ -1,11 +1,11 @@
 //! Copying between two registries, measured against skopeo in the same run.
 //!
-//! Both programs talk to the same two of Debian's docker-registry: directly, and through proxies
-//! that add 20 ms per round trip. Prints seconds, the ratio to polyarch, the most memory held, and
+//! Both programs copy from one of Debian's docker-registry to another, which is new for every run:
+//! directly, and through proxies that add 20 ms per round trip. Prints seconds, the ratio to polyarch, the most memory held, and
 //! for polyarch the requests of a run that finds nothing to do. Fails only where a program fails.
 //! Run it by `cargo bench -p polyarch --bench copy`; it needs some 4 GB of disk for a few minutes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -22,6 +22,8 @@ const ROUND_TRIP: Duration = Duration::from_millis(20);
 const LAYER: usize = 125_000_000;
 const SMALL_IMAGES: usize = 200;
 const TIMES: usize = 3;
+const BIG: &str = "bench/big:1";
+const SMALL: &str = "bench/small";
 
 /// What one program took.
 struct Took {
@@ -30,63 +32,89 @@ struct Took {
     memory: f64,
 }
 
-/// The two registries, as one program reaches them.
-struct Way<'a> {
+/// How far away the registries are.
+struct Way {
     name: &'static str,
-    from: &'a str,
-    to: &'a str,
+    round_trip: Option<Duration>,
+}
+
+const WAYS: [Way; 2] = [Way { name: "no delay", round_trip: None }, Way { name: "20 ms", round_trip: Some(ROUND_TRIP) }];
+
+/// The registries of one run. The target is new: with what it has from another run, a blob could be
+/// mounted, and nothing would be measured.
+struct World<'a> {
+    source: &'a DebianRegistry,
+    target: DebianRegistry,
+    /// Proxies before both, where they are far.
+    far: Option<[Latency; 2]>,
+    folder: tempfile::TempDir,
+}
+
+impl World<'_> {
+    fn from(&self, name: &str) -> String {
+        format!("{}/{name}", self.far.as_ref().map_or_else(|| self.source.host(), |far| far[0].host()))
+    }
+
+    fn to(&self, name: &str) -> String {
+        format!("{}/{name}", self.far.as_ref().map_or_else(|| self.target.host(), |far| far[1].host()))
+    }
 }
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (Some(source), Some(target)) =
-        (DebianRegistry::start(&RegistryOptions::default()), DebianRegistry::start(&RegistryOptions::default()))
-    else {
-        return;
-    };
+    let Some(source) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     let skopeo = testkit::binary("skopeo");
     if skopeo.is_none() {
         testkit::skip("skopeo is not installed");
     }
-    let far = [source.address(), target.address()].map(|address| runtime.block_on(Latency::start(address, ROUND_TRIP)));
-    let folder = tempfile::tempdir().unwrap();
-    fill(&source, folder.path());
-    let (near_from, near_to, far_from, far_to) = (source.host(), target.host(), far[0].host(), far[1].host());
-    let near = Way { name: "no delay", from: &near_from, to: &near_to };
-    let far = Way { name: "20 ms", from: &far_from, to: &far_to };
+    let world = |way: &Way| {
+        let target = DebianRegistry::start(&RegistryOptions::default()).expect("a second registry starts");
+        let start = |address| way.round_trip.map(|round_trip| runtime.block_on(Latency::start(address, round_trip)));
+        let far = start(source.address()).zip(start(target.address())).map(|(from, to)| [from, to]);
+        World { source: &source, target, far, folder: tempfile::tempdir().unwrap() }
+    };
+    fill(&source);
     println!("{:<44} {:>9} {:>9} {:>10} {:>7}", "", "polyarch", "skopeo", "memory", "ratio");
-    for way in [&near, &far] {
-        let label = format!("1 GB, 8 platforms, {}", way.name);
-        let own = median(|number| polyarch(folder.path(), &["copy", &big(way.from), &fresh(way.to, "own", way, number)]));
-        let other = skopeo
-            .as_deref()
-            .map(|skopeo| median(|number| skopeo_copy(skopeo, folder.path(), &big(way.from), &fresh(way.to, "skopeo", way, number))));
-        print(&label, &own, other.as_ref());
-    }
-    for way in [&near, &far] {
-        let label = format!("{SMALL_IMAGES} small images, {}", way.name);
-        let all = format!("{}/bench/small", way.from);
-        let own =
-            median(|number| polyarch(folder.path(), &["copy", "--all-tags", &all, &untagged(&fresh(way.to, "small-own", way, number))]));
+    for way in &WAYS {
+        let own = median(TIMES, || {
+            let world = world(way);
+            polyarch(world.folder.path(), &["copy", &world.from(BIG), &world.to("copied:1")])
+        });
         let other = skopeo.as_deref().map(|skopeo| {
-            once(|| {
-                let to = untagged(&fresh(way.to, "small-skopeo", way, 0));
-                let mut took = Took { seconds: 0.0, memory: 0.0 };
-                for number in 0..SMALL_IMAGES {
-                    let one = skopeo_copy(skopeo, folder.path(), &format!("{all}:{number}"), &format!("{to}:{number}"));
-                    took.seconds += one.seconds;
-                    took.memory = took.memory.max(one.memory);
-                }
-                took
+            median(TIMES, || {
+                let world = world(way);
+                skopeo_copy(skopeo, world.folder.path(), &world.from(BIG), &world.to("copied:1"))
             })
         });
-        print(&label, &own, other.as_ref());
+        print(&format!("1 GB, 8 platforms, {}", way.name), &own, other.as_ref());
     }
-    let again = fresh(near.to, "own", &near, 0);
+    for way in &WAYS {
+        let own = median(TIMES, || {
+            let world = world(way);
+            polyarch(world.folder.path(), &["copy", "--all-tags", &world.from(SMALL), &world.to("copied")])
+        });
+        let other = skopeo.as_deref().map(|skopeo| {
+            median(1, || {
+                let world = world(way);
+                let one = |tag: usize| {
+                    let (from, to) = (format!("{}:{tag}", world.from(SMALL)), format!("{}:{tag}", world.to("copied")));
+                    skopeo_copy(skopeo, world.folder.path(), &from, &to)
+                };
+                (0..SMALL_IMAGES).map(one).fold(Took { seconds: 0.0, memory: 0.0 }, |sum, one| Took {
+                    seconds: sum.seconds + one.seconds,
+                    memory: sum.memory.max(one.memory),
+                })
+            })
+        });
+        print(&format!("{SMALL_IMAGES} small images, {}", way.name), &own, other.as_ref());
+    }
+    let world = world(&WAYS[0]);
+    let words = ["copy", &world.from(BIG), &world.to("copied:1")];
+    polyarch(world.folder.path(), &words);
     source.clear_log();
-    target.clear_log();
-    let second = polyarch(folder.path(), &["copy", &big(near.from), &again]);
-    let requests = format!("{} + {} requests", source.requests().len(), target.requests().len());
+    world.target.clear_log();
+    let second = polyarch(world.folder.path(), &words);
+    let requests = format!("{} + {} requests", source.requests().len(), world.target.requests().len());
     println!("{:<44} {:>8.2}s {requests}", "1 GB, 8 platforms, unchanged", second.seconds);
 }
 
@@ -100,22 +128,12 @@ fn print(label: &str, own: &Took, other: Option<&Took>) {
     }
 }
 
-fn big(host: &str) -> String {
-    format!("{host}/bench/big:1")
-}
-
-/// Returns a name that nothing has yet, in a repository of its own.
-fn fresh(host: &str, program: &str, way: &Way, number: usize) -> String {
-    format!("{host}/bench/{program}-{}-{number}:1", way.name.replace(' ', "-"))
-}
-
-fn untagged(name: &str) -> String {
-    name.trim_end_matches(":1").to_owned()
-}
-
 /// Puts the large image and the small ones into the source.
-fn fill(source: &DebianRegistry, folder: &Path) {
-    let mut parts = Vec::new();
+fn fill(source: &DebianRegistry) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let target = format!("{}/{BIG}", source.host());
+    let mut words = vec!["create".to_owned(), "--push".to_owned(), "-t".to_owned(), target];
     for (number, platform) in PLATFORMS.iter().enumerate() {
         let image = Image::new(platform).uncompressed().file("data", random_bytes(number as u64, LAYER)).build();
         let layout = folder.join("part");
@@ -123,28 +141,23 @@ fn fill(source: &DebianRegistry, folder: &Path) {
         let name = format!("{}/bench/big:part-{number}", source.host());
         polyarch(folder, &["copy", &format!("oci:{}", layout.display()), &name]);
         std::fs::remove_dir_all(&layout).unwrap();
-        parts.push(name);
+        words.push(name);
     }
-    let target = big(&source.host());
-    let words: Vec<&str> = ["create", "--push", "-t", &target].into_iter().chain(parts.iter().map(String::as_str)).collect();
-    polyarch(folder, &words);
+    polyarch(folder, &words.iter().map(String::as_str).collect::<Vec<_>>());
     let small: Vec<_> = (0..SMALL_IMAGES).map(|number| Image::new("linux/amd64").text(&format!("number {number}")).build()).collect();
     let tags: Vec<String> = (0..SMALL_IMAGES).map(|number| number.to_string()).collect();
     let roots: Vec<_> = small.iter().zip(&tags).map(|(image, tag)| (&image.manifest, Some(tag.as_str()))).collect();
     let layout = folder.join("small");
     write_layout(&layout, &roots, &small.iter().collect::<Vec<_>>());
-    polyarch(folder, &["copy", "--all-images", &format!("oci:{}", layout.display()), &format!("{}/bench/small", source.host())]);
+    polyarch(folder, &["copy", "--all-images", &format!("oci:{}", layout.display()), &format!("{}/{SMALL}", source.host())]);
 }
 
-fn median(mut work: impl FnMut(usize) -> Took) -> Took {
-    let mut all: Vec<Took> = (0..TIMES).map(&mut work).collect();
+/// Runs it several times, and takes the time in the middle and the most memory.
+fn median(times: usize, work: impl Fn() -> Took) -> Took {
+    let mut all: Vec<Took> = (0..times).map(|_| work()).collect();
     all.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
     let memory = all.iter().map(|took| took.memory).fold(0.0, f64::max);
-    Took { seconds: all[TIMES / 2].seconds, memory }
-}
-
-fn once(work: impl FnOnce() -> Took) -> Took {
-    work()
+    Took { seconds: all[times / 2].seconds, memory }
 }
 
 fn polyarch(folder: &Path, words: &[&str]) -> Took {

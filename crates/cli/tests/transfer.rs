@@ -70,6 +70,21 @@ fn a_second_run_asks_each_side_once() {
 }
 
 #[test]
+fn an_image_of_one_platform_costs_a_registry_eight_requests() {
+    let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
+    let home = Home::new();
+    let image = Image::new("linux/amd64").build();
+    home.layout("one", &[&image]);
+    // What the scheme is, is found out before.
+    let to = format!("docker://{}/acme/one:1.0", registry.host());
+    registry.clear_log();
+    done(&home, &["copy", "oci:one", &to]);
+    let requests = registry.requests();
+    assert!(requests.len() <= 8, "the tag, two blobs of three requests, the tag again: {requests:#?}");
+    assert_eq!(home.done(&["digest", &to]).trim(), image.digest().to_string());
+}
+
+#[test]
 fn some_platforms_arrive_as_an_index_that_a_strict_registry_takes() {
     // It refuses an index with a child that is not there.
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };

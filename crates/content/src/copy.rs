@@ -124,6 +124,17 @@ impl<'a> Copier<'a> {
     /// Stops at the first piece that cannot be read or written. What was written by then is content
     /// without a name, and is found again by the next try.
     pub async fn copy(&self, source: &dyn Source, root: &RawManifest) -> Result<Copied> {
+        let mut copied = self.copy_below(source, root).await?;
+        copied.add(self.manifest(root).await?, root.bytes().len() as u64);
+        Ok(copied)
+    }
+
+    /// Copies everything below `root`, and not `root` itself: it comes with its name, where
+    /// [`Place::names_bring`] says so.
+    ///
+    /// # Errors
+    /// As [`Copier::copy`].
+    pub async fn copy_below(&self, source: &dyn Source, root: &RawManifest) -> Result<Copied> {
         let tree = walk(source, root, Some(self.target), self.limits).await?;
         let mut copied = Copied { present: tree.present.len() as u64, ..Copied::default() };
         self.events.tell(Event::Planned { blobs: tree.blobs.clone(), place: self.name.clone() });
@@ -135,7 +146,8 @@ impl<'a> Copier<'a> {
         }
         drop(arriving);
         // One depth at a time: a parent is put only when all its children are there.
-        let mut rest = tree.manifests.as_slice();
+        let below = tree.manifests.iter().take_while(|(depth, _)| *depth > 0).count();
+        let mut rest = tree.manifests.get(..below).unwrap_or_default();
         while let Some((depth, _)) = rest.first() {
             let length = rest.iter().take_while(|(other, _)| other == depth).count();
             let (level, above) = rest.split_at(length);

@@ -103,7 +103,7 @@ pub trait Sink: Source {
     /// A place may refuse one whose children are not here.
     async fn put_manifest(&self, manifest: &RawManifest) -> Result<Placed>;
 
-    /// Points a name at a manifest that was put before. `Selector::Only` is the one nameless entry
+    /// Points a name at a manifest that was put before, or brings it ([`Place::names_bring`]). `Selector::Only` is the one nameless entry
     /// of a layout; `Selector::Digest` needs no name and does nothing more.
     ///
     /// # Errors
@@ -135,6 +135,12 @@ pub trait Place: Sink {
     /// Where it keeps one image per name: the platform that it would choose of an index.
     fn keeps(&self) -> Option<Platform> {
         None
+    }
+
+    /// Tells whether [`Sink::tag`] brings the manifest along, so that one without children need not be
+    /// put before: a registry gets it by the request that names it.
+    fn names_bring(&self) -> bool {
+        false
     }
 
     /// Says how many blobs should be on their way at once.

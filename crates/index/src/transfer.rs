@@ -133,9 +133,14 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
 /// Stops at the first piece that cannot be read or written.
 pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, IndexError> {
     copier.target().check_movable(&shipment.order.to, shipment.document().digest()).await?;
+    let source = &*shipment.order.source;
     let copied = match &shipment.cargo {
         Cargo::Part(plan) => return place_content(plan, copier).await,
-        Cargo::Whole(document) => copier.copy(&*shipment.order.source, document).await?,
+        // Nobody but its name needs it, so it comes with that. One with a subject is listed as well.
+        Cargo::Whole(document) if document.as_index().is_none() && comes_with_its_name(shipment, copier.target()) => {
+            return Ok(copier.copy_below(source, document).await?);
+        }
+        Cargo::Whole(document) => copier.copy(source, document).await?,
     };
     look_back(shipment.document(), copier.target()).await?;
     Ok(copied)
@@ -176,6 +181,11 @@ pub async fn name(shipment: &Shipment) -> Result<Tagged, IndexError> {
     }
     let order = &shipment.order;
     Ok(order.target.tag(&order.to, shipment.document(), &order.expected).await?)
+}
+
+fn comes_with_its_name(shipment: &Shipment, target: &dyn Place) -> bool {
+    let named = !matches!(shipment.order.to, Selector::Digest(_));
+    named && target.names_bring() && shipment.document().subject().is_none()
 }
 
 /// Finds what a name points at, if there is one.

@@ -175,6 +175,10 @@ impl Place for Registry {
         Abilities { exact: true, indexes: true, compare_and_swap: false, remove: true, referrers: true }
     }
 
+    fn names_bring(&self) -> bool {
+        true
+    }
+
     fn width(&self) -> usize {
         4
     }

@@ -21,6 +21,8 @@ pub use listing::{Names, pairs};
 /// Images that are moved at once: with the round trips of a far registry, many small ones wait
 /// side by side.
 const AT_ONCE: usize = 16;
+/// Images that are brought before the first of them is named.
+const TOGETHER: usize = 512;
 
 /// A verb, as it speaks of itself.
 #[derive(Clone, Copy)]
@@ -79,6 +81,13 @@ pub struct Job {
     pub to: Opened,
 }
 
+/// An image at its target, without a name.
+struct Brought {
+    shipment: Shipment,
+    copied: Copied,
+    referrers: Vec<Value>,
+}
+
 /// What became of one image.
 struct Moved {
     shipment: Shipment,
@@ -115,26 +124,28 @@ pub async fn run_then(
         copiers.entry(job.to.place.name()).or_insert_with(|| Copier::new(&*job.to.place, limits, &events));
     }
     let moving = Transfer { opener, word, wanted, copiers: &copiers, events: &events, limits };
-    let moved: Vec<(&Job, Moved)> = stream::iter(jobs)
-        .map(|job| moving.one(job))
-        .buffered(at_once(jobs))
-        .map_ok(|(job, moved)| {
+    let (together, at_once) = if one_by_one(jobs) { (1, 1) } else { (TOGETHER, AT_ONCE) };
+    let mut moved: Vec<(&Job, Moved)> = Vec::with_capacity(jobs.len());
+    for part in jobs.chunks(together) {
+        let brought: Vec<(&Job, Brought)> =
+            stream::iter(part).map(|job| moving.step(job, moving.bring(job))).buffered(at_once).try_collect().await?;
+        let mut named = stream::iter(brought).map(|(job, brought)| moving.step(job, moving.name(brought))).buffered(at_once);
+        while let Some((job, one)) = named.try_next().await? {
             if jobs.len() > 1 {
-                report::one(session, word, wanted, job, &moved);
+                report::one(session, word, wanted, job, &one);
             }
-            (job, moved)
-        })
-        .try_collect()
-        .await?;
+            moved.push((job, one));
+        }
+    }
     finish()?;
     report::all(session, word, wanted, &moved);
     Ok(Done::Well)
 }
 
 /// An archive is written anew for every name, and an engine takes one image at a time.
-fn at_once(jobs: &[Job]) -> usize {
+fn one_by_one(jobs: &[Job]) -> bool {
     let shared = |job: &Job| matches!(job.to.answer, Answer::Store | Answer::Registry(_)) || job.to.place.origin().is_some();
-    if jobs.iter().all(shared) { AT_ONCE } else { 1 }
+    !jobs.iter().all(shared)
 }
 
 /// What stays the same for all images.
@@ -148,12 +159,13 @@ struct Transfer<'a> {
 }
 
 impl Transfer<'_> {
-    async fn one<'j>(&self, job: &'j Job) -> Result<(&'j Job, Moved), Failure> {
+    /// Does something for an image; what goes wrong is said of it.
+    async fn step<'j, T>(&self, job: &'j Job, work: impl Future<Output = Result<T, Failure>>) -> Result<(&'j Job, T), Failure> {
         let wish = || format!("{} {} to {}", self.word.does, job.from.label, job.to.label);
-        self.moved(job).await.wishing(wish).map(|moved| (job, moved))
+        work.await.wishing(wish).map(|done| (job, done))
     }
 
-    async fn moved(&self, job: &Job) -> Result<Moved, Failure> {
+    async fn bring(&self, job: &Job) -> Result<Brought, Failure> {
         let order = Order {
             label: job.from.label.clone(),
             source: job.from.place.clone(),
@@ -183,15 +195,19 @@ impl Transfer<'_> {
         let Some(copier) = self.copiers.get(&job.to.place.name()).filter(|_| !self.wanted.dry_run) else {
             let would = |referrer: &content::Referrer| json!({"digest": referrer.digest(), "subject": referrer.subject});
             let referrers = found.found.iter().map(would).collect();
-            return Ok(Moved { shipment, tagged: Tagged::Unchanged, copied, referrers });
+            return Ok(Brought { shipment, copied, referrers });
         };
         if !shipment.is_unchanged() {
             copied = bring(&shipment, copier).await?;
         }
         let (also, followed) = content::copy_referrers(copier, &*job.from.place, &found.found).await?;
         copied += also;
-        let tagged = index::name(&shipment).await?;
-        Ok(Moved { shipment, tagged, copied, referrers: followed.iter().map(report::followed).collect() })
+        Ok(Brought { shipment, copied, referrers: followed.iter().map(report::followed).collect() })
+    }
+
+    async fn name(&self, brought: Brought) -> Result<Moved, Failure> {
+        let tagged = if self.wanted.dry_run { Tagged::Unchanged } else { index::name(&brought.shipment).await? };
+        Ok(Moved { shipment: brought.shipment, tagged, copied: brought.copied, referrers: brought.referrers })
     }
 }
 

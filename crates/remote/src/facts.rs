@@ -16,13 +16,14 @@ pub(crate) struct Facts {
     host: String,
     recall: Arc<dyn Recall>,
     in_pieces: OnceLock<AtomicBool>,
+    lags: AtomicBool,
     /// Pairs of repositories, from and to.
     no_mounts: Mutex<HashSet<(String, String)>>,
 }
 
 impl Facts {
     pub(crate) fn new(host: &str, recall: Arc<dyn Recall>) -> Self {
-        Self { host: host.to_owned(), recall, in_pieces: OnceLock::new(), no_mounts: Mutex::default() }
+        Self { host: host.to_owned(), recall, in_pieces: OnceLock::new(), lags: AtomicBool::new(false), no_mounts: Mutex::default() }
     }
 
     fn in_pieces(&self) -> &AtomicBool {
@@ -48,6 +49,16 @@ impl Facts {
             self.recall.keep_fact(&self.host, UPLOADS, "");
         }
         known
+    }
+
+    /// Tells whether the host was seen not to show at once what was put.
+    pub(crate) fn lags(&self) -> bool {
+        self.lags.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that it needs its time.
+    pub(crate) fn learn_lag(&self) {
+        self.lags.store(true, Ordering::Relaxed);
     }
 
     /// Tells whether blobs of one repository are never mounted into another.

@@ -261,6 +261,10 @@ impl Sink for Mirrored {
         self.home.tag(name, root, expected).await
     }
 
+    async fn check_movable(&self, name: &Selector, digest: &Digest) -> Result<()> {
+        self.home.check_movable(name, digest).await
+    }
+
     async fn remove(&self, selector: &Selector) -> Result<()> {
         self.home.remove(selector).await
     }

@@ -65,6 +65,7 @@ impl Registry {
 
     async fn rest(&self, what: &str, looked: &mut u32) {
         *looked += 1;
+        self.host().facts.learn_lag();
         let pause = self.settings().patience.look_again(*looked);
         self.settings().events.tell(Event::Retry(format!("{} {what}; asking again in {:.1} s", self.host().name, pause.as_secs_f64())));
         tokio::time::sleep(pause).await;

@@ -57,6 +57,11 @@ impl Registry {
             }
         }
         self.note_put(tag.as_str(), root.digest());
+        if !guarded && self.host().facts.lags() {
+            // Whoever comes next, in a process of its own, cannot know that there is something to wait
+            // for. Should it take too long, the tag is moved all the same.
+            let _ = self.pointed_at(tag).await;
+        }
         let recall = &self.settings().recall;
         recall.keep_document(root.digest(), root.bytes());
         recall.keep_pointer(&self.reference(tag), root.digest());

@@ -73,8 +73,6 @@ async fn push_and_copy(mode: Mode) {
     let registry = HostileRegistry::start(&[mode]).await;
     let (target, told) = place(&registry, "app");
     push(&target, &memory, &index).await.unwrap_or_else(|error| panic!("push, {mode}: {}\n{}", whole(&error), told.everything()));
-    let settle = || tokio::time::sleep(if let Mode::Lag(time) = mode { time } else { Duration::ZERO });
-    settle().await;
     // From there to a neighbour, by one client: mounted where that works.
     let (settings, told) = stubborn();
     let client = Client::new(settings).unwrap();
@@ -84,7 +82,6 @@ async fn push_and_copy(mode: Mode) {
     let copied = push(&target, &*source, &root).await;
     let copied = copied.unwrap_or_else(|error| panic!("copy, {mode}: {}\n{}", whole(&error), told.everything()));
     assert_eq!(copied.mounted == 0, matches!(mode, Mode::Mount(_)), "{mode}: {copied:?}");
-    settle().await;
     read_back(&registry, "other", &index).await;
     assert!(!registry.leaked(), "{mode}: credentials went elsewhere");
 }
@@ -110,7 +107,6 @@ async fn modes_together() {
     let registry = HostileRegistry::start(&modes).await;
     let (target, told) = place(&registry, "app");
     push(&target, &memory, &index).await.unwrap_or_else(|error| panic!("{}\n{}", whole(&error), told.everything()));
-    tokio::time::sleep(Duration::from_millis(100)).await;
     read_back(&registry, "app", &index).await;
     assert_eq!(told.of("warning").len() + told.of("notice").len(), 1, "{}", told.everything());
     assert!(!registry.leaked());

@@ -107,8 +107,8 @@ fn a_server_that_is_killed_in_a_push_leaves_a_whole_store() {
     let layout = format!("oci:{}:1.0", far.path().join("app").display());
     let push = |host: &str, number: u32| far.command(&["copy", &layout, &format!("{host}/acme/app-{number}:1.0")]);
     let length = {
-        let start = Instant::now();
-        let serving = Serving::start(&Home::new(), &[]);
+        let (start, other) = (Instant::now(), Home::new());
+        let serving = Serving::start(&other, &[]);
         assert!(push(&serving.host, 0).output().unwrap().status.success());
         start.elapsed()
     };

@@ -31,9 +31,9 @@ fn done(home: &Home, words: &[&str]) -> Ran {
 #[test]
 fn an_image_goes_around_and_comes_back_as_it_was() {
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
-    let home = Home::new();
+    let (home, far) = (Home::new(), Home::new());
     let digest = app(&home);
-    let serving = Serving::start(&Home::new(), &[]);
+    let serving = Serving::start(&far, &[]);
     let stations = [
         "oci:app:1.0".to_owned(),
         "store:app:1.0".to_owned(),
@@ -223,7 +223,8 @@ fn referrers_follow_their_image_through_a_registry_without_their_api() {
     let tag = format!("sha256-{}.sig", made[0].digest().hex());
     let roots = [(&index, Some("1.0")), (&cosign.manifest, Some(tag.as_str())), (&signature.manifest, None), (&sbom.manifest, None)];
     write_layout(&home.path().join("signed"), &roots, &[&made[0], &made[1], &signature, &sbom, &cosign]);
-    let (first, third) = (Serving::start(&Home::new(), &[]), Serving::start(&Home::new(), &[]));
+    let homes = [Home::new(), Home::new(), Home::new()];
+    let [first, third, fourth] = homes.each_ref().map(|home| Serving::start(home, &[]));
     let hosts = [first.host.clone(), without.host(), third.host.clone()];
     let names: Vec<String> = hosts.iter().map(|host| format!("{host}/acme/app:1.0")).collect();
     let mut source = "oci:signed:1.0".to_owned();
@@ -234,7 +235,6 @@ fn referrers_follow_their_image_through_a_registry_without_their_api() {
         assert!(again.stderr.contains("3 referrers, 0 of them new there"), "{name}: {}", again.stderr);
         source.clone_from(name);
     }
-    let fourth = Serving::start(&Home::new(), &[]);
     let part = done(&home, &["copy", "--referrers", "--platform", "linux/arm64", &source, &format!("{}/part/app:1.0", fourth.host)]);
     assert!(part.stderr.contains("1 referrer, 1 of them new there"), "{}", part.stderr);
     // The signature of both together says nothing of one.

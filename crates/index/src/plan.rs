@@ -87,8 +87,9 @@ impl Plan {
 /// lost, and children that would have to be rewritten.
 pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Result<Plan, IndexError> {
     if let Some(document) = untouched(sources, base, wish) {
-        let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
-        check_images(&distinct(&entries)?)?;
+        // What stands in the document twice is one image all the same.
+        let entries = distinct(&sources.first().map(|source| source.candidates.clone()).unwrap_or_default())?;
+        check_images(&entries)?;
         check_required(&entries, wish)?;
         return Ok(Plan { entries, document, warnings: Vec::new() });
     }

@@ -186,3 +186,16 @@ async fn two_images_within_one_source_are_told_apart_by_digest() {
     );
     place.put_manifest(&made[0].manifest).await.unwrap();
 }
+
+/// Found by fuzzing: once with its platform, and once more with the config to tell it.
+#[tokio::test]
+async fn an_image_that_a_source_lists_twice_is_one_image() {
+    let place = Memory::new();
+    let image = Image::new("linux/amd64").build();
+    let unsaid = Descriptor { platform: None, ..image.descriptor() };
+    let index = Index::new().image(&image).add(unsaid).build();
+    put_index(&place, &[&image], &index, Some("twice")).await;
+    let plan = assemble(vec![part(&place, "twice")]).await.unwrap();
+    assert_eq!(plan.document.bytes(), index.bytes());
+    assert_eq!(platforms(&plan), ["linux/amd64"]);
+}

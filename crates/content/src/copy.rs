@@ -71,6 +71,17 @@ pub async fn copy(source: &dyn Source, target: &dyn Place, root: &RawManifest, l
     Copier::new(target, limits, events).copy(source, root).await
 }
 
+/// What is brought under a digest: the bytes of a manifest may be listed as a blob, too, and are no
+/// manifest at the target for that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Piece {
+    Blob,
+    Manifest,
+}
+
+/// A piece that is here, or on its way.
+type Arrival = Arc<OnceCell<()>>;
+
 /// Brings images to one place. Any number of them may be copied at once: what they have in common
 /// is brought once, and no more blobs are on their way than the place likes.
 pub struct Copier<'a> {
@@ -80,7 +91,7 @@ pub struct Copier<'a> {
     /// The place, as events name it.
     name: String,
     /// What was brought, or is on its way.
-    pieces: Mutex<HashMap<Digest, Arc<OnceCell<()>>>>,
+    pieces: Mutex<HashMap<(Piece, Digest), Arrival>>,
     large: Semaphore,
     small: Semaphore,
 }
@@ -175,7 +186,7 @@ impl<'a> Copier<'a> {
             self.events.tell(Event::Blob { blob: blob.clone(), placed, place: self.name.clone() });
             Ok(placed)
         };
-        self.once(&blob.digest, bring).await
+        self.once(Piece::Blob, &blob.digest, bring).await
     }
 
     async fn manifest(&self, manifest: &RawManifest) -> Result<Placed> {
@@ -185,12 +196,12 @@ impl<'a> Copier<'a> {
             self.events.tell(Event::Manifest { manifest: manifest.descriptor(), placed, place: self.name.clone() });
             Ok(placed)
         };
-        self.once(manifest.digest(), bring).await
+        self.once(Piece::Manifest, manifest.digest(), bring).await
     }
 
     /// Brings a piece unless it was brought before; where it is on its way, waits for it.
-    async fn once<F: Future<Output = Result<Placed>>>(&self, digest: &Digest, bring: impl FnOnce() -> F) -> Result<Placed> {
-        let cell = Arc::clone(self.pieces.lock().unwrap_or_else(PoisonError::into_inner).entry(digest.clone()).or_default());
+    async fn once<F: Future<Output = Result<Placed>>>(&self, piece: Piece, digest: &Digest, bring: impl FnOnce() -> F) -> Result<Placed> {
+        let cell = Arc::clone(self.pieces.lock().unwrap_or_else(PoisonError::into_inner).entry((piece, digest.clone())).or_default());
         let mut placed = Placed::Present;
         let slot = &mut placed;
         cell.get_or_try_init(|| async move {

@@ -89,7 +89,9 @@ impl Source for Memory {
 
     async fn has(&self, child: &Descriptor) -> Result<bool> {
         let state = self.state();
-        Ok(state.blobs.contains_key(&child.digest) || state.manifests.contains_key(&child.digest))
+        // What was brought as bytes, under a type that nobody knew, is no manifest for that.
+        let is_manifest = child.media_type.is_index() || child.media_type.is_manifest();
+        Ok(!is_manifest && state.blobs.contains_key(&child.digest) || state.manifests.contains_key(&child.digest))
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {

@@ -103,8 +103,9 @@ pub trait Sink: Source {
     /// A place may refuse one whose children are not here.
     async fn put_manifest(&self, manifest: &RawManifest) -> Result<Placed>;
 
-    /// Points a name at a manifest that was put before, or brings it ([`Place::names_bring`]). `Selector::Only` is the one nameless entry
-    /// of a layout; `Selector::Digest` needs no name and does nothing more.
+    /// Points a name at a manifest that was put before. `Selector::Only` is the one nameless entry
+    /// of a layout; `Selector::Digest` needs no name and does nothing more. Where
+    /// [`Place::names_bring`] says so, a manifest without children comes with its name.
     ///
     /// # Errors
     /// [`Error::Moved`] where the name is not what was expected; nothing is changed then.

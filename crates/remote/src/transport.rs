@@ -1,5 +1,6 @@
 //! HTTP clients, one per host: each host may have its own authorities, client certificate and proxy.
 
+mod named;
 mod proxy;
 mod tls;
 mod unverified;
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use oci::DOCKER_HUB;
 use reqwest::redirect::Policy;
-use rustls::RootCertStore;
 use url::Url;
 
 use crate::error::Cause;
@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Makes HTTP clients and keeps them, so that connections are used again.
 #[derive(Default)]
 pub(crate) struct Transport {
-    roots: OnceLock<RootCertStore>,
+    trusted: OnceLock<named::Trusted>,
     clients: Mutex<HashMap<(String, tls::Verify), reqwest::Client>>,
 }
 
@@ -55,15 +55,15 @@ impl Transport {
     }
 
     fn build(&self, settings: &Settings, names: &[&str], full: &str, verify: tls::Verify) -> Result<reqwest::Client, RemoteError> {
-        let roots = match self.roots.get() {
-            Some(roots) => roots,
+        let trusted = match self.trusted.get() {
+            Some(trusted) => trusted,
             None => {
-                let read = tls::shared_roots(settings)?;
-                self.roots.get_or_init(|| read)
+                let read = tls::shared_trust(settings)?;
+                self.trusted.get_or_init(|| read)
             }
         };
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(settings, roots, names, verify)?)
+            .tls_backend_preconfigured(tls::configuration(settings, trusted, names, verify)?)
             .user_agent(&settings.user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(Policy::none())

@@ -304,3 +304,25 @@ async fn a_rule_for_docker_hub_reaches_the_address_it_answers_at() {
         assert_eq!(read(&secure, &|settings| settings.certs_dirs = vec![folder.path().to_owned()]).await, Ok(()), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_accepted_where_it_is_named_itself() {
+    let read = async |name: &str, until: i32, named: bool| {
+        let own = Authority::of_itself(name, until);
+        let other = Authority::of_itself(name, until);
+        let fake = Fake::start_tls(&own, serving(&manifest())).await;
+        let (mut settings, _) = settings();
+        settings.ca_files = vec![if named { own.ca() } else { other.ca() }];
+        let error = open(settings, &format!("{}/app", fake.host()), Intent::Read).manifest(&tag("v1")).await.map(drop).err();
+        error.map(|error| whole(&error)).unwrap_or_default()
+    };
+    assert_eq!(read("127.0.0.1", 2100, true).await, "");
+    for (name, until, named, reason) in [
+        ("127.0.0.1", 2100, false, "CaUsedAsEndEntity"),
+        ("127.0.0.1", 2001, true, "expired"),
+        ("registry.example", 2100, true, "not valid for name"),
+    ] {
+        let text = read(name, until, named).await;
+        assert!(text.contains("was not accepted") && text.contains(reason), "{name} {until} {named}: {text}");
+    }
+}

@@ -9,6 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::named::{Named, Trusted};
 use super::unverified::Unverified;
 use crate::error::Cause;
 use crate::{RemoteError, Settings};
@@ -22,7 +23,7 @@ pub(super) enum Verify {
 
 /// Reads the authorities that every host may use: the system's, or Mozilla's where the system has
 /// none (an empty container), and those of `--ca-file`.
-pub(super) fn shared_roots(settings: &Settings) -> Result<RootCertStore, RemoteError> {
+pub(super) fn shared_trust(settings: &Settings) -> Result<Trusted, RemoteError> {
     let mut roots = RootCertStore::empty();
     // One unreadable file among the system's must not stop everything; a missing authority shows
     // itself by name when a host needs it.
@@ -30,20 +31,16 @@ pub(super) fn shared_roots(settings: &Settings) -> Result<RootCertStore, RemoteE
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    let mut trusted = Trusted { roots, named: Vec::new() };
     for path in &settings.ca_files {
-        add_file(&mut roots, path)?;
+        add_file(&mut trusted, path)?;
     }
-    Ok(roots)
+    Ok(trusted)
 }
 
 /// Makes the TLS configuration for one host, by all its `names`, with what certs.d holds for it.
-pub(super) fn configuration(
-    settings: &Settings,
-    roots: &RootCertStore,
-    names: &[&str],
-    verify: Verify,
-) -> Result<ClientConfig, RemoteError> {
-    let mut roots = roots.clone();
+pub(super) fn configuration(settings: &Settings, trusted: &Trusted, names: &[&str], verify: Verify) -> Result<ClientConfig, RemoteError> {
+    let mut trusted = trusted.clone();
     let mut identity = None;
     // A redirect may lead to any host; one called `..` must not lead out of certs.d.
     let names = names.iter().filter(|name| !name.starts_with('.'));
@@ -51,7 +48,7 @@ pub(super) fn configuration(
     for folder in folders {
         for path in files(settings, &folder) {
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("crt") => add_file(&mut roots, &path)?,
+                Some("crt") => add_file(&mut trusted, &path)?,
                 Some("cert") if identity.is_none() => identity = Some(read_identity(&path)?),
                 _ => {}
             }
@@ -61,9 +58,10 @@ pub(super) fn configuration(
     let builder = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| RemoteError::Client { source: Cause::new(error.to_string()) })?;
+    let builder = builder.dangerous();
     let builder = match verify {
-        Verify::Yes => builder.with_root_certificates(roots),
-        Verify::No => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))),
+        Verify::Yes => builder.with_custom_certificate_verifier(Arc::new(Named::new(trusted, provider)?)),
+        Verify::No => builder.with_custom_certificate_verifier(Arc::new(Unverified(provider))),
     };
     let mut configuration = match identity {
         Some(Identity { path, chain, key }) => {
@@ -88,9 +86,10 @@ fn read_identity(path: &Path) -> Result<Identity, RemoteError> {
     Ok(Identity { path: path.to_owned(), chain: certificates(path)?, key })
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), RemoteError> {
+fn add_file(trusted: &mut Trusted, path: &Path) -> Result<(), RemoteError> {
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| unusable(path, error.to_string()))?;
+        trusted.roots.add(certificate.clone()).map_err(|error| unusable(path, error.to_string()))?;
+        trusted.named.push(certificate);
     }
     Ok(())
 }

@@ -59,6 +59,24 @@ impl Authority {
         Self { folder, config: Arc::new(config) }
     }
 
+    /// A certificate as `openssl req -x509` makes it: that of an authority, and the server's own.
+    pub fn of_itself(name: &str, until: i32) -> Self {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.crt"), certificate.pem()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        Self { folder, config: Arc::new(config) }
+    }
+
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
     }

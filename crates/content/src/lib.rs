@@ -25,5 +25,5 @@ pub use library::{Draft, Library};
 pub use memory::Memory;
 pub use place::{Abilities, Expected, Origin, Place, Placed, Sink, Source, Tagged, check_expected};
 pub use recall::{Forgetful, Recall};
-pub use referring::{By, LeftOut, Referrer, ReferrerFault, Referrers, referring, subjects};
+pub use referring::{By, LeftOut, Referrer, ReferrerFault, Referrers, is_old_tag, referring, subjects};
 pub use walk::{Limits, Tree, walk};

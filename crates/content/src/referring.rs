@@ -237,6 +237,11 @@ async fn read(source: &dyn Source, mention: Mention) -> Result<Result<Referrer, 
     Ok(Err(LeftOut { subject, digest, place: source.name(), fault }))
 }
 
+/// Tells whether a name is one of cosign's old tags: `sha256-HEX.sig`, `.att` or `.sbom`.
+pub fn is_old_tag(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(stem, end)| OLD_ENDS.contains(&end) && stem.replacen('-', ":", 1).parse::<Digest>().is_ok())
+}
+
 /// Returns the tags that cosign made for a manifest, as far as they can be tags: those of a sha512
 /// are too long.
 fn old_tags(subject: &Digest) -> impl Iterator<Item = String> {

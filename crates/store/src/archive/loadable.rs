@@ -60,7 +60,17 @@ fn read(entry: &Descriptor, section: &impl Fn(&Digest) -> Option<Section>) -> Re
 
 fn paths_of(image: &RawManifest, section: &impl Fn(&Digest) -> Option<Section>) -> Option<Value> {
     let image = image.as_image()?;
+    if !image.layers.iter().all(is_file_system) {
+        return None;
+    }
     let path = |blob: &Descriptor| section(&blob.digest).map(|_| blob_name(&blob.digest));
     let layers: Vec<String> = image.layers.iter().map(path).collect::<Option<_>>()?;
     Some(json!({"Config": path(&image.config)?, "RepoTags": null, "Layers": layers}))
+}
+
+/// Tells whether a layer is a file system. One that is none, such as the text of an old signature, fails
+/// the whole `docker load`, whatever else the archive holds.
+fn is_file_system(layer: &Descriptor) -> bool {
+    let known = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    known.iter().any(|stem| layer.media_type.as_str().starts_with(stem))
 }

@@ -1,7 +1,8 @@
 //! What the entries of an archive's `index.json` are called, and how a name is moved.
 //!
 //! The rules are those of a layout folder; a docker archive differs in one thing: its names are
-//! whole references, as `docker save` writes them.
+//! whole references, as `docker save` writes them. Only cosign's old tags, which say by their name what
+//! they speak of, are tags in both.
 
 use std::str::FromStr;
 
@@ -74,7 +75,7 @@ pub(crate) fn positions(kind: Kind, entries: &[Descriptor], selector: &Selector)
         Selector::Only => all(&|entry| !is_named(entry) && entry.artifact_type.is_none()),
         Selector::Digest(digest) => all(&|entry| entry.digest == *digest),
         Selector::Name(name) => {
-            let exact = if kind == Kind::Layout { all(&|entry| ref_name(entry) == Some(name)) } else { Vec::new() };
+            let exact = if keeps_bare(kind, name) { all(&|entry| ref_name(entry) == Some(name)) } else { Vec::new() };
             let wanted = Reference::from_str(name).ok().filter(|_| exact.is_empty());
             wanted.map_or(exact, |wanted| all(&|entry| full_name(entry).is_some_and(|own| same(&own, &wanted))))
         }
@@ -89,6 +90,12 @@ pub(crate) fn several(entries: &[Descriptor], places: &[usize]) -> Option<Vec<St
     names.sort_unstable();
     names.dedup();
     (names.len() > 1).then_some(names)
+}
+
+/// Tells whether a name is written as it stands. A docker archive's names are whole references; an old
+/// tag of cosign's is the name of no image there, so it stays a tag, and nobody loads it.
+fn keeps_bare(kind: Kind, name: &str) -> bool {
+    kind == Kind::Layout || content::is_old_tag(name)
 }
 
 /// Lists the names, sorted.
@@ -112,7 +119,7 @@ pub(crate) fn names(kind: Kind, entries: &[Descriptor]) -> Vec<String> {
 pub(crate) fn entry(kind: Kind, selector: &Selector, root: &RawManifest) -> Result<Value, ArchiveError> {
     let mut entry = root.descriptor();
     match selector {
-        Selector::Name(name) if kind == Kind::Layout => {
+        Selector::Name(name) if keeps_bare(kind, name) => {
             entry.annotations.insert(annotation::REF_NAME.to_owned(), name.clone());
         }
         Selector::Name(name) => {

@@ -7,7 +7,7 @@ use content::{Error, Events, Expected, Limits, Place, Sink, Source, Tagged, copy
 use oci::{Descriptor, Digest, MediaType, RawManifest, Selector};
 use serde_json::{Value, json};
 use store::archive::Archive;
-use testkit::fixtures::{BuiltImage, Image, Index, docker_save, in_memory, put, put_index};
+use testkit::fixtures::{BuiltImage, Image, Index, docker_save, in_memory, put, put_index, referred};
 
 use super::reading::{gzip, tar_of};
 use super::{Folder, bytes_of, inflate, named, said, untar};
@@ -220,6 +220,23 @@ async fn manifest_json_names_the_image_that_an_older_docker_can_load() {
     assert_eq!((&index["manifests"][0]["annotations"], &index["manifests"][0]["mediaType"]), (&marks, &json!(MediaType::DockerList)));
     assert_eq!(document(&folder, "a.tar", "oci-layout"), json!({"imageLayoutVersion": "1.0.0"}));
     assert_eq!(archive.loadable(&both).await.unwrap().unwrap().digest(), amd.digest());
+}
+
+/// An engine that is told of a signature tries to unpack its text, and refuses the whole archive.
+#[tokio::test]
+async fn old_signatures_are_kept_and_no_engine_is_told_of_them() {
+    let folder = Folder::new();
+    let archive = folder.docker("a.tar");
+    let world = referred();
+    let (tag, signature) = &world.tagged[0];
+    put(&archive, signature, Some(tag)).await;
+    put(&archive, &world.images[0], Some("acme/app:1")).await;
+    let list = document(&folder, "a.tar", "manifest.json");
+    let names: Vec<&Value> = list.as_array().unwrap().iter().map(|image| &image["RepoTags"]).collect();
+    assert_eq!(names, [&json!(["acme/app:1"])]);
+    let again = folder.docker("a.tar");
+    assert_eq!(again.resolve(&named(tag)).await.unwrap().digest, *signature.digest());
+    assert_eq!(again.tags().await.unwrap(), ["acme/app:1"]);
 }
 
 #[tokio::test]

@@ -42,7 +42,12 @@ pub(crate) fn find(kind: Kind, entries: &[Descriptor], selector: &Selector) -> P
             let images: Vec<&Descriptor> = nameless.into_iter().filter(|entry| entry.artifact_type.is_none()).collect();
             match (images.len(), named.is_empty()) {
                 (1, _) => images,
-                (0, false) => named,
+                (0, false) => {
+                    // Whoever names none means an image, not its old signature.
+                    let (old, own): (Vec<&Descriptor>, Vec<&Descriptor>) =
+                        named.into_iter().partition(|entry| ref_name(entry).is_some_and(content::is_old_tag));
+                    if own.is_empty() { old } else { own }
+                }
                 (0, true) | (_, false) => entries.iter().collect(),
                 (_, true) => return Pointed::Whole,
             }

@@ -237,6 +237,7 @@ async fn old_signatures_are_kept_and_no_engine_is_told_of_them() {
     let again = folder.docker("a.tar");
     assert_eq!(again.resolve(&named(tag)).await.unwrap().digest, *signature.digest());
     assert_eq!(again.tags().await.unwrap(), ["acme/app:1"]);
+    assert_eq!(again.resolve(&Selector::Only).await.unwrap().digest, *world.images[0].digest());
 }
 
 #[tokio::test]

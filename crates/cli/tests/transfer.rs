@@ -212,6 +212,47 @@ fn an_archive_that_was_there_is_replaced_whole_or_not_at_all() {
 }
 
 #[test]
+fn an_archive_holds_every_image_that_was_saved_or_is_not_written() {
+    let home = Home::new();
+    let digest = app(&home);
+    done(&home, &["copy", "oci:app:1.0", "store:app:1.0"]);
+    let other = done(&home, &["copy", "--platform", "linux/arm64", "oci:app:1.0", "store:app:2.0"]).stdout;
+    let (first, second) = (format!("store:app@{digest}"), format!("store:app@{}", other.trim().split_once('@').unwrap().1));
+    let refused = home.run(&["save", &first, &second, "-o", "both.tar"]);
+    assert!(refused.code == 2 && refused.stderr.contains("would both be without a name in the archive"), "{}", refused.stderr);
+    assert!(!home.path().join("both.tar").exists());
+    done(&home, &["save", "store:app:1.0", &second, "-o", "both.tar"]);
+    // A layout's tag is no name: an engine would take it for the repository `1.0`.
+    done(&home, &["save", "oci:app:1.0", "-o", "one.tar"]);
+    assert_eq!(home.run(&["load", "-i", "one.tar"]).code, 2);
+    let piped = done(&home, &["save", "--json", "store:app:1.0", "-o", "/dev/null"]);
+    assert_eq!(serde_json::from_str::<Value>(&piped.stdout).unwrap()["images"][0]["digest"], *digest);
+}
+
+#[test]
+fn names_are_those_that_an_engine_knows_and_a_digest_is_kept_to() {
+    let home = Home::new();
+    let digest = app(&home);
+    let serving = Serving::start(&Home::new(), &[]);
+    let name = format!("{}/acme/app", serving.host);
+    done(&home, &["copy", "oci:app:1.0", &format!("{name}:1.0")]);
+    let all = done(&home, &["copy", "--all-tags", &name, "docker-archive:all.tar"]);
+    assert_eq!(all.stdout.trim(), format!("docker-archive:all.tar:{name}:1.0@{digest}"));
+    let refused = home.run(&["copy", "--all-images", "oci:app", "docker-archive:images.tar"]);
+    assert!(refused.code == 2 && refused.stderr.contains("copy oci:app:1.0 docker-archive:images.tar:NAME:TAG"), "{}", refused.stderr);
+    let by_digest = done(&home, &["copy", "oci:app:1.0", &format!("{name}@{digest}")]);
+    assert!(by_digest.stderr.contains(&format!("next: polyarch inspect {name}@{digest}")), "{}", by_digest.stderr);
+    let other = format!("store:app:9@sha256:{}", "0".repeat(64));
+    let refused = home.run(&["copy", "oci:app:1.0", &other]);
+    assert!(refused.code != 0 && refused.stderr.contains("expected the result to be"), "{}", refused.stderr);
+    // Not `latest`: that is another image's name.
+    let refused = home.run(&["load", &format!("{name}@{digest}")]);
+    assert!(refused.code == 2 && refused.stderr.contains("has no name that Docker could know it by"), "{}", refused.stderr);
+    let refused = home.run(&["load", "-i", "all.tar", "./other"]);
+    assert!(refused.code == 2 && refused.stderr.contains("expected a name"), "{}", refused.stderr);
+}
+
+#[test]
 fn referrers_follow_their_image_through_a_registry_without_their_api() {
     let Some(without) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     let home = Home::new();

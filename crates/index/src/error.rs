@@ -173,7 +173,7 @@ impl Fault for IndexError {
                 "annotations go on index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE, and need --type oci".to_owned()
             }
             Self::NeedsOtherBytes { .. } => "use --type oci, or leave --type out".to_owned(),
-            Self::OtherDigest { .. } => "leave the digest out of -t, or find out which source changed".to_owned(),
+            Self::OtherDigest { .. } => "leave the digest out of the new name, or find out which source changed".to_owned(),
             Self::Required { .. } => "add the missing sources, or shorten --require".to_owned(),
             _ => return None,
         };

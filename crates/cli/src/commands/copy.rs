@@ -44,7 +44,10 @@ async fn prepare(session: &Session, arguments: &Copy) -> Result<(Opener, Vec<Job
     }
     opener.announce(&[&from]);
     let Some(names) = names else { return Ok((opener, vec![Job { from, to }])) };
-    let jobs = transfer::pairs(&opener, &from, &to, names).await?;
+    let mut jobs = transfer::pairs(&opener, &from, &to, names).await?;
+    if matches!(arguments.target, Locator::DockerArchive { .. }) {
+        transfer::name_in_full(&mut jobs, &arguments.source, &to)?;
+    }
     Ok((opener, jobs))
 }
 
@@ -63,7 +66,8 @@ fn check_nameless(locator: &Locator) -> Result<(), NameError> {
         | Locator::LayoutArchive { selector, .. }
         | Locator::DockerArchive { selector, .. }
         | Locator::Path { selector, .. } => *selector != Selector::Only,
-        Locator::Daemon(_) => false,
+        // Its words have a tag always.
+        Locator::Daemon(name) => name.parse::<Reference>().is_ok_and(|name| name.tag().is_some_and(|tag| tag.as_str() != "latest")),
     };
     if named { Err(NameError::OneOfAll(locator.clone())) } else { Ok(()) }
 }

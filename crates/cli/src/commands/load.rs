@@ -17,6 +17,8 @@ const WORD: Word = Word { does: "load", did: "loaded", json: "polyarchLoad" };
 enum LoadError {
     #[error("{0} has no name that Docker could know it by")]
     Nameless(String),
+    #[error("expected a name that Docker is to know the image by, got {0}")]
+    NoName(Locator),
     #[error("{place}: expected one image for the name {name}, got {count}")]
     Several { place: String, name: String, count: usize },
 }
@@ -28,6 +30,7 @@ impl Fault for LoadError {
 
     fn hint(&self) -> Option<Hint> {
         Some(match self {
+            Self::NoName(_) => Hint::new("NAME:TAG"),
             Self::Nameless(place) => Hint::new(format!("polyarch copy {place} docker-daemon:NAME:TAG")),
             Self::Several { place, .. } => Hint::new(format!("leave the name out: polyarch load -i {place}")),
         })
@@ -56,7 +59,9 @@ async fn prepare(session: &Session, arguments: &Load) -> Result<(Opener, Vec<Job
                 Locator::Name(name) | Locator::Registry(name) | Locator::Store(name) => Some(name.clone()),
                 _ => None,
             };
-            let called = called.or_else(|| full_name(&from.selector)).ok_or_else(|| LoadError::Nameless(name.to_string()))?;
+            let called = called.or_else(|| full_name(&from.selector));
+            // A digest alone is no name either, and `latest` is somebody else's.
+            let called = called.filter(|called| called.target_tag().is_some()).ok_or_else(|| nameless(name, &from))?;
             vec![Job { from, to: into_docker(&opener, &called).await? }]
         }
         (None, None) => Vec::new(),
@@ -69,7 +74,8 @@ async fn from_archive(opener: &Opener, file: &Path, name: Option<&Locator>) -> R
     let label = file.display().to_string();
     let one = |selector: Selector| Opened { label: format!("{label}{selector}"), place: archive.clone(), selector, answer: Answer::Named };
     let found = archive.tags().await?;
-    if let Some(Locator::Name(name)) = name {
+    if let Some(name) = name {
+        let name = &as_docker_says(name)?;
         if found.len() > 1 {
             return Err(LoadError::Several { place: label, name: name.familiar(), count: found.len() }.into());
         }
@@ -78,13 +84,31 @@ async fn from_archive(opener: &Opener, file: &Path, name: Option<&Locator>) -> R
     let mut jobs = Vec::new();
     for name in found {
         let selector = Selector::Name(name);
-        let called = full_name(&selector).ok_or_else(|| LoadError::Nameless(format!("docker-archive:{label}{selector}")))?;
+        let called = full_name(&selector).ok_or_else(|| LoadError::Nameless(format!("{}{selector}", archive.name())))?;
         jobs.push(Job { from: one(selector), to: into_docker(opener, &called).await? });
     }
     if jobs.is_empty() {
-        return Err(LoadError::Nameless(format!("docker-archive:{label}")).into());
+        return Err(LoadError::Nameless(archive.name()).into());
     }
     Ok(jobs)
+}
+
+/// Reads what the one image of an archive is to be called.
+fn as_docker_says(name: &Locator) -> Result<Reference, LoadError> {
+    let called = match name {
+        Locator::Name(name) => Some(name.clone()),
+        Locator::Daemon(name) => name.parse::<Reference>().ok(),
+        _ => None,
+    };
+    called.filter(|name| name.target_tag().is_some()).ok_or_else(|| LoadError::NoName(name.clone()))
+}
+
+/// Says the image in words that `copy` finds it by.
+fn nameless(name: &Locator, from: &Opened) -> LoadError {
+    LoadError::Nameless(match name {
+        Locator::Name(name) if from.answer == Answer::Store => Locator::Store(name.clone()).to_string(),
+        name => name.to_string(),
+    })
 }
 
 /// Reads what an archive calls an image; a tag alone is no name to an engine.

@@ -24,6 +24,8 @@ enum SaveError {
     Terminal,
     #[error("standard output carries the archive, it cannot carry JSON too")]
     JsonToo,
+    #[error("{first} and {second} would both be {called} in the archive")]
+    SameName { first: String, second: String, called: String },
     #[error("cannot write {}", path.display())]
     Io {
         path: PathBuf,
@@ -35,16 +37,19 @@ enum SaveError {
 impl Fault for SaveError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Terminal | Self::JsonToo => Kind::Usage,
+            Self::Terminal | Self::JsonToo | Self::SameName { .. } => Kind::Usage,
             Self::Io { .. } => Kind::Place,
         }
     }
 
     fn hint(&self) -> Option<Hint> {
-        Some(Hint::new(match self {
-            Self::Terminal | Self::JsonToo => "-o FILE",
-            Self::Io { .. } => "-o names a file in a folder that can be written",
-        }))
+        Some(match self {
+            Self::Terminal | Self::JsonToo => Hint::new("-o FILE"),
+            Self::SameName { second, .. } => {
+                Hint::new(format!("add it by another name: polyarch copy {second} docker-archive:FILE:NAME:TAG"))
+            }
+            Self::Io { .. } => Hint::new("-o names a file in a folder that can be written"),
+        })
     }
 }
 
@@ -62,6 +67,7 @@ async fn save(session: &Session, arguments: &Save) -> Result<Done, Failure> {
         sources.push((name, opener.source(name).await?));
     }
     opener.announce(&sources.iter().map(|(_, opened)| opened).collect::<Vec<_>>());
+    check_names(&sources)?;
     let archive = opener.new_archive_at(&output.file);
     let jobs: Vec<Job> = sources
         .into_iter()
@@ -71,13 +77,35 @@ async fn save(session: &Session, arguments: &Save) -> Result<Done, Failure> {
             Job { from, to }
         })
         .collect();
-    let data = if output.target.is_some() { Data::Lines } else { Data::None };
+    let data = if output.takes_stdout() { Data::None } else { Data::Lines };
     let wanted = Wanted { data, ..Wanted::from(&arguments.moving) };
     let finish = || if wanted.dry_run { Ok(()) } else { output.deliver(session) };
     transfer::run_then(session, &opener, WORD, &jobs, &wanted, finish).await
 }
 
-/// Returns what an image is called in the archive: its full name, if it has one.
+/// Refuses two images of one name, or without any: the archive would hold the last one only.
+fn check_names(sources: &[(&Locator, Opened)]) -> Result<(), SaveError> {
+    let mut taken: Vec<(Selector, &Locator)> = Vec::new();
+    for (name, from) in sources {
+        let selector = called(name, from);
+        if let Some((_, first)) = taken.iter().find(|(other, first)| *other == selector && first != name) {
+            let called = match &selector {
+                Selector::Name(called) => called.clone(),
+                Selector::Only | Selector::Digest(_) => "without a name".to_owned(),
+            };
+            let second = match name {
+                Locator::Name(name) if from.answer == Answer::Store => Locator::Store(name.clone()).to_string(),
+                name => name.to_string(),
+            };
+            return Err(SaveError::SameName { first: first.to_string(), second, called });
+        }
+        taken.push((selector, name));
+    }
+    Ok(())
+}
+
+/// Returns what an image is called in the archive: its full name, if it has one. A tag alone, as a
+/// layout has it, is none: an engine would take it for a repository.
 fn called(name: &Locator, from: &Opened) -> Selector {
     match name {
         Locator::Name(name) | Locator::Registry(name) | Locator::Store(name) => {
@@ -85,8 +113,8 @@ fn called(name: &Locator, from: &Opened) -> Selector {
         }
         Locator::Daemon(name) => name.parse::<Reference>().ok().map_or(Selector::Only, |name| Selector::Name(name.familiar())),
         _ => match &from.selector {
-            Selector::Name(name) => Selector::Name(name.clone()),
-            Selector::Only | Selector::Digest(_) => Selector::Only,
+            Selector::Name(name) if name.contains(['/', ':']) => Selector::Name(name.clone()),
+            _ => Selector::Only,
         },
     }
 }
@@ -129,6 +157,12 @@ impl Output {
         let folder = tempfile::Builder::new().prefix(".polyarch-save-").tempdir_in(&beside).map_err(wrong)?;
         let label = named.map_or_else(|| "standard output".to_owned(), |path| format!("docker-archive:{}", path.display()));
         Ok(Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label })
+    }
+
+    /// Tells whether the archive goes where the data of other verbs goes.
+    fn takes_stdout(&self) -> bool {
+        let own = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/tty"];
+        self.target.is_none() && self.stream.as_deref().is_none_or(|path| own.iter().any(|name| path == Path::new(name)))
     }
 
     /// Returns what messages call an image in it.

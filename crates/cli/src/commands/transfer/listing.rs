@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fault::{Failure, Fault, Hint, Kind};
-use oci::{Reference, Selector, Tag};
+use oci::{Locator, Reference, Selector, Tag};
 
 use super::Job;
 use crate::open::{Answer, Opened, Opener};
@@ -24,6 +24,8 @@ enum ListingError {
     None(String),
     #[error("image {name:?} of {place}: expected a name with a tag")]
     NoTag { name: String, place: String },
+    #[error("image {name:?} of {place}: expected a full name for a docker archive, NAME:TAG")]
+    NoName { name: String, place: String, to: String },
     #[error("{first:?} and {second:?} of {place} would both be {tag}")]
     SameTag { first: String, second: String, place: String, tag: Tag },
 }
@@ -32,13 +34,14 @@ impl Fault for ListingError {
     fn kind(&self) -> Kind {
         match self {
             Self::None(_) => Kind::Place,
-            Self::NoTag { .. } | Self::SameTag { .. } => Kind::Usage,
+            Self::NoTag { .. } | Self::NoName { .. } | Self::SameTag { .. } => Kind::Usage,
         }
     }
 
     fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::None(place) => Hint::new(format!("copy its only image by itself: polyarch copy {place} DST:TAG")),
+            Self::NoName { name, place, to } => Hint::new(format!("copy it by itself: polyarch copy {place}:{name} {to}:NAME:TAG")),
             Self::NoTag { name, place } | Self::SameTag { second: name, place, .. } => {
                 Hint::new(format!("copy it by itself: polyarch copy {place}:{name} DST:TAG"))
             }
@@ -72,6 +75,30 @@ pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) ->
         jobs.push(Job { from: named(from, name), to: named(to, target) });
     }
     Ok(jobs)
+}
+
+/// Gives images whose names are tags the full names that a docker archive has, after the repository they
+/// come from: a tag alone would be the name of another repository there, `1.4` of `1.4:latest`.
+///
+/// # Errors
+/// Where the source is no repository.
+pub fn name_in_full(jobs: &mut [Job], source: &Locator, to: &Opened) -> Result<(), Failure> {
+    let repository = match source {
+        Locator::Name(name) | Locator::Registry(name) | Locator::Store(name) => Some(name.familiar_name()),
+        Locator::Daemon(name) => name.parse::<Reference>().ok().map(|name| name.familiar_name()),
+        _ => None,
+    };
+    for job in jobs {
+        let Selector::Name(name) = &job.to.selector else { continue };
+        if name.contains(['/', ':']) || content::is_old_tag(name) {
+            continue;
+        }
+        let Some(repository) = &repository else {
+            return Err(ListingError::NoName { name: name.clone(), place: source.to_string(), to: to.label.clone() }.into());
+        };
+        job.to = named(to, format!("{repository}:{name}"));
+    }
+    Ok(())
 }
 
 /// Returns one image of a place that was opened without a name.

@@ -9,14 +9,14 @@ use content::{Copied, Copier, Events, Expected, Limits, Referrers, Tagged};
 use fault::{Failure, Wishing};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use index::{IndexError, Order, Shipment, bring, decide};
-use oci::{PlatformSet, Selector};
+use oci::{PlatformSet, Reference, Selector};
 use serde_json::{Value, json};
 
 use crate::args::{Moving, Sending};
 use crate::commands::{Done, Session};
 use crate::open::{Answer, Opened, Opener};
 
-pub use listing::{Names, pairs};
+pub use listing::{Names, name_in_full, pairs};
 
 /// Images that are moved at once: with the round trips of a far registry, many small ones wait
 /// side by side.
@@ -214,13 +214,14 @@ impl Transfer<'_> {
 /// A digest behind the target's name says what must arrive.
 fn check_digest(job: &Job, shipment: &Shipment) -> Result<(), IndexError> {
     let expected = match (&job.to.answer, &job.to.selector) {
-        (Answer::Registry(name), _) => name.digest(),
-        (_, Selector::Digest(digest)) => Some(digest),
+        (Answer::Registry(name), _) => name.digest().cloned(),
+        (Answer::Store, _) => job.to.label.parse::<Reference>().ok().and_then(|name| name.digest().cloned()),
+        (_, Selector::Digest(digest)) => Some(digest.clone()),
         _ => None,
     };
     let got = shipment.document().digest();
-    match expected.filter(|expected| *expected != got) {
-        Some(expected) => Err(IndexError::OtherDigest { expected: expected.clone(), got: got.clone() }),
+    match expected.filter(|expected| expected != got) {
+        Some(expected) => Err(IndexError::OtherDigest { expected, got: got.clone() }),
         None => Ok(()),
     }
 }

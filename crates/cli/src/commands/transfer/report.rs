@@ -1,7 +1,7 @@
 //! What is said of images that were moved.
 
 use content::{Copied, Followed, Placed, Tagged};
-use oci::Platform;
+use oci::{Digest, Platform, Selector};
 use serde_json::{Value, json};
 
 use super::{Data, Job, Moved, Wanted, Word};
@@ -102,6 +102,7 @@ fn platforms(moved: &Moved) -> String {
     let names = |platforms: &[Platform]| platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let left: Vec<Platform> = offered.iter().filter(|platform| !taken.contains(platform)).cloned().collect();
     match (taken.len(), left.len()) {
+        (0, _) if moved.shipment.document().as_index().is_some() => "an index that names no platforms itself".to_owned(),
         (0, _) => "no platforms: it is no image".to_owned(),
         (all, 0) => format!("{}: {}", counted(all as u64, "platform"), names(taken)),
         (some, _) => format!("{some} of {}: {} (not {})", counted(offered.len() as u64, "platform"), names(taken), names(&left)),
@@ -116,10 +117,8 @@ fn referrers(all: &[Value]) -> String {
 
 /// Returns the target without the digest that it was given.
 fn name_of(job: &Job) -> &str {
-    match job.to.selector {
-        oci::Selector::Digest(_) => job.to.label.split('@').next().unwrap_or(&job.to.label),
-        _ => &job.to.label,
-    }
+    let label = &job.to.label;
+    label.rsplit_once('@').filter(|(_, digest)| digest.parse::<Digest>().is_ok()).map_or(label, |(name, _)| name)
 }
 
 fn last_word(word: Word, job: &Job, moved: &Moved) -> String {
@@ -139,6 +138,8 @@ fn next(job: &Job) -> String {
         Answer::Store => format!("next: polyarch inspect {0} | polyarch load {0} (into Docker)", name_of(job)),
         _ => match job.to.label.strip_prefix("docker-daemon:") {
             Some(name) => format!("next: docker run --rm {name}"),
+            // Without the digest it would be another image, or none.
+            None if matches!(job.to.selector, Selector::Digest(_)) => format!("next: polyarch inspect {}", job.to.label),
             None => format!("next: polyarch inspect {}", name_of(job)),
         },
     }

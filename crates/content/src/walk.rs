@@ -41,7 +41,7 @@ pub struct Tree {
 /// # Errors
 /// A missing or broken child names itself; nothing was written.
 pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn Sink>, limits: Limits) -> Result<Tree> {
-    let mut seen: HashSet<Digest> = HashSet::from([root.digest().clone()]);
+    let mut seen: HashMap<Digest, u64> = HashMap::from([(root.digest().clone(), root.bytes().len() as u64)]);
     let mut levels = vec![vec![Node { manifest: root.clone(), platform: None }]];
     // Apart from manifests: who lists one as bytes elsewhere does not make it less of a manifest.
     let mut bytes_seen: HashSet<Digest> = HashSet::new();
@@ -49,15 +49,13 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
     let mut count = 1_u64;
     loop {
         let depth = levels.len() as u64;
-        let children: Vec<Descriptor> = levels
-            .last()
-            .into_iter()
-            .flatten()
-            .filter_map(|node| node.manifest.as_index())
-            .flat_map(|index| index.manifests.iter())
-            .filter(|child| if is_document(child) { &mut seen } else { &mut bytes_seen }.insert(child.digest.clone()))
-            .cloned()
-            .collect();
+        let mut children: Vec<Descriptor> = Vec::new();
+        for child in levels.last().into_iter().flatten().filter_map(|node| node.manifest.as_index()).flat_map(|index| &index.manifests) {
+            let new = if is_document(child) { is_new(source, &mut seen, child)? } else { bytes_seen.insert(child.digest.clone()) };
+            if new {
+                children.push(child.clone());
+            }
+        }
         if children.is_empty() {
             break;
         }
@@ -92,6 +90,18 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         .flat_map(|(depth, level)| level.into_iter().map(move |node| (depth as u64, node.manifest)))
         .collect();
     Ok(Tree { manifests, blobs, present })
+}
+
+/// Tells whether a child is met for the first time. One that is listed with two sizes is listed wrongly.
+fn is_new(source: &dyn Source, seen: &mut HashMap<Digest, u64>, child: &Descriptor) -> Result<bool> {
+    match seen.insert(child.digest.clone(), child.size) {
+        None => Ok(true),
+        Some(size) if size == child.size => Ok(false),
+        Some(got) => {
+            let item = Item::Manifest(child.digest.clone());
+            Err(Error::WrongSize { item, place: source.name(), expected: child.size, got })
+        }
+    }
 }
 
 fn is_document(child: &Descriptor) -> bool {

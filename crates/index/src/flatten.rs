@@ -68,8 +68,8 @@ impl<'a> Reading<'a> {
             }
             let mut entries = index.as_index().map(|index| index.manifests.clone()).unwrap_or_default();
             let mut seen = HashSet::new();
-            // The very same entry twice is one entry; a digest under two platforms is two.
-            entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone())));
+            // The very same entry twice is one entry; a digest under two platforms or types is two.
+            entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone(), entry.media_type.clone())));
             let got = self.entries.fetch_add(entries.len() as u64, Ordering::Relaxed).saturating_add(entries.len() as u64);
             if got > self.limits.manifests {
                 return Err(Error::Limit { what: format!("entries of {label}"), limit: self.limits.manifests, got }.into());

@@ -199,3 +199,28 @@ async fn an_image_that_a_source_lists_twice_is_one_image() {
     assert_eq!(plan.document.bytes(), index.bytes());
     assert_eq!(platforms(&plan), ["linux/amd64"]);
 }
+
+/// Found by fuzzing: what nobody knows the type of is no other entry for its digest.
+#[tokio::test]
+async fn an_image_that_is_listed_as_bytes_too_is_an_image() {
+    let place = Memory::new();
+    let image = Image::new("linux/amd64").build();
+    let bytes = Descriptor { media_type: MediaType::Other("application/vnd.acme.unknown".to_owned()), ..image.descriptor() };
+    let index = Index::new().add(bytes).image(&image).build();
+    put_index(&place, &[&image], &index, Some("both")).await;
+    assert_eq!(platforms(&assemble(vec![part(&place, "both")]).await.unwrap()), ["linux/amd64"]);
+}
+
+/// Found by fuzzing: one of the two sizes is wrong, whichever is met first.
+#[tokio::test]
+async fn an_image_that_is_listed_with_two_sizes_is_refused_before_anything_is_written() {
+    let place = Memory::new();
+    let image = Image::new("linux/amd64").build();
+    let wrong = Descriptor { size: 7, platform: Some(platform("linux/arm64")), ..image.descriptor() };
+    let index = Index::new().image(&image).add(wrong).build();
+    put_index(&place, &[&image], &index, Some("both")).await;
+    let target = Memory::new();
+    let copied = content::copy(&place, &target, &index, Limits::default(), &Events::none()).await;
+    assert!(matches!(copied, Err(content::Error::WrongSize { .. })), "{copied:?}");
+    assert!(!target.has(&image.descriptor()).await.unwrap());
+}

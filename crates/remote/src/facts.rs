@@ -9,21 +9,25 @@ use content::Recall;
 /// The fact that large uploads go in pieces, as it is remembered across runs.
 const UPLOADS: &str = "uploads";
 const IN_PIECES: &str = "in pieces";
+/// The fact that what was put is not shown at once.
+const SHOWS: &str = "shows";
+const LATE: &str = "late";
 
-/// What is known of one host. Only what is checked by every use outlives the process: a host that
-/// has mended its ways is noticed.
+/// What is known of one host. Only what does no harm where it is true no longer outlives the process:
+/// a host that takes whole uploads again is noticed, and one that shows everything at once costs one
+/// look for each tag.
 pub(crate) struct Facts {
     host: String,
     recall: Arc<dyn Recall>,
     in_pieces: OnceLock<AtomicBool>,
-    lags: AtomicBool,
+    lags: OnceLock<AtomicBool>,
     /// Pairs of repositories, from and to.
     no_mounts: Mutex<HashSet<(String, String)>>,
 }
 
 impl Facts {
     pub(crate) fn new(host: &str, recall: Arc<dyn Recall>) -> Self {
-        Self { host: host.to_owned(), recall, in_pieces: OnceLock::new(), lags: AtomicBool::new(false), no_mounts: Mutex::default() }
+        Self { host: host.to_owned(), recall, in_pieces: OnceLock::new(), lags: OnceLock::new(), no_mounts: Mutex::default() }
     }
 
     fn in_pieces(&self) -> &AtomicBool {
@@ -51,14 +55,20 @@ impl Facts {
         known
     }
 
+    fn late(&self) -> &AtomicBool {
+        self.lags.get_or_init(|| AtomicBool::new(self.recall.fact(&self.host, SHOWS).as_deref() == Some(LATE)))
+    }
+
     /// Tells whether the host was seen not to show at once what was put.
     pub(crate) fn lags(&self) -> bool {
-        self.lags.load(Ordering::Relaxed)
+        self.late().load(Ordering::Relaxed)
     }
 
     /// Remembers that it needs its time.
     pub(crate) fn learn_lag(&self) {
-        self.lags.store(true, Ordering::Relaxed);
+        if !self.late().swap(true, Ordering::Relaxed) {
+            self.recall.keep_fact(&self.host, SHOWS, LATE);
+        }
     }
 
     /// Tells whether blobs of one repository are never mounted into another.

@@ -6,11 +6,12 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use content::{Copied, Error, Events, Expected, Limits, Memory, Placed, Sink, Source, Tagged, copy};
+use content::{Copied, Copier, Error, Events, Expected, Limits, Memory, Placed, Sink, Source, Tagged, copy};
 use fault::Fault;
 use futures_util::{StreamExt, stream};
 use oci::{Descriptor, MediaType, RawManifest, Selector};
 use remote::{Client, Intent, Registry, Settings};
+use support::recall::Diary;
 use support::{Told, open, settings, tag, whole};
 use testkit::fixtures::{BuiltImage, Image, Index, in_memory, random_bytes};
 use testkit::hostile::{HostileRegistry, Immutable, Mode, Mount};
@@ -209,6 +210,26 @@ async fn what_was_put_is_waited_for_within_bounds() {
     let start = Instant::now();
     assert!(target.manifest(&tag("other")).await.unwrap_err().is_missing());
     assert!(start.elapsed() < Duration::from_millis(100));
+}
+
+/// The next process cannot know what this one has put, so whoever knows the registry waits.
+#[tokio::test]
+async fn a_registry_that_was_seen_to_lag_is_waited_for_in_later_runs_too() {
+    let (index, memory) = cargo(1_000).await;
+    let registry = HostileRegistry::start(&[Mode::Lag(Duration::from_millis(300))]).await;
+    let diary = Arc::new(Diary::default());
+    let run = || {
+        let (mut settings, _) = settings();
+        settings.recall = diary.clone();
+        open(settings, &format!("{}/app", registry.host()), Intent::Write)
+    };
+    push(&run(), &memory, &index).await.unwrap();
+    let alone = image("linux/s390x", 500);
+    let source = in_memory(&[&alone], &[]).await;
+    let (later, events) = (run(), Events::none());
+    Copier::new(&*later, Limits::default(), &events).copy_below(&source, &alone.manifest).await.unwrap();
+    later.tag(&tag("alone"), &alone.manifest, &Expected::Any).await.unwrap();
+    assert_eq!(run().resolve(&tag("alone")).await.unwrap().digest, *alone.digest());
 }
 
 #[tokio::test]

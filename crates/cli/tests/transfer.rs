@@ -253,6 +253,26 @@ fn names_are_those_that_an_engine_knows_and_a_digest_is_kept_to() {
 }
 
 #[test]
+fn all_tags_add_to_the_targets_list_of_referrers() {
+    let Some(without) = DebianRegistry::start(&RegistryOptions::default()) else { return };
+    let home = Home::new();
+    let made = images(&["linux/amd64"]);
+    let index = index_of(&made.iter().collect::<Vec<_>>());
+    let kinds = [("from", "application/spdx+json"), ("to", "application/vnd.acme.signature")];
+    for (name, kind) in kinds {
+        let speaks = Image::new("linux/amd64").artifact(kind).subject(index.descriptor()).build();
+        write_layout(&home.path().join(name), &[(&index, Some("1.0")), (&speaks.manifest, None)], &[&made[0], &speaks]);
+        done(&home, &["copy", "--referrers", &format!("oci:{name}:1.0"), &format!("{}/{name}:1.0", without.host())]);
+    }
+    let [from, to] = kinds.map(|(name, _)| format!("{}/{name}", without.host()));
+    let said = done(&home, &["copy", "--all-tags", &from, &to]);
+    // The list is no image: its tag is not among what was copied.
+    assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
+    let told: Value = serde_json::from_str(&home.done(&["inspect", "--referrers", "--json", &format!("{to}:1.0")])).unwrap();
+    assert_eq!(told["referrers"]["found"].as_array().unwrap().len(), 2, "{told:#}");
+}
+
+#[test]
 fn referrers_follow_their_image_through_a_registry_without_their_api() {
     let Some(without) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     let home = Home::new();

@@ -43,7 +43,7 @@ async fn prepare(session: &Session, arguments: &Copy) -> Result<(Opener, Vec<Job
         forget_name(&mut to);
     }
     opener.announce(&[&from]);
-    let Some(names) = names else { return Ok((opener, vec![Job { from, to }])) };
+    let Some(names) = names else { return Ok((opener, vec![Job::new(from, to)])) };
     let mut jobs = transfer::pairs(&opener, &from, &to, names).await?;
     if matches!(arguments.target, Locator::DockerArchive { .. }) {
         transfer::name_in_full(&mut jobs, &arguments.source, &to)?;

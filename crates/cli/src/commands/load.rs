@@ -62,7 +62,7 @@ async fn prepare(session: &Session, arguments: &Load) -> Result<(Opener, Vec<Job
             let called = called.or_else(|| full_name(&from.selector));
             // A digest alone is no name either, and `latest` is somebody else's.
             let called = called.filter(|called| called.target_tag().is_some()).ok_or_else(|| nameless(name, &from))?;
-            vec![Job { from, to: into_docker(&opener, &called).await? }]
+            vec![Job::new(from, into_docker(&opener, &called).await?)]
         }
         (None, None) => Vec::new(),
     };
@@ -79,13 +79,13 @@ async fn from_archive(opener: &Opener, file: &Path, name: Option<&Locator>) -> R
         if found.len() > 1 {
             return Err(LoadError::Several { place: label, name: name.familiar(), count: found.len() }.into());
         }
-        return Ok(vec![Job { from: one(Selector::Only), to: into_docker(opener, name).await? }]);
+        return Ok(vec![Job::new(one(Selector::Only), into_docker(opener, name).await?)]);
     }
     let mut jobs = Vec::new();
     for name in found {
         let selector = Selector::Name(name);
         let called = full_name(&selector).ok_or_else(|| LoadError::Nameless(format!("{}{selector}", archive.name())))?;
-        jobs.push(Job { from: one(selector), to: into_docker(opener, &called).await? });
+        jobs.push(Job::new(one(selector), into_docker(opener, &called).await?));
     }
     if jobs.is_empty() {
         return Err(LoadError::Nameless(archive.name()).into());

@@ -41,7 +41,7 @@ async fn prepare(session: &Session, arguments: &Pull) -> Result<(Opener, Vec<Job
             let to = Opened { label: name.familiar_name(), selector: Selector::Only, ..to };
             jobs.extend(transfer::pairs(&opener, &from, &to, Names::Tags).await?);
         } else {
-            jobs.push(Job { from, to });
+            jobs.push(Job::new(from, to));
         }
     }
     for job in &jobs {

@@ -38,7 +38,7 @@ async fn prepare(session: &Session, arguments: &Push) -> Result<(Opener, Vec<Job
             let to = Opened { label: target.name(), selector: Selector::Only, ..to };
             jobs.extend(transfer::pairs(&opener, &from, &to, Names::Tags).await?);
         } else {
-            jobs.push(Job { from, to });
+            jobs.push(Job::new(from, to));
         }
     }
     Ok((opener, jobs))

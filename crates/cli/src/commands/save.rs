@@ -74,7 +74,7 @@ async fn save(session: &Session, arguments: &Save) -> Result<Done, Failure> {
         .map(|(name, from)| {
             let selector = called(name, &from);
             let to = Opened { label: output.called(&selector), place: archive.clone(), selector, answer: Answer::Named };
-            Job { from, to }
+            Job::new(from, to)
         })
         .collect();
     let data = if output.takes_stdout() { Data::None } else { Data::Lines };

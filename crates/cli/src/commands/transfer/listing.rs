@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use fault::{Failure, Fault, Hint, Kind};
-use oci::{Locator, Reference, Selector, Tag};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use oci::{Digest, Locator, Reference, Selector, Tag};
 
-use super::Job;
+use super::{AT_ONCE, Job};
 use crate::open::{Answer, Opened, Opener};
 
 /// Which names of the source are meant.
@@ -55,6 +56,7 @@ impl Fault for ListingError {
 /// Where the names cannot be listed, where there are none, and where they do not fit `to`.
 pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) -> Result<Vec<Job>, Failure> {
     let found = from.place.tags().await.map_err(|problem| opener.explain(from, problem))?;
+    let (found, subjects) = if to.place.abilities().referrers { lists_apart(opener, from, found).await? } else { (found, Vec::new()) };
     if found.is_empty() {
         return Err(ListingError::None(from.label.clone()).into());
     }
@@ -72,9 +74,34 @@ pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) ->
             }
             Names::Images | Names::Tags => name.clone(),
         };
-        jobs.push(Job { from: named(from, name), to: named(to, target) });
+        jobs.push(Job::new(named(from, name), named(to, target)));
+    }
+    if let Some(last) = jobs.last_mut() {
+        last.subjects = subjects;
     }
     Ok(jobs)
+}
+
+/// Parts names from the lists of referrers that a registry without their API keeps under tags
+/// (distribution-spec 1.1, "Unavailable Referrers API"). Such a list is no image: what it lists goes
+/// along, into the target's own list, which the tag would write over.
+async fn lists_apart(opener: &Opener, from: &Opened, names: Vec<String>) -> Result<(Vec<String>, Vec<Digest>), Failure> {
+    let look = |name: String| async move {
+        let Ok(subject) = name.replacen('-', ":", 1).parse::<Digest>() else { return Ok((name, None)) };
+        let document = from.place.manifest(&Selector::Name(name.clone())).await?;
+        let is_list = document.as_index().is_some_and(|index| index.manifests.iter().all(|entry| entry.platform.is_none()));
+        Ok::<_, content::Error>((name, is_list.then_some(subject)))
+    };
+    let looked: Vec<(String, Option<Digest>)> =
+        stream::iter(names).map(look).buffered(AT_ONCE).try_collect().await.map_err(|problem| opener.explain(from, problem))?;
+    let (mut images, mut subjects) = (Vec::new(), Vec::new());
+    for (name, subject) in looked {
+        match subject {
+            Some(subject) => subjects.push(subject),
+            None => images.push(name),
+        }
+    }
+    Ok((images, subjects))
 }
 
 /// Gives images whose names are tags the full names that a docker archive has, after the repository they

@@ -9,7 +9,7 @@ use content::{Copied, Copier, Events, Expected, Limits, Referrers, Tagged};
 use fault::{Failure, Wishing};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use index::{IndexError, Order, Shipment, bring, decide};
-use oci::{PlatformSet, Reference, Selector};
+use oci::{Digest, PlatformSet, Reference, Selector};
 use serde_json::{Value, json};
 
 use crate::args::{Moving, Sending};
@@ -79,6 +79,15 @@ pub struct Job {
     pub from: Opened,
     /// Where it goes.
     pub to: Opened,
+    /// What else in the source has a list of referrers, which come along.
+    pub subjects: Vec<Digest>,
+}
+
+impl Job {
+    /// Names an image and where it goes.
+    pub const fn new(from: Opened, to: Opened) -> Self {
+        Self { from, to, subjects: Vec::new() }
+    }
 }
 
 /// An image at its target, without a name.
@@ -202,7 +211,17 @@ impl Transfer<'_> {
         }
         let (also, followed) = content::copy_referrers(copier, &*job.from.place, &found.found).await?;
         copied += also;
+        copied += self.bring_listed(job, copier).await?;
         Ok(Brought { shipment, copied, referrers: followed.iter().map(report::followed).collect() })
+    }
+
+    /// Brings what stands in the lists of referrers that have tags of their own.
+    async fn bring_listed(&self, job: &Job, copier: &Copier<'_>) -> Result<Copied, Failure> {
+        let listed = content::referring(&*job.from.place, &job.subjects, self.limits).await?;
+        for left_out in &listed.left_out {
+            self.events.warn(left_out.to_string());
+        }
+        Ok(content::copy_referrers(copier, &*job.from.place, &listed.found).await?.0)
     }
 
     async fn name(&self, brought: Brought) -> Result<Moved, Failure> {

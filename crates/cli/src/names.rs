@@ -36,6 +36,14 @@ pub enum NameError {
     /// Only what is in the local store can be pushed.
     #[error("no image {} in the local store", .0.familiar())]
     NotHere(Reference),
+    /// Two names to push, of which the second is here only because it was pulled.
+    #[error("{target} is here too, as it was pulled: it may be meant as an image or as the target")]
+    PulledToo {
+        /// The first name.
+        image: String,
+        /// The second.
+        target: String,
+    },
     /// Pulling would take the name of an image that is nowhere else.
     #[error("{} was made here and is another image, {}", name.familiar(), digest.short())]
     MadeHere {
@@ -82,7 +90,12 @@ pub struct Lookalike {
 impl Fault for NameError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Official { .. } | Self::NotPushable(_) | Self::NoTag { .. } | Self::OneOfAll(_) | Self::Unclear { .. } => Kind::Usage,
+            Self::Official { .. }
+            | Self::NotPushable(_)
+            | Self::NoTag { .. }
+            | Self::OneOfAll(_)
+            | Self::Unclear { .. }
+            | Self::PulledToo { .. } => Kind::Usage,
             Self::Nowhere { .. } | Self::NotHere(_) | Self::MadeHere { .. } => Kind::Place,
         }
     }
@@ -93,6 +106,7 @@ impl Fault for NameError {
             Self::NotPushable(locator) => Some(Hint::new(format!("leave --push out: {locator} is written where it is"))),
             Self::NoTag { name, digest } => Some(Hint::new(format!("{}:TAG@{digest}", name.familiar_name()))),
             Self::OneOfAll(_) => Some(Hint::new("leave the tag out, or copy the one image without that flag")),
+            Self::PulledToo { image, target } => Some(Hint::new(format!("polyarch copy store:{image} {target}"))),
             Self::NotHere(name) => {
                 let name = name.familiar();
                 Some(Hint::new(format!("`polyarch ls` shows what is here; polyarch copy {name} DST copies between registries")))

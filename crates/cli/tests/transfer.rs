@@ -138,6 +138,11 @@ fn push_takes_what_is_here_to_its_name_or_to_another() {
     assert!(done(&home, &["push", "app:1.0", &other]).stderr.contains("unchanged"));
     let shown = home.done(&["digest", &format!("docker://{other}")]);
     assert_eq!(shown.trim(), digest);
+    // Pulling the target must not turn the same line into a push of both to their own names.
+    done(&home, &["pull", &other]);
+    let unclear = home.run(&["push", "app:1.0", &other]);
+    assert!(unclear.code == 2 && unclear.stderr.contains(&format!("hint: polyarch copy store:app:1.0 {other}\n")), "{}", unclear.stderr);
+    assert!(done(&home, &["copy", "store:app:1.0", &other]).stderr.contains("unchanged"));
 }
 
 #[test]
@@ -207,6 +212,13 @@ fn an_archive_that_was_there_is_replaced_whole_or_not_at_all() {
     assert_eq!(std::fs::read(home.path().join("old.tar")).unwrap(), b"not an archive");
     done(&home, &["save", "oci:app:1.0", "-o", "old.tar"]);
     done(&home, &["inspect", "oci-archive:old.tar"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("new.tar", home.path().join("link.tar")).unwrap();
+        done(&home, &["save", "oci:app:1.0", "-o", "link.tar"]);
+        assert!(home.path().join("new.tar").is_file() && home.path().join("link.tar").is_symlink());
+        assert_eq!(home.run(&["save", "--json", "oci:app:1.0", "-o", "/dev/stdout"]).code, 2);
+    }
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".polyarch")), "{left:?}");
 }

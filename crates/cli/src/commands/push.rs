@@ -51,10 +51,14 @@ async fn targets(opener: &Opener, arguments: &Push) -> Result<Vec<(Reference, Re
     {
         return Err(NameError::OneOfAll(Locator::Name(named.clone())).into());
     }
-    if let [source, target] = arguments.names.as_slice()
-        && !is_here(opener, target, arguments.all_tags).await?
-    {
-        return Ok(vec![(source.clone(), target.clone())]);
+    if let [source, target] = arguments.names.as_slice() {
+        if !is_here(opener, target, arguments.all_tags).await? {
+            return Ok(vec![(source.clone(), target.clone())]);
+        }
+        // What was pulled is a cache: where the first one goes must not depend on it.
+        if !arguments.all_tags && opener.store()?.resolve_made(target).await?.is_none() {
+            return Err(NameError::PulledToo { image: source.familiar(), target: target.familiar() }.into());
+        }
     }
     for name in &arguments.names {
         if !is_here(opener, name, arguments.all_tags).await? {

@@ -119,6 +119,17 @@ fn called(name: &Locator, from: &Opened) -> Selector {
     }
 }
 
+/// Follows links to the file that is written, which need not be there yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut file = path.to_owned();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&file) else { break };
+        file = file.parent().map_or_else(|| next.clone(), |folder| folder.join(&next));
+    }
+    fs::canonicalize(&file).unwrap_or(file)
+}
+
 /// Where the archive is written, and where it goes when it is whole.
 struct Output {
     /// The folder of the file under way; it goes with it.
@@ -134,15 +145,12 @@ struct Output {
 impl Output {
     fn prepare(session: &Session, arguments: &Save) -> Result<Self, SaveError> {
         let named = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
-        if named.is_none() && session.context.global.json {
-            return Err(SaveError::JsonToo);
-        }
         if named.is_none() && io::stdout().is_terminal() {
             return Err(SaveError::Terminal);
         }
         let stream = named.filter(|path| fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()));
         // A link's target is what is replaced.
-        let target = named.filter(|_| stream.is_none()).map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
+        let target = named.filter(|_| stream.is_none()).map(behind_links);
         let beside = match &target {
             Some(path) if path.is_dir() => {
                 return Err(SaveError::Io { path: path.clone(), problem: io::ErrorKind::IsADirectory.into() });
@@ -156,7 +164,8 @@ impl Output {
             |problem: io::Error| SaveError::Io { path: target.clone().unwrap_or_else(|| beside.clone()), problem: problem.kind().into() };
         let folder = tempfile::Builder::new().prefix(".polyarch-save-").tempdir_in(&beside).map_err(wrong)?;
         let label = named.map_or_else(|| "standard output".to_owned(), |path| format!("docker-archive:{}", path.display()));
-        Ok(Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label })
+        let output = Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label };
+        if output.takes_stdout() && session.context.global.json { Err(SaveError::JsonToo) } else { Ok(output) }
     }
 
     /// Tells whether the archive goes where the data of other verbs goes.

@@ -75,13 +75,15 @@ struct Download {
     blob: Descriptor,
     opened: Option<Opened>,
     offset: u64,
-    /// Breaks since the last byte of progress.
+    /// Breaks since there was progress worth the name.
     breaks: u32,
+    /// Bytes since then: a peer that breaks off after every byte would never be done.
+    gained: u64,
 }
 
 /// Streams a blob and opens it again where the connection breaks, as long as there is progress.
 fn resumed(registry: Registry, blob: Descriptor, first: Opened) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
-    let start = Download { registry, blob, opened: Some(first), offset: 0, breaks: 0 };
+    let start = Download { registry, blob, opened: Some(first), offset: 0, breaks: 0, gained: 0 };
     stream::try_unfold(start, |mut download| async move { Ok(download.next().await?.map(|chunk| (chunk, download))) })
 }
 
@@ -100,8 +102,11 @@ impl Download {
                     if fresh.is_empty() {
                         continue;
                     }
-                    self.breaks = 0;
                     self.offset = self.offset.saturating_add(fresh.len() as u64);
+                    self.gained = self.gained.saturating_add(fresh.len() as u64);
+                    if self.gained >= self.registry.settings().patience.least {
+                        (self.breaks, self.gained) = (0, 0);
+                    }
                     return Ok(Some(fresh));
                 }
                 _ if self.offset >= self.blob.size => return Ok(None),

@@ -54,6 +54,23 @@ async fn a_dropped_blob_is_taken_up_where_it_broke() {
 }
 
 #[tokio::test]
+async fn a_server_that_breaks_off_after_every_few_bytes_is_given_up() {
+    let bytes = random_bytes(4, 2_000);
+    let (blob, whole_bytes) = (layer(&bytes), bytes.clone());
+    let fake = Fake::start(move |seen, _| {
+        let (start, total) = (start_of(seen), whole_bytes.len());
+        let range = format!("bytes {start}-{}/{total}", total - 1);
+        let (status, headers): (u16, &[(&str, &str)]) = if start > 0 { (206, &[("content-range", &range)]) } else { (200, &[]) };
+        cut_off(whole_bytes.slice(start..(start + 10).min(total)), total - start, headers, status)
+    })
+    .await;
+    let place = open(settings().0, &format!("{}/app", fake.host()), Intent::Read);
+    let error = read(&place, &blob).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the connection to {} broke", fake.host()));
+    assert_eq!(fake.seen().len(), 5, "as often as a server is tried that sends nothing");
+}
+
+#[tokio::test]
 async fn a_server_without_ranges_is_read_past_what_is_here() {
     let bytes = random_bytes(2, 300_000);
     let (blob, whole_bytes) = (layer(&bytes), bytes.clone());

@@ -8,6 +8,9 @@ use content::{BlobReader, ByteStream, Source};
 use futures_util::{Stream, StreamExt, stream};
 use oci::Descriptor;
 
+/// What a slow connection takes at once of bytes in memory; no more of them goes unwatched.
+const PORTION: usize = 64 * 1024;
+
 /// The body of a request; it can be opened again for every try.
 #[derive(Clone)]
 pub(crate) enum Payload<'a> {
@@ -30,7 +33,13 @@ impl Payload<'_> {
     pub(crate) async fn open(&self) -> content::Result<Option<(u64, reqwest::Body, Option<Arc<Watch>>)>> {
         match self {
             Self::Empty => Ok(None),
-            Self::Bytes(bytes) => Ok(Some((bytes.len() as u64, bytes.clone().into(), None))),
+            Self::Bytes(bytes) if bytes.len() <= PORTION => Ok(Some((bytes.len() as u64, bytes.clone().into(), None))),
+            // A piece of a blob: on a slow line it takes longer than silence may last.
+            Self::Bytes(bytes) => {
+                let watch = Arc::new(Watch::default());
+                let body = reqwest::Body::wrap_stream(portions(bytes.clone(), Arc::clone(&watch)));
+                Ok(Some((bytes.len() as u64, body, Some(watch))))
+            }
             Self::Blob { blob, from, offset, reached } => {
                 // All of it is read, though a part is sent: nobody but the reader of the whole knows
                 // whether the bytes are right.
@@ -92,6 +101,16 @@ impl Watch {
     pub(crate) fn take_broken(&self) -> Option<content::Error> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// Hands bytes over portion by portion, so that it is seen how they go.
+fn portions(bytes: Bytes, watch: Arc<Watch>) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    stream::iter(std::iter::successors(Some(bytes), |rest| (rest.len() > PORTION).then(|| rest.slice(PORTION..)))).map(move |rest| {
+        let portion = rest.slice(..rest.len().min(PORTION));
+        watch.hand_over(portion.len() as u64);
+        watch.complete.store(portion.len() == rest.len(), Ordering::Relaxed);
+        Ok(portion)
+    })
 }
 
 struct Sending {

@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
@@ -87,6 +88,39 @@ async fn a_registry_that_takes_no_large_body_gets_pieces() {
         let methods: Vec<String> = fake.seen()[before..].iter().map(|seen| method(seen).to_owned()).collect();
         assert_eq!(methods, ["HEAD", "POST", "PATCH", "PATCH", "PATCH", "PUT"]);
     }
+}
+
+#[tokio::test]
+async fn a_piece_may_take_longer_than_silence_as_long_as_it_moves() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (blob, _, memory) = blob(5 * MIB).await;
+    let fake = Fake::start(|seen, number| empty(seen, || answer(if number < 3 { 413 } else { 201 }, &[], ""))).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (host, target) = (listener.local_addr().unwrap().to_string(), fake.address);
+    // A slow line: 128 KiB and a moment, so that a piece of 4 MiB takes 32 moments.
+    let line = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(target).await.unwrap();
+            let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 128 * 1024];
+                while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
+                    if to_server.write_all(&buffer[..length]).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    });
+    let (mut settings, _) = settings();
+    settings.patience.silence = Duration::from_millis(300);
+    let place = open(settings, &format!("{host}/app"), Intent::Write);
+    assert_eq!(place.put_blob(&blob, &memory).await.unwrap(), Placed::Sent);
+    let methods: Vec<_> = fake.seen().iter().map(|seen| method(seen).to_owned()).collect();
+    assert_eq!(methods, ["HEAD", "POST", "PUT", "POST", "PATCH", "PATCH", "PUT"]);
+    line.abort();
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ fn words_that_do_not_fit_send_nothing() {
         (&["login", "-u", "me", "reg.lan"], "", "cannot log in to reg.lan: expected a terminal to ask for a password, got none"),
         (&["login"], "", "cannot log in to docker.io: expected a terminal"),
         (&["login", "-u", "me", "--password-stdin", "reg.lan"], "", "expected a password, got none"),
-        (&["login", "-u", "m:e", "--password-stdin", "reg.lan"], "p", "expected a user name without a colon"),
+        (&["login", "-u", "me:hunter2", "--password-stdin", "reg.lan"], "p", "expected a user name without a colon"),
         (&["login", "-u", "", "--password-stdin", "reg.lan"], "p", "expected a user name, got none"),
         (&["login", "--password-stdin", "reg.lan"], "p", "--username"),
         (&["login", "-u", "me", "-p", "p", "--password-stdin", "reg.lan"], "p", "cannot be used with"),
@@ -145,6 +145,7 @@ fn words_that_do_not_fit_send_nothing() {
         let ran = fed(&home, words, input);
         assert_eq!(ran.code, 2, "{words:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(expected), "{words:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2"), "{words:?}: {}", ran.stderr);
     }
     assert!(!home.path().join(".docker").exists());
 }

@@ -13,8 +13,9 @@ use crate::open::Opener;
 enum WordError {
     #[error("expected a {0}, got none")]
     Empty(&'static str),
-    #[error("expected a user name without a colon, got {0:?}")]
-    Colon(String),
+    /// What stands behind the colon is a password, as a rule (`curl -u NAME:PASSWORD`): it is not repeated.
+    #[error("expected a user name without a colon, got one with a colon")]
+    Colon,
 }
 
 impl Fault for WordError {
@@ -26,7 +27,9 @@ impl Fault for WordError {
         match self {
             Self::Empty(_) => Some(Hint::new("`--username NAME --password-stdin < FILE`")),
             // RFC 7617, section 2.
-            Self::Colon(_) => Some(Hint::new("name and password are sent with a colon between them")),
+            Self::Colon => {
+                Some(Hint::new("name and password are sent with a colon between them; give them apart: `-u NAME --password-stdin`"))
+            }
         }
     }
 }
@@ -66,7 +69,7 @@ async fn words(session: &Session, account: &Account, arguments: Login) -> Result
         return Err(WordError::Empty("user name").into());
     }
     if user.contains(':') {
-        return Err(WordError::Colon(user).into());
+        return Err(WordError::Colon.into());
     }
     let password = match arguments.password {
         Some(password) => password,

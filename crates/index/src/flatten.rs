@@ -1,7 +1,7 @@
 //! Lists what a source offers: the images of an index, those of nested indexes in their place, and
 //! for each the platform that is settled between its entry and its config.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -67,6 +67,7 @@ impl<'a> Reading<'a> {
                 return Err(Error::Limit { what: format!("levels of indexes in {label}"), limit: self.limits.depth, got: depth }.into());
             }
             let mut entries = index.as_index().map(|index| index.manifests.clone()).unwrap_or_default();
+            check_sizes(&entries, &self.part.place.name())?;
             let mut seen = HashSet::new();
             // The very same entry twice is one entry; a digest under two platforms or types is two.
             entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone(), entry.media_type.clone())));
@@ -145,6 +146,19 @@ impl<'a> Reading<'a> {
     fn candidate(&self, descriptor: Descriptor, role: Role) -> Candidate {
         Candidate { descriptor, role, label: self.part.label.clone(), place: self.part.place.clone() }
     }
+}
+
+/// One of two sizes of the same bytes is wrong, and no place would take them both.
+fn check_sizes(entries: &[Descriptor], place: &str) -> Result<(), Error> {
+    let mut sizes = HashMap::new();
+    for entry in entries {
+        let first = *sizes.entry(&entry.digest).or_insert(entry.size);
+        if first != entry.size {
+            let item = Item::Manifest(entry.digest.clone());
+            return Err(Error::WrongSize { item, place: place.to_owned(), expected: entry.size, got: first });
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the images that the names of platforms mean, with their attestations.

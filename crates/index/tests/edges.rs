@@ -222,5 +222,9 @@ async fn an_image_that_is_listed_with_two_sizes_is_refused_before_anything_is_wr
     let target = Memory::new();
     let copied = content::copy(&place, &target, &index, Limits::default(), &Events::none()).await;
     assert!(matches!(copied, Err(content::Error::WrongSize { .. })), "{copied:?}");
+    assert!(assemble(vec![part(&place, "both")]).await.is_err());
+    let same = Descriptor { size: 7, ..image.descriptor() };
+    put_index(&place, &[&image], &Index::new().image(&image).add(same).build(), Some("same")).await;
+    assert!(assemble(vec![part(&place, "same")]).await.is_err());
     assert!(!target.has(&image.descriptor()).await.unwrap());
 }

@@ -23,9 +23,6 @@ const WAITING: usize = 64;
 /// How many right passwords are remembered. There is one for each user, unless somebody plays: bcrypt
 /// looks at the first 72 bytes, so that of a longer one there are many.
 const REMEMBERED: usize = 1024;
-/// A hash of no password that anybody knows, of the usual cost: who has no line in the file takes as
-/// long to be refused as who has one.
-const NOBODY: &str = "$2y$05$MVrBXQXSSabRkJV2hz5A6uYbd.s3UGtIzElklV5DHf0MT6yN/Ib1q";
 
 /// What became of a name and a password.
 pub(super) enum Verdict {
@@ -103,8 +100,11 @@ impl Passwords {
     /// # Errors
     /// As [`Passwords::find`].
     pub(super) async fn verify(&self, name: &str, password: &[u8]) -> Result<Verdict, PasswordsError> {
-        let known = self.find(name).await?;
-        let hash = known.as_ref().map_or_else(|| NOBODY.to_owned(), |known| known.hash.clone());
+        let users = self.users().await?;
+        let known = users.get(name).map(|hash| Known { name: name.to_owned(), hash: hash.clone() });
+        // Who has no line in the file takes as long to be refused as who has one: by somebody's hash,
+        // whose cost is that of this file.
+        let hash = users.get(name).or_else(|| users.values().next()).cloned().unwrap_or_default();
         let trace = self.trace(name, password, &hash);
         let right = |known: Option<Known>| known.map_or(Verdict::Wrong, Verdict::Right);
         if self.state().right.contains(&trace) {
@@ -122,7 +122,9 @@ impl Passwords {
             let _running = running;
             bcrypt::verify(password, &hash).unwrap_or(false)
         });
-        if known.is_none() || !matching.await.unwrap_or(false) {
+        // Waited for in every case, or the time would tell.
+        let matches = matching.await.unwrap_or(false);
+        if known.is_none() || !matches {
             return Ok(Verdict::Wrong);
         }
         let mut state = self.state();
@@ -230,6 +232,21 @@ mod tests {
             assert!(!is_right(&passwords, name, password).await, "{name} {password}");
         }
         assert_eq!(passwords.state().right.len(), 1, "what was wrong is not kept");
+    }
+
+    #[tokio::test]
+    async fn the_time_does_not_tell_who_has_a_line() {
+        let slow = bcrypt::hash("correct-horse", 11).unwrap();
+        let (_folder, passwords) = passwords(&format!("me:{slow}\n"));
+        let took = async |name: &str, password: &str| {
+            let start = Instant::now();
+            assert!(!is_right(&passwords, name, password).await, "{name}");
+            start.elapsed()
+        };
+        let (me, nobody) = (took("me", "wrong-horse").await, took("you", "wrong-horse").await);
+        // A usual hash would take a 64th.
+        assert!(nobody * 8 > me, "{nobody:?}, {me:?} for who has one");
+        assert!(!is_right(&passwords, "you", "correct-horse").await, "somebody else's password");
     }
 
     #[tokio::test]

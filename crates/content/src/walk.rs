@@ -1,6 +1,6 @@
 //! Visits everything below a manifest, each piece once, never deeper or wider than the limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci::{Descriptor, Digest, Platform, RawManifest, Selector};
@@ -44,15 +44,15 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
     let mut seen: HashMap<Digest, u64> = HashMap::from([(root.digest().clone(), root.bytes().len() as u64)]);
     let mut levels = vec![vec![Node { manifest: root.clone(), platform: None }]];
     // Apart from manifests: who lists one as bytes elsewhere does not make it less of a manifest.
-    let mut bytes_seen: HashSet<Digest> = HashSet::new();
+    let mut bytes_seen: HashMap<Digest, u64> = HashMap::new();
     let (mut present, mut opaque) = (Vec::new(), Vec::new());
     let mut count = 1_u64;
     loop {
         let depth = levels.len() as u64;
         let mut children: Vec<Descriptor> = Vec::new();
         for child in levels.last().into_iter().flatten().filter_map(|node| node.manifest.as_index()).flat_map(|index| &index.manifests) {
-            let new = if is_document(child) { is_new(source, &mut seen, child)? } else { bytes_seen.insert(child.digest.clone()) };
-            if new {
+            let seen = if is_document(child) { &mut seen } else { &mut bytes_seen };
+            if is_new(source, seen, child)? {
                 children.push(child.clone());
             }
         }
@@ -81,8 +81,7 @@ pub async fn walk(source: &dyn Source, root: &RawManifest, target: Option<&dyn S
         }
         levels.push(level);
     }
-    let mut blobs = shares(levels.iter().flatten());
-    blobs.append(&mut opaque);
+    let blobs = shares(source, opaque, levels.iter().flatten())?;
     let manifests = levels
         .into_iter()
         .enumerate()
@@ -98,7 +97,7 @@ fn is_new(source: &dyn Source, seen: &mut HashMap<Digest, u64>, child: &Descript
         None => Ok(true),
         Some(size) if size == child.size => Ok(false),
         Some(got) => {
-            let item = Item::Manifest(child.digest.clone());
+            let item = if is_document(child) { Item::Manifest(child.digest.clone()) } else { Item::Blob(child.digest.clone()) };
             Err(Error::WrongSize { item, place: source.name(), expected: child.size, got })
         }
     }
@@ -114,24 +113,27 @@ struct Node {
     platform: Option<Platform>,
 }
 
-/// Lists the blobs of all manifests, each once, with the platforms that need it.
-fn shares<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<Share> {
-    let mut blobs: Vec<Share> = Vec::new();
-    let mut places: HashMap<Digest, usize> = HashMap::new();
+/// Lists the blobs of all manifests behind those listed so far, each once, with the platforms that
+/// need it.
+fn shares<'a>(source: &dyn Source, mut blobs: Vec<Share>, nodes: impl Iterator<Item = &'a Node>) -> Result<Vec<Share>> {
+    let mut places: HashMap<Digest, usize> = blobs.iter().enumerate().map(|(place, share)| (share.blob.digest.clone(), place)).collect();
     for node in nodes {
         for blob in node.manifest.as_image().into_iter().flat_map(oci::ImageManifest::blobs) {
             let place = *places.entry(blob.digest.clone()).or_insert(blobs.len());
             if place == blobs.len() {
                 blobs.push(Share { blob: blob.clone(), platforms: Vec::new() });
             }
-            if let (Some(share), Some(platform)) = (blobs.get_mut(place), &node.platform)
-                && !share.platforms.contains(platform)
-            {
+            let Some(share) = blobs.get_mut(place) else { continue };
+            if share.blob.size != blob.size {
+                let item = Item::Blob(blob.digest.clone());
+                return Err(Error::WrongSize { item, place: source.name(), expected: blob.size, got: share.blob.size });
+            }
+            if let Some(platform) = node.platform.as_ref().filter(|platform| !share.platforms.contains(platform)) {
                 share.platforms.push(platform.clone());
             }
         }
     }
-    blobs
+    Ok(blobs)
 }
 
 enum Fetched {

@@ -227,4 +227,14 @@ async fn an_image_that_is_listed_with_two_sizes_is_refused_before_anything_is_wr
     put_index(&place, &[&image], &Index::new().image(&image).add(same).build(), Some("same")).await;
     assert!(assemble(vec![part(&place, "same")]).await.is_err());
     assert!(!target.has(&image.descriptor()).await.unwrap());
+    // A layer that is listed twice, as well.
+    let image = Image::new("linux/amd64").manifest(|tree| {
+        let mut layer = tree["layers"][0].clone();
+        layer["size"] = json!(7);
+        tree["layers"].as_array_mut().unwrap().push(layer);
+    });
+    let image = image.build();
+    testkit::fixtures::put(&place, &image, Some("layers")).await;
+    let copied = content::copy(&place, &target, &image.manifest, Limits::default(), &Events::none()).await;
+    assert!(matches!(copied, Err(content::Error::WrongSize { .. })), "{copied:?}");
 }

@@ -238,3 +238,19 @@ async fn an_image_that_is_listed_with_two_sizes_is_refused_before_anything_is_wr
     let copied = content::copy(&place, &target, &image.manifest, Limits::default(), &Events::none()).await;
     assert!(matches!(copied, Err(content::Error::WrongSize { .. })), "{copied:?}");
 }
+
+/// Found by fuzzing: believing what an index says of platforms is not believing its sizes.
+#[tokio::test]
+async fn a_size_that_is_wrong_is_never_published() {
+    let place = Memory::new();
+    let image = Image::new("linux/amd64").build();
+    let index = Index::new().add(Descriptor { size: 7, ..image.descriptor() }).build();
+    put_index(&place, &[&image], &index, Some("wrong")).await;
+    let gathered = forced(vec![part(&place, "wrong")]).await;
+    let plan = plan(&gathered, None, &Wish::default()).unwrap();
+    let target = Memory::new();
+    let targets = [Target { place: Arc::new(target.clone()), names: vec![(name("v1"), Expected::Any)] }];
+    let done = carry_out(&plan, &targets, Limits::default(), &Events::none()).await;
+    assert!(matches!(done, Err(IndexError::Content(content::Error::WrongSize { .. }))));
+    assert!(target.tags().await.unwrap().is_empty());
+}

@@ -34,6 +34,8 @@ pub struct Order {
     pub to: Selector,
     /// What that name must be before.
     pub expected: Expected,
+    /// The target has no such name, as its list said: it need not be asked.
+    pub is_new: bool,
 }
 
 /// What will be there: decided, not yet done.
@@ -88,9 +90,16 @@ impl Shipment {
 /// was expected.
 pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shipment, IndexError> {
     let wrong = |problem| IndexError::Source { label: order.label.clone(), problem: Box::new(problem) };
-    let (found, current) = future::join(order.source.resolve(&order.selector), now(&*order.target, &order.to)).await;
-    let (found, current) = (found.map_err(wrong)?, current?);
-    let root = order.source.manifest(&Selector::Digest(found.digest.clone())).await.map_err(wrong)?;
+    let (found, root, current) = if order.is_new {
+        // Its manifest is needed in any case.
+        let root = order.source.manifest(&order.selector).await.map_err(wrong)?;
+        (root.descriptor(), root, None)
+    } else {
+        let (found, current) = future::join(order.source.resolve(&order.selector), now(&*order.target, &order.to)).await;
+        let found = found.map_err(wrong)?;
+        let root = order.source.manifest(&Selector::Digest(found.digest.clone())).await.map_err(wrong)?;
+        (found, root, current?)
+    };
     let mut warnings = Vec::new();
     let (cargo, offered) = match single(&order, &root)? {
         Some(platform) => {
@@ -132,7 +141,9 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
 /// # Errors
 /// Stops at the first piece that cannot be read or written.
 pub async fn bring(shipment: &Shipment, copier: &Copier<'_>) -> Result<Copied, IndexError> {
-    copier.target().check_movable(&shipment.order.to, shipment.document().digest()).await?;
+    if !shipment.order.is_new {
+        copier.target().check_movable(&shipment.order.to, shipment.document().digest()).await?;
+    }
     let source = &*shipment.order.source;
     let copied = match &shipment.cargo {
         Cargo::Part(plan) => return place_content(plan, copier).await,

@@ -36,6 +36,7 @@ fn order(source: &Memory, target: &Memory, platforms: &str) -> Order {
         target: Arc::new(target.clone()),
         to: tag("copy"),
         expected: Expected::Any,
+        is_new: false,
     }
 }
 
@@ -156,4 +157,13 @@ async fn a_copy_tells_what_it_brings_and_for_which_platforms() {
     assert_eq!(passed.next_back(), Some(config.size));
     let arrived = heard.iter().filter(|event| matches!(event, Event::Blob { .. })).count();
     assert_eq!(arrived, blobs.len(), "every planned blob ends");
+}
+
+#[tokio::test]
+async fn a_name_that_a_list_has_shown_to_be_new_is_not_asked_for() {
+    let (source, _, index) = app().await;
+    let target = Memory::new();
+    let shipment = ship(Order { is_new: true, ..order(&source, &target, "") }).await;
+    assert!(shipment.is_exact() && shipment.current.is_none());
+    assert_eq!(target.manifest(&tag("copy")).await.unwrap().bytes(), index.bytes());
 }

@@ -28,6 +28,8 @@ struct State {
     /// Repositories of which tags were seen to move, and tags that were refused to move.
     moving: HashSet<String>,
     fixed: HashSet<(String, String)>,
+    /// Repositories that did not exist when they were asked for.
+    absent: HashSet<String>,
 }
 
 /// What is known of the names in a host's repositories.
@@ -46,6 +48,16 @@ impl Known {
         if entry.digest.as_ref() != digest {
             *entry = Entry { digest: digest.cloned(), before: None, put: None };
         }
+    }
+
+    /// Notes that a repository does not exist yet.
+    pub(crate) fn note_absent(&self, repository: &str) {
+        self.state().absent.insert(repository.to_owned());
+    }
+
+    /// Tells whether nothing but what this process has put can be expected in a repository.
+    pub(crate) fn is_new(&self, repository: &str) -> bool {
+        self.state().absent.contains(repository)
     }
 
     /// Notes what this process has put under a name.

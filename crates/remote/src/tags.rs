@@ -65,8 +65,17 @@ impl Registry {
     /// wrong is found.
     pub(crate) async fn fetch_tags(&self) -> Result<Vec<String>> {
         let (mut listing, mut tags) = (self.list_tags(), BTreeSet::new());
-        while let Some(page) = listing.next().await? {
-            tags.extend(page.names);
+        loop {
+            match listing.next().await {
+                Ok(Some(page)) => tags.extend(page.names),
+                Ok(None) => break,
+                Err(error) => {
+                    if matches!(error, Error::Missing { item: Item::Repository, .. }) {
+                        self.host().known.note_absent(self.repository());
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(tags.into_iter().collect())
     }

@@ -80,7 +80,10 @@ impl Registry {
                 Mount::No => {}
             }
         }
-        if session.is_none() && self.has(blob).await? {
+        // In a repository that did not exist there is what was put by us; else it is not asked for.
+        let known = &self.host().known;
+        let new = known.is_new(self.repository()) && known.shown(self.repository(), &blob.digest.to_string()).flatten().is_none();
+        if session.is_none() && !new && self.has(blob).await? {
             return Ok(Placed::Present);
         }
         self.upload(blob, from, session).await?;

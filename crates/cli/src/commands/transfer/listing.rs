@@ -1,6 +1,6 @@
 //! All images of one place, each with its name in another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fault::{Failure, Fault, Hint, Kind};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -55,7 +55,8 @@ impl Fault for ListingError {
 /// # Errors
 /// Where the names cannot be listed, where there are none, and where they do not fit `to`.
 pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) -> Result<Vec<Job>, Failure> {
-    let found = from.place.tags().await.map_err(|problem| opener.explain(from, problem))?;
+    let (found, there) = futures_util::future::join(from.place.tags(), there(to)).await;
+    let found = found.map_err(|problem| opener.explain(from, problem))?;
     let (found, subjects) = if to.place.abilities().referrers { lists_apart(opener, from, found).await? } else { (found, Vec::new()) };
     if found.is_empty() {
         return Err(ListingError::None(from.label.clone()).into());
@@ -74,7 +75,8 @@ pub async fn pairs(opener: &Opener, from: &Opened, to: &Opened, names: Names) ->
             }
             Names::Images | Names::Tags => name.clone(),
         };
-        jobs.push(Job::new(named(from, name), named(to, target)));
+        let is_new = there.as_ref().is_some_and(|there| !there.contains(&target));
+        jobs.push(Job { is_new, ..Job::new(named(from, name), named(to, target)) });
     }
     if let Some(last) = jobs.last_mut() {
         last.subjects = subjects;
@@ -126,6 +128,16 @@ pub fn name_in_full(jobs: &mut [Job], source: &Locator, to: &Opened) -> Result<(
         job.to = named(to, format!("{repository}:{name}"));
     }
     Ok(())
+}
+
+/// Lists the names that the target has, where it can be told: each of them need not be asked for.
+async fn there(to: &Opened) -> Option<HashSet<String>> {
+    match to.place.tags().await {
+        Ok(names) => Some(names.into_iter().collect()),
+        Err(error) if error.is_missing() => Some(HashSet::new()),
+        // Whoever may not list them may write them all the same.
+        Err(_) => None,
+    }
 }
 
 /// Returns one image of a place that was opened without a name.

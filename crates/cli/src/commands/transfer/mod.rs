@@ -81,12 +81,14 @@ pub struct Job {
     pub to: Opened,
     /// What else in the source has a list of referrers, which come along.
     pub subjects: Vec<Digest>,
+    /// There is no image of the target's name yet, as a list has shown.
+    pub is_new: bool,
 }
 
 impl Job {
     /// Names an image and where it goes.
     pub const fn new(from: Opened, to: Opened) -> Self {
-        Self { from, to, subjects: Vec::new() }
+        Self { from, to, subjects: Vec::new(), is_new: false }
     }
 }
 
@@ -183,6 +185,7 @@ impl Transfer<'_> {
             target: job.to.place.clone(),
             to: job.to.selector.clone(),
             expected: self.wanted.expected.clone(),
+            is_new: job.is_new,
         };
         let shipment = decide(order, self.limits, self.events).await.map_err(|error| match error {
             IndexError::Source { problem, .. } => self.opener.explain(&job.from, *problem),

@@ -246,3 +246,26 @@ fn a_command_that_does_not_listen_is_killed_by_the_second_interrupt() {
     assert_eq!(run.ended().code(), Some(128 + 9));
     assert!(start.elapsed() < Duration::from_secs(8), "took {:?}", start.elapsed());
 }
+
+/// Nobody reads the pipe, so opening it waits for ever.
+#[test]
+fn a_save_into_a_pipe_without_a_reader_can_be_interrupted() {
+    let home = Home::new();
+    let image = Image::new("linux/amd64").build();
+    home.layout("app", &[&image]);
+    let pipe = home.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR, 0).unwrap();
+    let scratch = home.path().join("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let mut command = home.command(&["save", "oci:app", "-o", "pipe"]);
+    let mut child = command.env("TMPDIR", &scratch).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the archive is written", || files(&scratch).iter().any(|file| file.ends_with("images.tar")));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut ended = None;
+    wait_until("the interrupt is heard", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(130));
+    assert!(files(&scratch).is_empty(), "{:?}", files(&scratch));
+}

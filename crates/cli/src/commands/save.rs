@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::args::Save;
 use crate::commands::transfer::{self, Data, Job, Wanted, Word};
 use crate::commands::{Done, Session};
+use crate::console::Console;
 use crate::open::{Answer, Opened, Opener};
 
 const WORD: Word = Word { does: "save", did: "saved", json: "polyarchSave" };
@@ -79,7 +80,7 @@ async fn save(session: &Session, arguments: &Save) -> Result<Done, Failure> {
         .collect();
     let data = if output.takes_stdout() { Data::None } else { Data::Lines };
     let wanted = Wanted { data, ..Wanted::from(&arguments.moving) };
-    let finish = || if wanted.dry_run { Ok(()) } else { output.deliver(session) };
+    let finish = async { if wanted.dry_run { Ok(()) } else { output.deliver(session).await } };
     transfer::run_then(session, &opener, WORD, &jobs, &wanted, finish).await
 }
 
@@ -133,7 +134,7 @@ fn behind_links(path: &Path) -> PathBuf {
 /// Where the archive is written, and where it goes when it is whole.
 struct Output {
     /// The folder of the file under way; it goes with it.
-    folder: TempDir,
+    _folder: TempDir,
     file: PathBuf,
     /// The file that it will be; `None` for a stream.
     target: Option<PathBuf>,
@@ -164,7 +165,7 @@ impl Output {
             |problem: io::Error| SaveError::Io { path: target.clone().unwrap_or_else(|| beside.clone()), problem: problem.kind().into() };
         let folder = tempfile::Builder::new().prefix(".polyarch-save-").tempdir_in(&beside).map_err(wrong)?;
         let label = named.map_or_else(|| "standard output".to_owned(), |path| format!("docker-archive:{}", path.display()));
-        let output = Self { file: folder.path().join("images.tar"), folder, target, stream: stream.map(Path::to_owned), label };
+        let output = Self { file: folder.path().join("images.tar"), _folder: folder, target, stream: stream.map(Path::to_owned), label };
         if output.takes_stdout() && session.context.global.json { Err(SaveError::JsonToo) } else { Ok(output) }
     }
 
@@ -180,26 +181,33 @@ impl Output {
     }
 
     /// Puts the whole archive where it belongs.
-    fn deliver(self, session: &Session) -> Result<(), Failure> {
-        let place = self.target.clone().or_else(|| self.stream.clone()).unwrap_or_else(|| PathBuf::from("standard output"));
-        let wrong = |problem| SaveError::Io { path: place.clone(), problem };
+    async fn deliver(&self, session: &Session) -> Result<(), Failure> {
+        let wrong = |path: &Path, problem| SaveError::Io { path: path.to_owned(), problem };
         if let Some(target) = &self.target {
-            fs::rename(&self.file, target).map_err(wrong)?;
-            return Ok(());
+            return Ok(fs::rename(&self.file, target).map_err(|problem| wrong(target, problem))?);
         }
-        let mut archive = File::open(&self.file).map_err(wrong)?;
-        if let Some(path) = &self.stream {
-            let mut stream = File::options().write(true).open(path).map_err(wrong)?;
-            io::copy(&mut archive, &mut stream).and_then(|_| stream.flush()).map_err(wrong)?;
-        } else {
-            let mut chunk = vec![0; CHUNK];
-            loop {
-                let length = archive.read(&mut chunk).map_err(wrong)?;
-                let Some(bytes) = chunk.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-                session.console.raw(bytes);
-            }
+        let place = self.stream.clone().unwrap_or_else(|| PathBuf::from("standard output"));
+        let (file, stream, console) = (self.file.clone(), self.stream.clone(), session.console.clone());
+        // A pipe may wait for its reader for ever: an interrupt is heard meanwhile, and the folder goes.
+        let sent = tokio::task::spawn_blocking(move || send(&file, stream.as_deref(), &console)).await;
+        Ok(sent.unwrap_or_else(|stopped| Err(io::Error::other(stopped))).map_err(|problem| wrong(&place, problem))?)
+    }
+}
+
+/// Writes the archive to a stream, or to standard output. Blocks.
+fn send(file: &Path, stream: Option<&Path>, console: &Console) -> io::Result<()> {
+    let mut archive = File::open(file)?;
+    if let Some(path) = stream {
+        let mut stream = File::options().write(true).open(path)?;
+        io::copy(&mut archive, &mut stream)?;
+        return stream.flush();
+    }
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = archive.read(&mut chunk)?;
+        match chunk.get(..length).filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => console.raw(bytes),
+            None => return Ok(()),
         }
-        drop(self.folder);
-        Ok(())
     }
 }

@@ -113,7 +113,7 @@ struct Moved {
 /// # Errors
 /// Stops at the first image that cannot be moved; those before it stay where they are by then.
 pub async fn run(session: &Session, opener: &Opener, word: Word, jobs: &[Job], wanted: &Wanted) -> Result<Done, Failure> {
-    run_then(session, opener, word, jobs, wanted, || Ok(())).await
+    run_then(session, opener, word, jobs, wanted, async { Ok(()) }).await
 }
 
 /// As [`run`], with something to be done between the work and the words about it.
@@ -126,7 +126,7 @@ pub async fn run_then(
     word: Word,
     jobs: &[Job],
     wanted: &Wanted,
-    finish: impl FnOnce() -> Result<(), Failure>,
+    finish: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Done, Failure> {
     let events = session.console.events();
     let limits = Limits::default();
@@ -148,7 +148,7 @@ pub async fn run_then(
             moved.push((job, one));
         }
     }
-    finish()?;
+    finish.await?;
     report::all(session, word, wanted, &moved);
     Ok(Done::Well)
 }

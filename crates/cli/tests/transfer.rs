@@ -245,7 +245,8 @@ fn an_archive_holds_every_image_that_was_saved_or_is_not_written() {
 fn names_are_those_that_an_engine_knows_and_a_digest_is_kept_to() {
     let home = Home::new();
     let digest = app(&home);
-    let serving = Serving::start(&Home::new(), &[]);
+    let far = Home::new();
+    let serving = Serving::start(&far, &[]);
     let name = format!("{}/acme/app", serving.host);
     done(&home, &["copy", "oci:app:1.0", &format!("{name}:1.0")]);
     let all = done(&home, &["copy", "--all-tags", &name, "docker-archive:all.tar"]);

@@ -251,6 +251,8 @@ fn names_are_those_that_an_engine_knows_and_a_digest_is_kept_to() {
     done(&home, &["copy", "oci:app:1.0", &format!("{name}:1.0")]);
     let all = done(&home, &["copy", "--all-tags", &name, "docker-archive:all.tar"]);
     assert_eq!(all.stdout.trim(), format!("docker-archive:all.tar:{name}:1.0@{digest}"));
+    let again = done(&home, &["copy", "--all-tags", &name, "docker-archive:all.tar"]);
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
     let refused = home.run(&["copy", "--all-images", "oci:app", "docker-archive:images.tar"]);
     assert!(refused.code == 2 && refused.stderr.contains("copy oci:app:1.0 docker-archive:images.tar:NAME:TAG"), "{}", refused.stderr);
     let by_digest = done(&home, &["copy", "oci:app:1.0", &format!("{name}@{digest}")]);

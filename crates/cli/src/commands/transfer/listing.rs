@@ -126,6 +126,8 @@ pub fn name_in_full(jobs: &mut [Job], source: &Locator, to: &Opened) -> Result<(
             return Err(ListingError::NoName { name: name.clone(), place: source.to_string(), to: to.label.clone() }.into());
         };
         job.to = named(to, format!("{repository}:{name}"));
+        // What the target's list was asked for was the tag alone.
+        job.is_new = false;
     }
     Ok(())
 }

@@ -26,4 +26,4 @@ pub use memory::Memory;
 pub use place::{Abilities, Expected, Origin, Place, Placed, Sink, Source, Tagged, check_expected};
 pub use recall::{Forgetful, Recall};
 pub use referring::{By, LeftOut, Referrer, ReferrerFault, Referrers, is_old_tag, referring, subjects};
-pub use walk::{Limits, Tree, walk};
+pub use walk::{Limits, Tree, child_manifest, walk};

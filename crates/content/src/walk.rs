@@ -147,12 +147,22 @@ async fn fetch(source: &dyn Source, child: Descriptor, target: Option<&dyn Sink>
     {
         return Ok(Fetched::Present(Box::new(child)));
     }
-    let manifest = source.manifest(&Selector::Digest(child.digest.clone())).await?;
-    let got = manifest.bytes().len() as u64;
-    if got != child.size {
-        return Err(Error::WrongSize { item: Item::Manifest(child.digest), place: source.name(), expected: child.size, got });
-    }
+    let manifest = child_manifest(source, &child).await?;
     // The platform of an attestation is `unknown/unknown`: it is nobody's.
     let platform = child.platform.clone().filter(|_| !child.is_attestation());
     Ok(Fetched::Read(Box::new(Node { manifest, platform })))
+}
+
+/// Reads a manifest that another one lists, and compares its size with the one listed: a digest says
+/// nothing of it, and registries and engines go by it.
+///
+/// # Errors
+/// As [`Source::manifest`], and [`Error::WrongSize`].
+pub async fn child_manifest(source: &dyn Source, child: &Descriptor) -> Result<RawManifest> {
+    let manifest = source.manifest(&Selector::Digest(child.digest.clone())).await?;
+    let got = manifest.bytes().len() as u64;
+    if got == child.size {
+        return Ok(manifest);
+    }
+    Err(Error::WrongSize { item: Item::Manifest(child.digest.clone()), place: source.name(), expected: child.size, got })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use content::{Copied, Copier, Error, Events, Expected, Item, Limits, Place, Tagged};
+use content::{Copied, Copier, Events, Expected, Limits, Place, Tagged, child_manifest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci::{Digest, RawManifest, Selector};
 
@@ -91,13 +91,8 @@ async fn copy_entry(entry: &Candidate, copier: &Copier<'_>) -> Result<Copied, In
         let placed = copier.blob(&*entry.place, descriptor).await?;
         return Ok(Copied::of(placed, descriptor.size));
     }
-    let manifest = entry.place.manifest(&Selector::Digest(descriptor.digest.clone())).await?;
-    let got = manifest.bytes().len() as u64;
-    // Whoever believes an index unread meets it here at the latest.
-    if got != descriptor.size {
-        let item = Item::Manifest(descriptor.digest.clone());
-        return Err(Error::WrongSize { item, place: entry.place.name(), expected: descriptor.size, got }.into());
-    }
+    // Whoever believed an index unread meets a wrong size here at the latest.
+    let manifest = child_manifest(&*entry.place, descriptor).await?;
     Ok(copier.copy(&*entry.place, &manifest).await?)
 }
 

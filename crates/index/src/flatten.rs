@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use content::{Error, Item, Limits, Source};
+use content::{Error, Item, Limits, Source, child_manifest};
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
-use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest, Selector};
+use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 
 use crate::IndexError;
 use crate::gather::{Candidate, Checked, Part, Role, offered};
@@ -97,12 +97,7 @@ impl<'a> Reading<'a> {
             let settled = Settled::new(entry, &stated.normalized(), None);
             return Ok(vec![self.candidate(settled.descriptor, settled.role)]);
         }
-        let manifest = self.part.place.manifest(&Selector::Digest(entry.digest.clone())).await?;
-        let got = manifest.bytes().len() as u64;
-        if got != entry.size {
-            let item = Item::Manifest(entry.digest);
-            return Err(Error::WrongSize { item, place: self.part.place.name(), expected: entry.size, got }.into());
-        }
+        let manifest = child_manifest(&*self.part.place, &entry).await?;
         if manifest.as_index().is_some() {
             self.nested.store(true, Ordering::Relaxed);
             let new = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).insert(manifest.digest().clone());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use remote::{Proxies, RegistriesFile};
+use remote::{HostRule, Proxies, RegistriesFile};
 
 use crate::args::Global;
 
@@ -28,6 +28,8 @@ pub struct Context {
     pub docker_host: Option<String>,
     /// Folder of ca.pem, cert.pem and key.pem for an engine over TLS.
     pub docker_certificates: Option<PathBuf>,
+    /// Registries that are asked by HTTP where they speak no TLS.
+    pub fallback: HostRule,
     /// Proxies, as everybody's environment names them.
     pub proxies: Proxies,
     /// Folders with programs, for credential helpers.
@@ -101,6 +103,7 @@ impl Context {
             certificate_folders: certificate_folders.into_iter().flatten().collect(),
             docker_host: variable("DOCKER_HOST"),
             docker_certificates: variable("DOCKER_TLS_VERIFY").and_then(|_| path("DOCKER_CERT_PATH").or_else(|| below_home(&[".docker"]))),
+            fallback: HostRule::None,
             proxies: Proxies {
                 // To a CGI script the client's Proxy header comes as HTTP_PROXY (CVE-2016-5386).
                 http: if variable("REQUEST_METHOD").is_some() { variable("http_proxy") } else { either("HTTP_PROXY") },

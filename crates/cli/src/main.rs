@@ -10,11 +10,13 @@ mod args;
 mod commands;
 mod console;
 mod context;
+mod fronts;
 mod help;
 mod interrupts;
 mod names;
 mod open;
 mod paths;
+mod shim;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +31,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_JOBS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().collect();
+    let words = match shim::words(std::env::args_os().collect()) {
+        Ok(words) => words,
+        Err(code) => return code,
+    };
+    let (words, spoken) = match fronts::split(&words) {
+        Some((own, front, theirs)) => match front.read(theirs) {
+            Ok(spoken) => (own, Some(spoken)),
+            Err(code) => return code,
+        },
+        None => (words, None),
+    };
     let command = match args::Polyarch::try_parse_from(words) {
         Ok(command) => command,
         Err(error) => return console::usage(&error),
@@ -38,7 +50,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return console::bug("cannot start the runtime", &error),
     };
-    let code = runtime.block_on(commands::run(command));
+    let code = runtime.block_on(commands::run(command, spoken));
     // A job that writes owns its temporary file, which goes when the job ends: without the wait it would
     // stay. With nothing under way this returns at once; a read from a terminal or pipe, which may
     // never end, is waited for no longer than this.

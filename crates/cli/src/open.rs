@@ -282,6 +282,7 @@ impl Opener {
         let settings = Settings {
             plain_http: rule(&context.global.plain_http),
             insecure: rule(&context.global.insecure),
+            fallback: context.fallback.clone(),
             ca_files: context.global.ca_file.clone(),
             certs_dirs: context.certificate_folders.clone(),
             proxies: context.proxies.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use content::{Events, Expected, Limits, Memory, Sink, Source};
-use index::{Attestations, Checked, Depth, Gathered, MediaChoice, Missing, Part, Plan, Role, Target, Wish};
+use index::{Attestations, Checked, Depth, Gathered, IndexError, Manner, MediaChoice, Part, Plan, Role, Target, Wish};
 use oci::{Descriptor, Digest, ImageConfig, MediaType, Platform, RawManifest, Selector};
 
 use crate::records::{self, Record};
@@ -63,7 +63,8 @@ async fn plan(records: &[Record]) {
         }
     }
     let (wish, checked) = wish(records);
-    let gather = |parts| async move { index::gather(parts, checked, Missing::Refuse, LIMITS, &Events::none()).await };
+    let manner = Manner { checked, ..Manner::default() };
+    let gather = |parts| async move { Ok::<_, IndexError>(index::gather(parts, manner, LIMITS).await?.found) };
     let Ok(sources) = gather(parts).await else { return };
     let Ok(plan) = index::plan(&sources, None, &wish) else { return };
     let again = index::plan(&sources, None, &wish).unwrap();

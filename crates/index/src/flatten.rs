@@ -10,14 +10,14 @@ use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 
 use crate::IndexError;
-use crate::gather::{Candidate, Checked, Part, Role, offered};
-use crate::settle::settle;
+use crate::gather::{Candidate, Checked, Manner, OfIndex, Part, Role, Spelling, offered};
+use crate::settle::{as_stated, settle};
 
 /// The reading of one source. All of its nested indexes share one count of entries, so that a few
 /// small documents that name each other a thousand times cost no more than the limit.
 pub(crate) struct Reading<'a> {
     part: &'a Part,
-    checked: Checked,
+    manner: Manner,
     limits: Limits,
     entries: AtomicU64,
     nested: AtomicBool,
@@ -42,12 +42,27 @@ impl Settled {
         let called_as_its_config = config.is_some_and(|config| config.same_as(platform));
         Self { descriptor: entry, role: Role::Image(platform.clone()), called_as_its_config }
     }
+
+    /// Keeps a platform letter for letter.
+    fn spelt(mut entry: Descriptor, platform: Platform) -> Self {
+        let role = Role::Image(platform.normalized());
+        entry.platform = Some(platform);
+        Self { descriptor: entry, role, called_as_its_config: false }
+    }
+
+    /// Carries along what says no platform itself.
+    fn unsaid(entry: Descriptor, stated: Option<&Platform>) -> Self {
+        match stated {
+            Some(stated) => Self::spelt(entry, stated.clone()),
+            None => Self { descriptor: entry, role: Role::Other, called_as_its_config: false },
+        }
+    }
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(part: &'a Part, checked: Checked, limits: Limits) -> Self {
+    pub fn new(part: &'a Part, manner: Manner, limits: Limits) -> Self {
         let indexes = Mutex::default();
-        Self { part, checked, limits, entries: AtomicU64::new(0), nested: AtomicBool::new(false), indexes }
+        Self { part, manner, limits, entries: AtomicU64::new(0), nested: AtomicBool::new(false), indexes }
     }
 
     /// Tells whether an index stood inside the index that was read.
@@ -84,10 +99,10 @@ impl<'a> Reading<'a> {
     async fn entry(&self, entry: Descriptor, depth: u64) -> Result<Vec<Candidate>, IndexError> {
         if entry.is_attestation() {
             let role = entry.attests().map_or(Role::Other, Role::Attestation);
-            return Ok(vec![self.candidate(entry, role)]);
+            return Ok(vec![self.candidate(entry, role, None)]);
         }
         if !entry.media_type.is_index() && !entry.media_type.is_manifest() {
-            return Ok(vec![self.candidate(entry, Role::Other)]);
+            return Ok(vec![self.candidate(entry, Role::Other, None)]);
         }
         let stated = entry
             .platform
@@ -95,7 +110,7 @@ impl<'a> Reading<'a> {
             .filter(|platform| !platform.is_unknown() && !platform.os.is_empty() && !platform.architecture.is_empty());
         if let Some(stated) = stated.as_ref().filter(|stated| entry.media_type.is_manifest() && self.need_not_read(stated)) {
             let settled = Settled::new(entry, &stated.normalized(), None);
-            return Ok(vec![self.candidate(settled.descriptor, settled.role)]);
+            return Ok(vec![self.candidate(settled.descriptor, settled.role, None)]);
         }
         let manifest = child_manifest(&*self.part.place, &entry).await?;
         if manifest.as_index().is_some() {
@@ -104,29 +119,44 @@ impl<'a> Reading<'a> {
             return if new { self.level(manifest, depth + 1).await } else { Ok(Vec::new()) };
         }
         if manifest.as_image().is_some_and(|image| !image.is_image()) {
-            return Ok(vec![self.candidate(entry, Role::Other)]);
+            return Ok(vec![self.candidate(entry, Role::Other, Some(manifest))]);
         }
         let image = self.image(entry, &manifest, stated.as_ref()).await?;
-        Ok(vec![self.candidate(image.descriptor, image.role)])
+        Ok(vec![self.candidate(image.descriptor, image.role, Some(manifest))])
     }
 
     /// What is believed is not looked up, and neither is what was not asked for.
     fn need_not_read(&self, stated: &Platform) -> bool {
-        self.checked == Checked::Force || self.part.platform.as_ref().is_some_and(|wanted| !wanted.covers(stated))
+        let unwanted = |wanted: &Platform| self.manner.of_index == OfIndex::Narrowed && !wanted.covers(stated);
+        self.manner.checked == Checked::Force || self.part.platform.as_ref().is_some_and(unwanted)
     }
 
     /// Reads an image's config and settles the platform of its entry.
     pub async fn image(&self, entry: Descriptor, manifest: &RawManifest, stated: Option<&Platform>) -> Result<Settled, IndexError> {
-        if let Some(platform) = stated.filter(|_| self.checked == Checked::Force) {
+        let as_stated_only = self.manner.spelling == Spelling::AsStated;
+        let believed = stated.filter(|_| self.manner.checked == Checked::Force);
+        if let Some(platform) = believed.filter(|_| !as_stated_only) {
             return Ok(Settled::new(entry, &platform.normalized(), None));
         }
         let label = &self.part.label;
         let config = manifest.as_image().map(|image| image.config.clone());
         let Some(config) = config.filter(|config| config.media_type.is_image_config()) else {
+            if as_stated_only {
+                return Ok(Settled::unsaid(entry, stated));
+            }
             let config = manifest.as_image().map_or(String::new(), |image| image.config.media_type.to_string());
             return Err(IndexError::NotAnImage { label: label.clone(), config });
         };
         let own = self.config(&config).await?.platform();
+        if as_stated_only {
+            if own.is_none() && stated.is_none() {
+                return Ok(Settled::unsaid(entry, None));
+            }
+            if believed.is_none() {
+                settle(label, stated, own.as_ref())?;
+            }
+            return Ok(Settled::spelt(entry, as_stated(stated, own.as_ref())));
+        }
         let platform = settle(label, stated, own.as_ref())?;
         Ok(Settled::new(entry, &platform, own.as_ref()))
     }
@@ -138,8 +168,9 @@ impl<'a> Reading<'a> {
         Ok(ImageConfig::parse(&bytes).map_err(broken)?)
     }
 
-    fn candidate(&self, descriptor: Descriptor, role: Role) -> Candidate {
-        Candidate { descriptor, role, label: self.part.label.clone(), place: self.part.place.clone() }
+    /// Makes a candidate of this source.
+    pub fn candidate(&self, descriptor: Descriptor, role: Role, manifest: Option<RawManifest>) -> Candidate {
+        Candidate { descriptor, role, label: self.part.label.clone(), place: self.part.place.clone(), manifest }
     }
 }
 

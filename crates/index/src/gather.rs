@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use content::{Error, Event, Events, Limits, Place};
+use content::{Error, Limits, Place};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci::{Descriptor, Digest, Platform, RawManifest, Selector};
 
@@ -48,8 +48,49 @@ pub enum Missing {
     /// It is an error.
     #[default]
     Refuse,
-    /// They are left out, with a warning.
+    /// They are left out, and named in [`Sources::absent`].
     Ignore,
+}
+
+/// How the platforms of entries are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// By the one normaliser, and an image must have one.
+    #[default]
+    Normalized,
+    /// Letter for letter as stated, with what the config adds; what says no platform is carried along
+    /// as [`Role::Other`]. So do docker and manifest-tool.
+    AsStated,
+}
+
+/// What a platform that was stated for a source means where the source is an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OfIndex {
+    /// The one image for it.
+    #[default]
+    Narrowed,
+    /// Nothing: all images are taken.
+    Whole,
+}
+
+/// How sources are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether stated platforms are compared with configs.
+    pub checked: Checked,
+    /// Whether a source may be missing.
+    pub missing: Missing,
+    /// How platforms are written.
+    pub spelling: Spelling,
+    /// What becomes of an index with a stated platform.
+    pub of_index: OfIndex,
+}
+
+impl Manner {
+    /// Believes what is stated, and reads nothing to check it.
+    pub const fn believing() -> Self {
+        Self { checked: Checked::Force, missing: Missing::Refuse, spelling: Spelling::Normalized, of_index: OfIndex::Narrowed }
+    }
 }
 
 /// What an entry of an index is.
@@ -74,6 +115,8 @@ pub struct Candidate {
     pub label: String,
     /// Where its content is.
     pub place: Arc<dyn Place>,
+    /// Its document, where it was read.
+    pub manifest: Option<RawManifest>,
 }
 
 /// One source, read.
@@ -89,61 +132,78 @@ pub struct Gathered {
     pub whole: bool,
 }
 
+/// All sources, read.
+#[derive(Default)]
+pub struct Sources {
+    /// Those that exist, in their order.
+    pub found: Vec<Gathered>,
+    /// Those that do not, where that is allowed.
+    pub absent: Vec<Absent>,
+}
+
+/// A source that does not exist.
+#[derive(Debug)]
+pub struct Absent {
+    /// As the person wrote it.
+    pub label: String,
+    /// What its place said.
+    pub problem: Error,
+}
+
 /// Reads all parts at once.
 ///
 /// # Errors
 /// The first source that is missing, broken, or not what it is said to be.
-pub async fn gather(
-    parts: Vec<Part>,
-    checked: Checked,
-    missing: Missing,
-    limits: Limits,
-    events: &Events,
-) -> Result<Vec<Gathered>, IndexError> {
+pub async fn gather(parts: Vec<Part>, manner: Manner, limits: Limits) -> Result<Sources, IndexError> {
     let count = parts.len();
-    let read: Vec<Option<Gathered>> = stream::iter(parts)
+    let read: Vec<Result<Gathered, Absent>> = stream::iter(parts)
         .map(|part| async move {
             let root = match part.place.manifest(&part.selector).await {
                 Ok(root) => root,
                 // Only the source itself may be missing; a piece missing below it is damage.
-                Err(error) if missing == Missing::Ignore && error.is_missing() => {
-                    events.tell(Event::Warning(format!("left out {}: {error}", part.label)));
-                    return Ok(None);
+                Err(problem) if manner.missing == Missing::Ignore && problem.is_missing() => {
+                    return Ok(Err(Absent { label: part.label, problem }));
                 }
                 Err(problem) => return Err(IndexError::Source { label: part.label, problem: Box::new(problem) }),
             };
             let label = part.label.clone();
-            match gather_one(part, root, checked, limits).await {
+            match gather_one(part, root, manner, limits).await {
                 Err(IndexError::Content(problem)) => Err(IndexError::Source { label, problem: Box::new(problem) }),
-                other => other.map(Some),
+                other => other.map(Ok),
             }
         })
         .buffered(limits.at_once.max(1))
         .try_collect()
         .await?;
-    let gathered: Vec<Gathered> = read.into_iter().flatten().collect();
-    if gathered.is_empty() && count > 0 {
+    let mut sources = Sources::default();
+    for one in read {
+        match one {
+            Ok(found) => sources.found.push(found),
+            Err(absent) => sources.absent.push(absent),
+        }
+    }
+    if sources.found.is_empty() && count > 0 {
         return Err(IndexError::AllMissing(count));
     }
-    let entries = gathered.iter().map(|source| source.candidates.len() as u64).sum();
+    let entries = sources.found.iter().map(|source| source.candidates.len() as u64).sum();
     if entries > limits.manifests {
         return Err(Error::Limit { what: "entries of the index".to_owned(), limit: limits.manifests, got: entries }.into());
     }
-    Ok(gathered)
+    Ok(sources)
 }
 
-async fn gather_one(part: Part, root: RawManifest, checked: Checked, limits: Limits) -> Result<Gathered, IndexError> {
-    let reading = Reading::new(&part, checked, limits);
+async fn gather_one(part: Part, root: RawManifest, manner: Manner, limits: Limits) -> Result<Gathered, IndexError> {
+    let reading = Reading::new(&part, manner, limits);
     if root.as_index().is_none() {
         let image = reading.image(root.descriptor(), &root, part.platform.as_ref()).await?;
         // A lone manifest has no entry that could carry another platform than its config's.
         let whole = part.platform.is_none() || image.called_as_its_config;
-        let candidate = Candidate { descriptor: image.descriptor, role: image.role, label: part.label.clone(), place: part.place.clone() };
-        return Ok(Gathered { part, root, candidates: vec![candidate], whole });
+        let candidates = vec![reading.candidate(image.descriptor, image.role, Some(root.clone()))];
+        return Ok(Gathered { part, root, candidates, whole });
     }
     let mut candidates = reading.index(root.clone()).await?;
     let mut whole = !reading.found_nested();
-    if let Some(wanted) = &part.platform {
+    if let Some(wanted) = part.platform.as_ref().filter(|_| manner.of_index == OfIndex::Narrowed) {
         let all = candidates.len();
         candidates = narrow(&part.label, candidates, std::slice::from_ref(wanted))?;
         whole = whole && candidates.len() == all;

@@ -1,6 +1,6 @@
 //! The decision: which entries the index has and its exact bytes. Pure; nothing is done here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use content::Error;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::IndexError;
 use crate::annotate::{Annotation, Level};
+use crate::encode::Encoding;
 use crate::gather::{Attestations, Candidate, Gathered, Role, offered};
 
 const NO_ANNOTATIONS: &str = "a Docker manifest list has no annotations";
@@ -37,6 +38,41 @@ pub enum MediaChoice {
     Oci,
     /// A Docker manifest list.
     Docker,
+    /// A Docker manifest list, of OCI images too, with annotations where entries have them. It is not
+    /// valid, registries take it, and it is what manifest-tool makes.
+    DockerOfAny,
+}
+
+/// What one whole source becomes that nobody wished to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lone {
+    /// The very bytes it has, whatever its shape.
+    #[default]
+    AsItIs,
+    /// An index: its own bytes where it is one, a new one of it otherwise.
+    AnIndex,
+    /// A new index, always.
+    ANewIndex,
+}
+
+/// What becomes of two images for one platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duplicates {
+    /// They are an error: each client takes another one of them.
+    #[default]
+    Refuse,
+    /// They stay, with a warning, and so does an image that stands there twice.
+    Keep,
+}
+
+/// In which order the entries stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sequence {
+    /// As the sources were given, each attestation where its source has it.
+    #[default]
+    AsGiven,
+    /// As the sources were given, attestations behind all images.
+    AttestationsLast,
 }
 
 /// What the person wants the index to be, apart from the sources.
@@ -56,6 +92,16 @@ pub struct Wish {
     pub annotations: Vec<Annotation>,
     /// The kind of document.
     pub media: MediaChoice,
+    /// What one whole source becomes.
+    pub lone: Lone,
+    /// What becomes of two images for one platform.
+    pub duplicates: Duplicates,
+    /// The order of the entries.
+    pub sequence: Sequence,
+    /// The platforms that stay, with their attestations; all where there are none.
+    pub only: PlatformSet,
+    /// How the document is written.
+    pub encoding: Encoding,
 }
 
 /// What the index will be: decided, printable, not yet done.
@@ -88,10 +134,12 @@ impl Plan {
 pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Result<Plan, IndexError> {
     if let Some(document) = untouched(sources, base, wish) {
         // What stands in the document twice is one image all the same.
-        let entries = distinct(&sources.first().map(|source| source.candidates.clone()).unwrap_or_default())?;
+        let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
+        let mut warnings = Vec::new();
+        let entries = distinct(&entries, wish.duplicates, &mut warnings)?;
         check_images(&entries)?;
         check_required(&entries, wish)?;
-        return Ok(Plan { entries, document, warnings: Vec::new() });
+        return Ok(Plan { entries, document, warnings });
     }
     let mut entries: Vec<Candidate> = base.map(|base| base.candidates.clone()).unwrap_or_default();
     for platform in &wish.remove {
@@ -100,20 +148,62 @@ pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Resul
     for source in sources {
         add(&mut entries, source.candidates.clone(), wish)?;
     }
+    let mut warnings = Vec::new();
+    let ground = Ground { origin: origin(sources, base, wish, &mut warnings), changed: base.map(|base| &base.root) };
+    finish(entries, ground, wish, warnings)
+}
+
+/// Decides what the index is, of entries that somebody holds already, in their order.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_entries(entries: Vec<Candidate>, wish: &Wish) -> Result<Plan, IndexError> {
+    finish(entries, Ground::default(), wish, Vec::new())
+}
+
+/// What the new document stands on.
+#[derive(Clone, Copy, Default)]
+struct Ground<'a> {
+    /// The index whose annotations and unknown fields it goes on with.
+    origin: Option<&'a RawManifest>,
+    /// What the target holds, where that is changed.
+    changed: Option<&'a RawManifest>,
+}
+
+/// Checks the entries and writes the document.
+fn finish(mut entries: Vec<Candidate>, ground: Ground<'_>, wish: &Wish, mut warnings: Vec<String>) -> Result<Plan, IndexError> {
     if wish.attestations == Attestations::Drop {
         entries.retain(|entry| !matches!(entry.role, Role::Attestation(_)) && !entry.descriptor.is_attestation());
     }
-    let mut entries = distinct(&entries)?;
+    let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
+    keep_only(&mut entries, wish, &mut warnings);
     drop_orphans(&mut entries);
+    if wish.sequence == Sequence::AttestationsLast {
+        entries.sort_by_key(|entry| matches!(entry.role, Role::Attestation(_)));
+    }
     check_images(&entries)?;
     check_required(&entries, wish)?;
-    let mut warnings = Vec::new();
-    let media_type = choose_media(&entries, base, wish, &mut warnings)?;
+    let media_type = choose_media(&entries, ground.changed, wish, &mut warnings)?;
     let index_annotations = annotate(&mut entries, wish, &media_type)?;
-    let origin = origin(sources, base, &mut warnings);
-    refuse_lost_annotations(origin, &entries, &media_type, wish)?;
-    let document = write(&entries, origin, media_type, index_annotations)?;
+    refuse_lost_annotations(ground.origin, &entries, &media_type, wish)?;
+    let document = write(&entries, ground.origin, media_type, index_annotations, wish.encoding)?;
     Ok(Plan { entries, document, warnings })
+}
+
+/// Keeps the platforms that were asked for. One that is nowhere is said: what was asked for and is not
+/// there is how platforms get lost.
+fn keep_only(entries: &mut Vec<Candidate>, wish: &Wish, warnings: &mut Vec<String>) {
+    if wish.only.is_empty() {
+        return;
+    }
+    for wanted in wish.only.iter().filter(|wanted| !entries.iter().any(|entry| is_named(entry, wanted))) {
+        warnings.push(format!("no {wanted} image among the sources: they offer {}", offered(entries)));
+    }
+    entries.retain(|entry| match entry.role {
+        Role::Image(_) => wish.only.iter().any(|wanted| is_named(entry, wanted)),
+        Role::Attestation(_) => true,
+        Role::Other => false,
+    });
 }
 
 /// One whole source and no wish to change it: its bytes are the result, whatever its shape.
@@ -124,9 +214,14 @@ fn untouched(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Opti
     let other_type = match wish.media {
         MediaChoice::Auto => false,
         MediaChoice::Oci => source.root.as_index().is_none() || source.root.family() != Family::Oci,
-        MediaChoice::Docker => source.root.as_index().is_none() || source.root.family() != Family::Docker,
+        MediaChoice::Docker | MediaChoice::DockerOfAny => source.root.as_index().is_none() || source.root.family() != Family::Docker,
     };
-    (plain && !drops && !other_type).then(|| source.root.clone())
+    let kept = match wish.lone {
+        Lone::AsItIs => true,
+        Lone::AnIndex => source.root.as_index().is_some(),
+        Lone::ANewIndex => false,
+    };
+    (plain && kept && wish.only.is_empty() && !drops && !other_type).then(|| source.root.clone())
 }
 
 fn remove(entries: &mut Vec<Candidate>, platform: &Platform, target: &str) -> Result<(), IndexError> {
@@ -195,23 +290,21 @@ fn insert_attestation(entries: &mut Vec<Candidate>, attestation: Candidate) {
 }
 
 /// Drops what stands there twice and refuses two images for one platform.
-fn distinct(entries: &[Candidate]) -> Result<Vec<Candidate>, IndexError> {
+fn distinct(entries: &[Candidate], duplicates: Duplicates, warnings: &mut Vec<String>) -> Result<Vec<Candidate>, IndexError> {
     let mut by_platform: HashMap<Platform, &Candidate> = HashMap::new();
     let mut kept: Vec<Candidate> = Vec::with_capacity(entries.len());
     for entry in entries {
         if let Role::Image(platform) = &entry.role {
             match by_platform.insert(platform.normalized(), entry) {
-                Some(first) if first.descriptor.digest == entry.descriptor.digest => continue,
-                Some(first) => {
-                    return Err(IndexError::SamePlatform {
-                        platform: Box::new(platform.clone()),
-                        first: first.label.clone(),
-                        first_digest: first.descriptor.digest.clone(),
-                        second: entry.label.clone(),
-                        second_digest: entry.descriptor.digest.clone(),
-                    });
+                Some(first) if first.descriptor.digest == entry.descriptor.digest && duplicates == Duplicates::Refuse => continue,
+                Some(first) if first.descriptor.digest != entry.descriptor.digest => {
+                    let problem = same_platform(platform, first, entry);
+                    match duplicates {
+                        Duplicates::Refuse => return Err(problem),
+                        Duplicates::Keep => warnings.push(format!("{problem}: clients do not agree which one they take")),
+                    }
                 }
-                None => {}
+                _ => {}
             }
         } else if kept.iter().any(|other| other.descriptor == entry.descriptor) {
             continue;
@@ -219,6 +312,16 @@ fn distinct(entries: &[Candidate]) -> Result<Vec<Candidate>, IndexError> {
         kept.push(entry.clone());
     }
     Ok(kept)
+}
+
+fn same_platform(platform: &Platform, first: &Candidate, second: &Candidate) -> IndexError {
+    IndexError::SamePlatform {
+        platform: Box::new(platform.clone()),
+        first: first.label.clone(),
+        first_digest: first.descriptor.digest.clone(),
+        second: second.label.clone(),
+        second_digest: second.descriptor.digest.clone(),
+    }
 }
 
 /// An attestation goes with the image it speaks of.
@@ -242,7 +345,12 @@ fn check_required(entries: &[Candidate], wish: &Wish) -> Result<(), IndexError> 
     Err(IndexError::Required { expected: absent.join(", "), got: offered(entries) })
 }
 
-fn choose_media(entries: &[Candidate], base: Option<&Gathered>, wish: &Wish, warnings: &mut Vec<String>) -> Result<MediaType, IndexError> {
+fn choose_media(
+    entries: &[Candidate],
+    changed: Option<&RawManifest>,
+    wish: &Wish,
+    warnings: &mut Vec<String>,
+) -> Result<MediaType, IndexError> {
     let family = |entry: &Candidate| entry.descriptor.media_type.family().unwrap_or(Family::Oci);
     let docker = entries.iter().filter(|entry| family(entry) == Family::Docker).count();
     let mixed = docker > 0 && docker < entries.len();
@@ -251,8 +359,14 @@ fn choose_media(entries: &[Candidate], base: Option<&Gathered>, wish: &Wish, war
             Some(entry) => Err(IndexError::NeedsOtherBytes { label: entry.label.clone() }),
             None => Ok(MediaType::DockerList),
         },
+        MediaChoice::DockerOfAny => {
+            if docker < entries.len() {
+                warnings.push("a Docker manifest list of OCI images is not valid, and Quay refuses it".to_owned());
+            }
+            Ok(MediaType::DockerList)
+        }
         MediaChoice::Auto if docker == entries.len() => {
-            let was_oci = base.is_some_and(|base| base.root.as_index().is_some() && base.root.family() == Family::Oci);
+            let was_oci = changed.is_some_and(|changed| changed.as_index().is_some() && changed.family() == Family::Oci);
             Ok(if was_oci { MediaType::OciIndex } else { MediaType::DockerList })
         }
         _ => {
@@ -267,8 +381,8 @@ fn choose_media(entries: &[Candidate], base: Option<&Gathered>, wish: &Wish, war
 }
 
 /// Sets the descriptors' annotations and returns those of the index.
-fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> Result<Map<String, Value>, IndexError> {
-    let mut of_index = Map::new();
+fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> Result<BTreeMap<String, Value>, IndexError> {
+    let mut of_index = BTreeMap::new();
     for annotation in &wish.annotations {
         let lost = |why: &str| IndexError::Annotation { annotation: annotation.to_string(), why: why.to_owned() };
         if *media_type == MediaType::DockerList {
@@ -300,10 +414,10 @@ fn annotate(entries: &mut [Candidate], wish: &Wish, media_type: &MediaType) -> R
 
 /// Returns the index whose annotations and unknown fields the result goes on with: what is changed,
 /// or the only source. Of several sources nobody knows whose words are right, so none are taken.
-fn origin<'a>(sources: &'a [Gathered], base: Option<&'a Gathered>, warnings: &mut Vec<String>) -> Option<&'a RawManifest> {
+fn origin<'a>(sources: &'a [Gathered], base: Option<&'a Gathered>, wish: &Wish, warnings: &mut Vec<String>) -> Option<&'a RawManifest> {
     let only = match (base, sources) {
         (Some(base), _) => Some(base),
-        (None, [only]) => Some(only),
+        (None, [only]) if wish.lone != Lone::ANewIndex => Some(only),
         (None, _) => None,
     };
     for source in sources.iter().filter(|source| only.is_none_or(|only| !std::ptr::eq(only, *source))) {
@@ -332,17 +446,17 @@ fn refuse_lost_annotations(
     }
 }
 
-/// Writes the document: the tree that it goes on with, or a new one in the order and with the
-/// two-space indent that buildx has.
+/// Writes the document: the tree that it goes on with, or a new one.
 fn write(
     entries: &[Candidate],
     origin: Option<&RawManifest>,
     media_type: MediaType,
-    annotations: Map<String, Value>,
+    annotations: BTreeMap<String, Value>,
+    encoding: Encoding,
 ) -> Result<RawManifest, IndexError> {
     let mut tree = origin.map_or_else(|| json!({"schemaVersion": 2}), RawManifest::tree);
     let old: Vec<Value> = tree.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
-    let manifests = entries.iter().map(|entry| entry_value(entry, &old)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    let manifests = entries.iter().map(|entry| entry_value(entry, &old, encoding)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
     if let Some(object) = tree.as_object_mut() {
         object.insert("mediaType".to_owned(), Value::String(media_type.as_str().to_owned()));
         object.insert("manifests".to_owned(), Value::Array(manifests));
@@ -350,17 +464,16 @@ fn write(
             let all = object.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
             match all.as_object_mut() {
                 Some(all) => all.extend(annotations),
-                None => *all = Value::Object(annotations),
+                None => *all = Value::Object(annotations.into_iter().collect()),
             }
         }
     }
-    let bytes = serde_json::to_vec_pretty(&tree).map_err(broken)?;
-    RawManifest::parse(Bytes::from(bytes), Some(&media_type)).map_err(|problem| document_error(problem).into())
+    RawManifest::parse(Bytes::from(encoding.text(&tree)), Some(&media_type)).map_err(|problem| document_error(problem).into())
 }
 
 /// Returns the value that stood in the base for an entry that was not changed, else a new one.
-fn entry_value(entry: &Candidate, old: &[Value]) -> Result<Value, serde_json::Error> {
-    let new = serde_json::to_value(&entry.descriptor)?;
+fn entry_value(entry: &Candidate, old: &[Value], encoding: Encoding) -> Result<Value, serde_json::Error> {
+    let new = encoding.entry(&entry.descriptor)?;
     let same =
         |value: &&Value| serde_json::from_value::<oci::Descriptor>((*value).clone()).is_ok_and(|descriptor| descriptor == entry.descriptor);
     Ok(old.iter().find(same).cloned().unwrap_or(new))

@@ -31,6 +31,18 @@ pub(crate) fn settle(label: &str, stated: Option<&Platform>, config: Option<&Pla
     }
 }
 
+/// Joins both letter for letter: what is stated counts, and the config adds what it leaves out.
+pub(crate) fn as_stated(stated: Option<&Platform>, config: Option<&Platform>) -> Platform {
+    let (Some(stated), Some(config)) = (stated, config) else { return stated.or(config).cloned().unwrap_or_default() };
+    let mut platform = stated.clone();
+    platform.variant = platform.variant.or_else(|| config.variant.clone());
+    platform.os_version = platform.os_version.or_else(|| config.os_version.clone());
+    if platform.os_features.is_empty() {
+        platform.os_features.clone_from(&config.os_features);
+    }
+    platform
+}
+
 /// `10.0.20348` and `10.0.20348.2340` speak of one version, `10.0.2034` of another.
 fn more_precise<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     let begins = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

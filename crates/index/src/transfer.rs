@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use content::{Copied, Copier, Error, Events, Expected, Limits, Place, Referrers, Tagged, check_expected};
+use content::{Copied, Copier, Error, Expected, Limits, Place, Referrers, Tagged, check_expected};
 use fault::Hint;
 use futures_util::future;
 use oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, PlatformSet, RawManifest, Selector};
@@ -14,7 +14,7 @@ use crate::IndexError;
 use crate::carry_out::{look_back, place_content};
 use crate::describe::find_image;
 use crate::flatten::narrow;
-use crate::gather::{Checked, Gathered, Missing, Part, Role, gather};
+use crate::gather::{Gathered, Manner, Part, Role, gather};
 use crate::plan::{Plan, Wish, plan};
 
 /// An image to be moved.
@@ -88,7 +88,7 @@ impl Shipment {
 /// # Errors
 /// A source that is missing or broken, a platform that it does not have, a name that is not what
 /// was expected.
-pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shipment, IndexError> {
+pub async fn decide(order: Order, limits: Limits) -> Result<Shipment, IndexError> {
     let wrong = |problem| IndexError::Source { label: order.label.clone(), problem: Box::new(problem) };
     let (found, root, current) = if order.is_new {
         // Its manifest is needed in any case.
@@ -116,7 +116,7 @@ pub async fn decide(order: Order, limits: Limits, events: &Events) -> Result<Shi
             (Cargo::Whole(root), offered)
         }
         None => {
-            let (plan, offered) = select(&order, &found, limits, events).await?;
+            let (plan, offered) = select(&order, &found, limits).await?;
             warnings.extend(plan.warnings.iter().cloned());
             let same = *plan.document.digest() == found.digest;
             (if same { Cargo::Whole(plan.document) } else { Cargo::Part(Box::new(plan)) }, offered)
@@ -224,12 +224,12 @@ fn single(order: &Order, root: &RawManifest) -> Result<Option<Platform>, IndexEr
 }
 
 /// Plans the index of some platforms, and lists the platforms that there were.
-async fn select(order: &Order, found: &Descriptor, limits: Limits, events: &Events) -> Result<(Plan, Vec<Platform>), IndexError> {
+async fn select(order: &Order, found: &Descriptor, limits: Limits) -> Result<(Plan, Vec<Platform>), IndexError> {
     // By its digest, as it was found: the name may move meanwhile.
     let selector = Selector::Digest(found.digest.clone());
     let part = Part { label: order.label.clone(), place: order.source.clone(), selector, platform: None };
     // What the entries say is believed; nothing but the platforms that were named is looked at.
-    let mut gathered = gather(vec![part], Checked::Force, Missing::Refuse, limits, events).await?;
+    let mut gathered = gather(vec![part], Manner::believing(), limits).await?.found;
     let offered = gathered.iter().flat_map(images).collect();
     for source in &mut gathered {
         let before = source.candidates.len();

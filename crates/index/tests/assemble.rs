@@ -9,7 +9,7 @@ mod parts;
 use std::sync::Arc;
 
 use content::{Events, Expected, Limits, Memory, Source, Tagged};
-use index::{Attestations, Change, Checked, IndexError, MediaChoice, Missing, Part, Role, Target, Wish, carry_out, gather, plan};
+use index::{Attestations, Change, IndexError, Manner, MediaChoice, Missing, Part, Role, Target, Wish, carry_out, gather, plan};
 use oci::{Annotations, Digest, MediaType, Platform, Selector};
 use parts::{assemble, base, decide, index_of, name, part, part_for, place_nested, platforms, read, three};
 use serde_json::json;
@@ -200,7 +200,7 @@ async fn hole_12_a_stated_platform_is_checked_against_the_config() {
     let parts = || vec![part_for(&place, "amd64", "linux/s390x"), part(&place, "arm64")];
     let error = assemble(parts()).await.err().unwrap();
     assert_eq!(error.to_string(), "amd64 is not what it is said to be: expected linux/s390x, its config says linux/amd64");
-    let forced = gather(parts(), Checked::Force, Missing::Refuse, Limits::default(), &Events::none()).await.unwrap();
+    let forced = gather(parts(), Manner::believing(), Limits::default()).await.unwrap().found;
     assert_eq!(platforms(&plan(&forced, None, &Wish::default()).unwrap()), ["linux/s390x", "linux/arm64"]);
     // An index that lies about its child is found out the same way.
     let mut lie = images[0].descriptor();
@@ -312,9 +312,12 @@ async fn missing_sources_are_left_out_only_when_asked_and_never_all() {
     let (place, _) = three().await;
     let run = |tags: &[&str]| {
         let parts: Vec<Part> = tags.iter().map(|tag| part(&place, tag)).collect();
-        async move { gather(parts, Checked::Compare, Missing::Ignore, Limits::default(), &Events::none()).await }
+        let manner = Manner { missing: Missing::Ignore, ..Manner::default() };
+        async move { gather(parts, manner, Limits::default()).await }
     };
-    assert_eq!(run(&["amd64", "none"]).await.unwrap().len(), 1);
+    let sources = run(&["amd64", "none"]).await.unwrap();
+    let absent: Vec<&str> = sources.absent.iter().map(|absent| absent.label.as_str()).collect();
+    assert_eq!((sources.found.len(), absent.as_slice()), (1, ["none"].as_slice()));
     assert_eq!(run(&["none", "nothing"]).await.err().unwrap().to_string(), "none of the 2 sources exists");
 }
 

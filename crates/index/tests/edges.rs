@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use content::{Events, Expected, Limits, Memory, Sink, Source};
-use index::{Change, Checked, IndexError, MediaChoice, Missing, Part, Role, Target, Wish, carry_out, gather, plan};
+use index::{Change, IndexError, Manner, MediaChoice, Missing, Part, Role, Target, Wish, carry_out, gather, plan};
 use oci::{Descriptor, MediaType, Selector};
 use parts::{assemble, base, decide, index_of, name, part, part_for, place_nested, platforms, read, three};
 use serde_json::json;
 use testkit::fixtures::{Image, Index, attestation_entry, attestation_for, platform, put, put_index};
 
 async fn forced(parts: Vec<Part>) -> Vec<index::Gathered> {
-    gather(parts, Checked::Force, Missing::Refuse, Limits::default(), &Events::none()).await.unwrap()
+    gather(parts, Manner::believing(), Limits::default()).await.unwrap().found
 }
 
 async fn into(target: &Memory, plan: &index::Plan) {
@@ -108,7 +108,7 @@ async fn what_is_missing_below_a_source_is_no_missing_source() {
     put_index(&place, &[&images[0], &images[1]], &index_of(&[&images[0], &images[1]]), Some("app")).await;
     place.forget(images[1].digest());
     let parts = vec![part(&place, "app"), part(&place, "arm")];
-    let error = gather(parts, Checked::Compare, Missing::Ignore, Limits::default(), &Events::none()).await.err().unwrap();
+    let error = gather(parts, Manner { missing: Missing::Ignore, ..Manner::default() }, Limits::default()).await.err().unwrap();
     assert!(error.to_string().contains(&images[1].digest().to_string()), "{error}");
     // One platform of it needs no other.
     let one = assemble(vec![part_for(&place, "app", "amd64"), part(&place, "arm")]).await.unwrap();

@@ -41,7 +41,7 @@ fn order(source: &Memory, target: &Memory, platforms: &str) -> Order {
 }
 
 async fn decided(order: Order) -> Result<Shipment, IndexError> {
-    decide(order, Limits::default(), &Events::none()).await
+    decide(order, Limits::default()).await
 }
 
 async fn ship(order: Order) -> Shipment {

@@ -7,6 +7,7 @@
 mod config;
 mod descriptor;
 mod digest;
+mod go;
 mod locator;
 mod manifest;
 mod media;
@@ -18,6 +19,7 @@ mod tag;
 pub use config::{History, ImageConfig, RuntimeConfig};
 pub use descriptor::{Descriptor, annotation};
 pub use digest::{Algorithm, DiffId, Digest, DigestError, Hasher};
+pub use go::{go_indent, go_json, go_json_line};
 pub use locator::{Locator, LocatorError, PlatformSource, Selector};
 pub use manifest::{ImageIndex, ImageManifest};
 pub use media::{Family, MediaType};

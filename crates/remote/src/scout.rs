@@ -54,9 +54,10 @@ impl Host {
             return plain().await;
         }
         if !is_loopback(&self.address) {
+            // As podman does for what registries.conf calls insecure.
+            let falls_back = self.trust == Trust::Blind || settings.fallback.covers(&self.name);
             return match secure().await {
-                // As podman does for what registries.conf calls insecure.
-                Err(error) if self.trust == Trust::Blind && speaks_no_tls(&error) => plain().await.map_err(|_| error),
+                Err(error) if falls_back && speaks_no_tls(&error) => plain().await.map_err(|_| error),
                 answer => answer,
             };
         }

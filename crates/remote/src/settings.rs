@@ -61,6 +61,8 @@ impl fmt::Debug for Proxies {
 pub struct Settings {
     /// Hosts that are spoken to without TLS.
     pub plain_http: HostRule,
+    /// Hosts that are asked by HTTP where they speak no TLS, as docker's `--insecure` asks them.
+    pub fallback: HostRule,
     /// Hosts whose certificate is not checked.
     pub insecure: HostRule,
     /// Files with certificates (PEM) of authorities to trust beside the system's.
@@ -95,6 +97,7 @@ impl Settings {
     pub fn new(user_agent: impl Into<String>, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self {
             plain_http: HostRule::None,
+            fallback: HostRule::None,
             insecure: HostRule::None,
             ca_files: Vec::new(),
             certs_dirs: Vec::new(),
@@ -117,6 +120,7 @@ impl fmt::Debug for Settings {
         formatter
             .debug_struct("Settings")
             .field("plain_http", &self.plain_http)
+            .field("fallback", &self.fallback)
             .field("insecure", &self.insecure)
             .field("ca_files", &self.ca_files)
             .field("certs_dirs", &self.certs_dirs)

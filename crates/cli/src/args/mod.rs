@@ -6,6 +6,7 @@ mod login;
 mod look;
 mod registry;
 mod serve;
+mod shims;
 mod store;
 mod transfer;
 
@@ -15,11 +16,16 @@ pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
 pub use serve::{ListenError, Serve};
+pub use shims::ShimsCommand;
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
 pub use transfer::{Copy, Load, Moving, Pull, Push, Save, Sending};
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{Command, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::fronts;
 
 /// One tag, every platform: assembles, inspects, copies and serves multi-architecture container images.
 #[derive(Debug, Parser)]
@@ -33,6 +39,18 @@ pub struct Polyarch {
     /// The verb.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Polyarch {
+    /// Reads words that may be a whole command line, or the beginning of one that a front goes on with.
+    pub fn verb_of(words: &[OsString]) -> Option<Verb> {
+        Self::try_parse_from(words).ok().map(|command| command.verb)
+    }
+
+    /// Returns the whole tree, with the words of the fronts in it.
+    pub fn tree() -> Command {
+        fronts::graft(Self::command())
+    }
 }
 
 /// What is to be done.
@@ -77,6 +95,20 @@ pub enum Verb {
         /// What to ask.
         #[command(subcommand)]
         command: RegistryCommand,
+    },
+    /// The words of `docker manifest`, without its traps
+    Manifest,
+    /// The words of manifest-tool
+    ManifestTool,
+    /// The words of `docker buildx imagetools`
+    Buildx,
+    /// The words of mquery
+    Mquery,
+    /// Let docker manifest, manifest-tool and mquery mean polyarch
+    Shims {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ShimsCommand,
     },
     /// Explain a verb or a topic: names, platforms, exit-codes, environment
     Help {

@@ -5,7 +5,9 @@ mod words;
 
 use content::{Events, Expected, Limits};
 use fault::{Failure, Wishing};
-use index::{Change, Checked, Gathered, IndexError, MediaChoice, Missing, Outcome, Part, Plan, Target, Wish, carry_out, gather, plan};
+use index::{
+    Absent, Change, Checked, Gathered, IndexError, Manner, MediaChoice, Missing, Outcome, Part, Plan, Target, Wish, carry_out, gather, plan,
+};
 use oci::{Digest, Selector};
 
 use crate::args::{self, Create};
@@ -147,6 +149,7 @@ impl Making<'_> {
                 args::MediaType::Oci => MediaChoice::Oci,
                 args::MediaType::Docker => MediaChoice::Docker,
             },
+            ..Wish::default()
         }
     }
 
@@ -159,8 +162,12 @@ impl Making<'_> {
         };
         let checked = if self.arguments.force_platform { Checked::Force } else { Checked::Compare };
         let missing = if self.arguments.ignore_missing { Missing::Ignore } else { Missing::Refuse };
-        let gathered = gather(self.sources.iter().map(part).collect(), checked, missing, self.limits, &self.events).await;
-        gathered.map_err(|error| self.explain(error))
+        let manner = Manner { checked, missing, ..Manner::default() };
+        let sources = gather(self.sources.iter().map(part).collect(), manner, self.limits).await.map_err(|error| self.explain(error))?;
+        for Absent { label, problem } in &sources.absent {
+            self.session.console.warn(&format!("left out {label}: {problem}"));
+        }
+        Ok(sources.found)
     }
 
     /// Reads what the first tag holds, for changes of it. Its own words are believed, so that what
@@ -170,8 +177,8 @@ impl Making<'_> {
         let label = first.opened.label.clone();
         let part =
             Part { label: label.clone(), place: first.opened.place.clone(), selector: first.opened.selector.clone(), platform: None };
-        match gather(vec![part], Checked::Force, Missing::Refuse, self.limits, &self.events).await {
-            Ok(mut gathered) => Ok(gathered.pop()),
+        match gather(vec![part], Manner::believing(), self.limits).await {
+            Ok(mut sources) => Ok(sources.found.pop()),
             Err(IndexError::Source { problem, .. }) if is_no_such_tag(&problem) => Err(IndexError::NoBase { label }.into()),
             Err(error) => Err(error.into()),
         }

@@ -14,19 +14,20 @@ mod registry;
 mod rm;
 mod save;
 mod serve;
+mod shims;
 mod store;
 mod tag;
 mod transfer;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use fault::{Failure, Fault, Kind};
 use serde_json::json;
 
 use crate::args::{Polyarch, Verb};
 use crate::console::Console;
 use crate::context::Context;
+use crate::fronts::Spoken;
 use crate::interrupts::Interrupts;
 
 /// What a verb ends with when nothing failed.
@@ -70,17 +71,18 @@ impl Fault for LostOutput {
     }
 }
 
-/// Runs a command to its exit code.
-pub async fn run(command: Polyarch) -> ExitCode {
+/// Runs a command to its exit code; `spoken` are the words behind it, where they are another tool's.
+pub async fn run(command: Polyarch, spoken: Option<Spoken>) -> ExitCode {
     let context = Context::read(command.global);
     let console = Console::new(&context);
     let session = Session { context, console: console.clone() };
+    let front = spoken.as_ref().map(Spoken::front);
     // A server is ended by an interrupt, so it decides itself what that means.
     let serving = matches!(command.verb, Verb::Serve(_));
     let mut interrupts = Interrupts::listen();
     // Dropping the work removes what it had half written.
     let ended = tokio::select! {
-        ended = carry_out(&session, command.verb) => ended,
+        ended = carry_out(&session, command.verb, spoken) => ended,
         _ = interrupts.next(), if !serving => Err(Interrupted.into()),
     };
     console.end();
@@ -92,6 +94,9 @@ pub async fn run(command: Polyarch) -> ExitCode {
         Ok(Done::Well) => 0,
         Ok(Done::No) => fault::ExitCode::of(Kind::Answer).number(),
         Ok(Done::Program(number)) => number,
+        Err(failure) if failure.fault().kind() != Kind::Interrupted && front.is_some() => {
+            front.map_or(1, |front| front.fail(&console, &failure))
+        }
         Err(failure) => {
             console.fail(&failure);
             fault::ExitCode::of(failure.fault().kind()).number()
@@ -100,8 +105,13 @@ pub async fn run(command: Polyarch) -> ExitCode {
     ExitCode::from(number)
 }
 
-async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
+async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Result<Done, Failure> {
     match verb {
+        Verb::Manifest | Verb::ManifestTool | Verb::Buildx | Verb::Mquery => match spoken {
+            Some(spoken) => spoken.carry_out(session.clone()).await,
+            None => Ok(Done::Well),
+        },
+        Verb::Shims { command } => shims::run(session, command),
         Verb::Create(arguments) => create::run(session, *arguments).await,
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
@@ -121,7 +131,7 @@ async fn carry_out(session: &Session, verb: Verb) -> Result<Done, Failure> {
         Verb::Help { words, markdown } => help::run(session, &words, markdown),
         Verb::Completion { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Polyarch::command(), "polyarch", &mut script);
+            clap_complete::generate(shell, &mut Polyarch::tree(), "polyarch", &mut script);
             session.console.raw(&script);
             Ok(Done::Well)
         }

@@ -116,6 +116,11 @@ impl Console {
         }
     }
 
+    /// Says what is wrong in the words of another tool, as they are.
+    pub fn complain(&self, line: impl AsRef<str>) {
+        self.error_line(&visible(line.as_ref()));
+    }
+
     /// Says something that a person should know, once.
     pub fn warn(&self, text: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 use crate::args::Polyarch;
 
 /// Writes the reference of every verb and topic.
 pub fn markdown() -> String {
-    let mut command = Polyarch::command().term_width(100);
+    let mut command = Polyarch::tree().term_width(100);
     command.build();
     let mut text = String::from("# The command line\n\nMade by `cargo xtask docs`; a test compares it with the program.\n");
     section(&mut text, &mut command, 2);

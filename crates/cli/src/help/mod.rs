@@ -7,13 +7,11 @@ mod topics;
 pub use markdown::markdown;
 pub use topics::{names_of_topics, topic};
 
-use clap::CommandFactory;
-
 use crate::args::Polyarch;
 
 /// Returns the help of a verb (`create`, `store prune`), if there is such a verb.
 pub fn verb(words: &[String]) -> Option<String> {
-    let mut command = Polyarch::command();
+    let mut command = Polyarch::tree();
     command.build();
     let mut at = &mut command;
     for word in words {

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use content::{Events, Limits, Memory, Sink};
-use index::{Checked, Gathered, IndexError, Missing, Part, Plan, Wish, gather, plan};
+use content::{Limits, Memory, Sink};
+use index::{Gathered, IndexError, Manner, Part, Plan, Wish, gather, plan};
 use oci::{RawManifest, Selector};
 use testkit::fixtures::{BuiltImage, Image, Index, put};
 
@@ -22,7 +22,7 @@ pub fn part_for(place: &Memory, tag: &str, platform: &str) -> Part {
 }
 
 pub async fn read(parts: Vec<Part>) -> Result<Vec<Gathered>, IndexError> {
-    gather(parts, Checked::Compare, Missing::Refuse, Limits::default(), &Events::none()).await
+    Ok(gather(parts, Manner::default(), Limits::default()).await?.found)
 }
 
 pub async fn decide(parts: Vec<Part>, wish: &Wish) -> Result<Plan, IndexError> {

@@ -187,7 +187,7 @@ impl Transfer<'_> {
             expected: self.wanted.expected.clone(),
             is_new: job.is_new,
         };
-        let shipment = decide(order, self.limits, self.events).await.map_err(|error| match error {
+        let shipment = decide(order, self.limits).await.map_err(|error| match error {
             IndexError::Source { problem, .. } => self.opener.explain(&job.from, *problem),
             error => error.into(),
         })?;

@@ -1,0 +1,152 @@
+//! The names under which polyarch is called: as `docker`, `docker-manifest`, `manifest-tool` or `mquery`
+//! it speaks their words, and hands to the real docker what is not its own.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// The link that takes some of docker's words.
+pub const DOCKER: &str = "docker";
+
+/// The links that are another tool, and the words that are meant by each.
+pub const TOOLS: [(&str, &str); 3] = [("docker-manifest", "manifest"), ("manifest-tool", "manifest-tool"), ("mquery", "mquery")];
+
+/// What shells return for a program that is not there (POSIX, "Exit Status for Commands").
+const NOT_FOUND: u8 = 127;
+
+/// Flags of docker itself that take a value, behind which its verb is looked for (docker, `InstallFlags`).
+const WITH_VALUE: [&str; 9] = ["--config", "--context", "-c", "--host", "-H", "--log-level", "-l", "--tlscacert", "--tlscert"];
+/// The last of them has a name of its own line: the list is of docker's help, in its order.
+const KEY: &str = "--tlskey";
+
+/// Returns the words that are meant, by the name under which the program was called.
+///
+/// # Errors
+/// With the exit code, where the words were docker's and docker has done them, or is not there.
+pub fn words(words: Vec<OsString>) -> Result<Vec<OsString>, ExitCode> {
+    let Some((called, rest)) = words.split_first() else { return Ok(words) };
+    let name = Path::new(called).file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(env::consts::EXE_SUFFIX).unwrap_or(&name);
+    if let Some((_, verb)) = TOOLS.iter().find(|(tool, _)| name == *tool) {
+        return Ok(["polyarch", verb].map(OsString::from).into_iter().chain(rest.iter().cloned()).collect());
+    }
+    if name != DOCKER {
+        return Ok(words);
+    }
+    match taken(rest) {
+        Some(ours) => Ok(std::iter::once(OsString::from("polyarch")).chain(ours).collect()),
+        None => Err(hand_on(called, rest)),
+    }
+}
+
+/// Returns our words for docker's, if they are `docker manifest` or `docker buildx imagetools`.
+fn taken(words: &[OsString]) -> Option<Vec<OsString>> {
+    let mut ours = Vec::new();
+    let mut rest = words.iter();
+    loop {
+        let word = rest.next()?;
+        let text = word.to_str()?;
+        let (flag, inline) = text.split_once('=').map_or((text, None), |(flag, value)| (flag, Some(value)));
+        match flag {
+            "manifest" => {
+                ours.push(word.clone());
+                break;
+            }
+            "buildx" if is_imagetools(rest.as_slice()) => {
+                ours.push(word.clone());
+                break;
+            }
+            "--config" => {
+                ours.push("--config".into());
+                ours.push(match inline {
+                    Some(value) => value.into(),
+                    None => rest.next()?.clone(),
+                });
+            }
+            // What engine is meant, and how it is reached, matters to no registry.
+            flag if WITH_VALUE.contains(&flag) || flag == KEY => {
+                if inline.is_none() {
+                    rest.next()?;
+                }
+            }
+            "--debug" | "-D" | "--tls" | "--tlsverify" => {}
+            _ => return None,
+        }
+    }
+    ours.extend(rest.cloned());
+    Some(ours)
+}
+
+/// Tells whether buildx is asked for its imagetools, behind flags of its own.
+fn is_imagetools(words: &[OsString]) -> bool {
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        match word {
+            "--builder" => drop(words.next()),
+            word if word.starts_with('-') => {}
+            word => return word == "imagetools",
+        }
+    }
+    false
+}
+
+/// Lets the real docker do what is not ours.
+fn hand_on(called: &OsStr, words: &[OsString]) -> ExitCode {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let Some(program) = behind(&folders, &env::current_exe().unwrap_or_default()) else {
+        let what = words.first().map(|word| format!(" {}", word.to_string_lossy())).unwrap_or_default();
+        let called = called.to_string_lossy();
+        complain(&format!("docker{what}: there is no docker behind {called} on PATH"));
+        complain(
+            "hint: this docker is polyarch's and does `docker manifest` and `docker buildx imagetools` only; install Docker for the rest",
+        );
+        return ExitCode::from(NOT_FOUND);
+    };
+    become_program(&program, words)
+}
+
+/// Finds the docker behind this one: behind the folder in which this one is found first, where it is on
+/// PATH at all. So two of these that are called docker never call each other in a circle.
+pub fn behind(folders: &[PathBuf], own: &Path) -> Option<PathBuf> {
+    let own = own.canonicalize().ok();
+    let is_own = |file: &Path| own.is_some() && file.canonicalize().ok() == own;
+    let first = folders.iter().position(|folder| is_own(&folder.join(DOCKER))).map_or(0, |at| at + 1);
+    folders.iter().skip(first).map(|folder| folder.join(DOCKER)).find(|file| is_program(file) && !is_own(file))
+}
+
+#[cfg(unix)]
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(file: &Path) -> bool {
+    file.is_file()
+}
+
+#[cfg(unix)]
+fn become_program(program: &Path, words: &[OsString]) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let problem = Command::new(program).arg0(DOCKER).args(words).exec();
+    complain(&format!("cannot run {}: {problem}", program.display()));
+    ExitCode::from(NOT_FOUND - 1)
+}
+
+#[cfg(not(unix))]
+fn become_program(program: &Path, words: &[OsString]) -> ExitCode {
+    match Command::new(program).args(words).status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(problem) => {
+            complain(&format!("cannot run {}: {problem}", program.display()));
+            ExitCode::from(NOT_FOUND - 1)
+        }
+    }
+}
+
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -91,8 +91,11 @@ async fn copy_entry(entry: &Candidate, copier: &Copier<'_>) -> Result<Copied, In
         let placed = copier.blob(&*entry.place, descriptor).await?;
         return Ok(Copied::of(placed, descriptor.size));
     }
-    // Whoever believed an index unread meets a wrong size here at the latest.
-    let manifest = child_manifest(&*entry.place, descriptor).await?;
+    let manifest = match &entry.manifest {
+        Some(read) if *read.digest() == descriptor.digest => read.clone(),
+        // Whoever believed an index unread meets a wrong size here at the latest.
+        _ => child_manifest(&*entry.place, descriptor).await?,
+    };
     Ok(copier.copy(&*entry.place, &manifest).await?)
 }
 

@@ -32,16 +32,18 @@ impl Encoding {
     }
 
     /// Writes one entry.
-    pub(crate) fn entry(self, descriptor: &Descriptor) -> Result<Value, serde_json::Error> {
-        let mut value = serde_json::to_value(descriptor)?;
+    pub fn entry(self, descriptor: &Descriptor) -> Value {
+        // A descriptor is texts and numbers, so it always becomes a tree.
+        let mut value = serde_json::to_value(descriptor).unwrap_or_default();
         if self == Self::Oci {
-            return Ok(value);
+            return value;
         }
-        let Some(fields) = value.as_object_mut() else { return Ok(value) };
+        let Some(fields) = value.as_object_mut() else { return value };
         if self == Self::DockerManifest {
             // Docker's list always has a platform, an empty one where nothing is known.
             let platform = descriptor.platform.clone().unwrap_or_default();
-            fields.insert("platform".to_owned(), serde_json::to_value(Platform { extra: Map::new(), ..platform })?);
+            let known = Platform { extra: Map::new(), ..platform };
+            fields.insert("platform".to_owned(), serde_json::to_value(known).unwrap_or_default());
         }
         let mut ordered = Map::new();
         for key in ["mediaType", "size", "digest", "urls", "annotations", "platform"] {
@@ -50,6 +52,6 @@ impl Encoding {
             }
         }
         ordered.append(fields);
-        Ok(Value::Object(ordered))
+        Value::Object(ordered)
     }
 }

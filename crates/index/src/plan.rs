@@ -456,7 +456,7 @@ fn write(
 ) -> Result<RawManifest, IndexError> {
     let mut tree = origin.map_or_else(|| json!({"schemaVersion": 2}), RawManifest::tree);
     let old: Vec<Value> = tree.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
-    let manifests = entries.iter().map(|entry| entry_value(entry, &old, encoding)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    let manifests = entries.iter().map(|entry| entry_value(entry, &old, encoding)).collect();
     if let Some(object) = tree.as_object_mut() {
         object.insert("mediaType".to_owned(), Value::String(media_type.as_str().to_owned()));
         object.insert("manifests".to_owned(), Value::Array(manifests));
@@ -472,15 +472,10 @@ fn write(
 }
 
 /// Returns the value that stood in the base for an entry that was not changed, else a new one.
-fn entry_value(entry: &Candidate, old: &[Value], encoding: Encoding) -> Result<Value, serde_json::Error> {
-    let new = encoding.entry(&entry.descriptor)?;
+fn entry_value(entry: &Candidate, old: &[Value], encoding: Encoding) -> Value {
     let same =
         |value: &&Value| serde_json::from_value::<oci::Descriptor>((*value).clone()).is_ok_and(|descriptor| descriptor == entry.descriptor);
-    Ok(old.iter().find(same).cloned().unwrap_or(new))
-}
-
-fn broken(problem: serde_json::Error) -> IndexError {
-    document_error(oci::ManifestError::Json(problem)).into()
+    old.iter().find(same).cloned().unwrap_or_else(|| encoding.entry(&entry.descriptor))
 }
 
 fn document_error(problem: oci::ManifestError) -> Error {

@@ -1,0 +1,82 @@
+//! `manifest create`: reads every image, then writes the list, or nothing.
+
+use compat::docker::{DockerError, Folder, List};
+use fault::Failure;
+use index::{Checked, Manner};
+use oci::{Locator, Reference};
+
+use super::sources::{self, Source};
+use super::{Count, words};
+use crate::commands::{Done, Session};
+use crate::open::Opener;
+
+pub async fn run(session: &Session, folder: &Folder, words: &words::Create) -> Result<Done, Failure> {
+    let [list, images @ ..] = words.names.as_slice() else { return Err(count().into()) };
+    if images.is_empty() {
+        return Err(count().into());
+    }
+    let name = sources::name(list, "").map_err(|error| match error {
+        DockerError::Name { problem, .. } => DockerError::ListName { text: list.clone(), problem },
+        other => other,
+    })?;
+    folder.check_free(&name)?;
+    let here = folder.list(&name)?;
+    if here.is_some() && !words.amend {
+        return Err(DockerError::Exists.into());
+    }
+    let images: Vec<Source> = images.iter().map(|text| Source::parse(text)).collect::<Result<_, _>>()?;
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    // Hole 3: every image is read again. Hole 4: a list that is only in its registry is started from.
+    let start = async {
+        match here {
+            Some(here) => Ok(here),
+            None if words.amend => from_registry(session, &opener, &name).await,
+            None => Ok(List::new(name.clone(), Vec::new())),
+        }
+    };
+    let (list, read) = futures_util::future::try_join(start, sources::read(&images, &opener, &name, Manner::default())).await?;
+    let list = take(session, list, read)?;
+    // Hole 5: nothing was written until here.
+    folder.save(&list)?;
+    session.console.data(format!("Created manifest list {name}"));
+    Ok(Done::Well)
+}
+
+const fn count() -> Count {
+    Count { command: "create", wanted: "at least 2 arguments" }
+}
+
+/// Takes in what was read, and says what of it loses its annotations.
+pub fn take(session: &Session, mut list: List, read: Vec<(Reference, Vec<compat::docker::Entry>)>) -> Result<List, Failure> {
+    for (source, entries) in read {
+        for forgotten in list.take(&source, entries)? {
+            let (image, platform) = (forgotten.reference, forgotten.platform);
+            session.console.warn(&format!("{image} is another image now: what it was annotated with ({platform}) is gone"));
+        }
+    }
+    Ok(list)
+}
+
+/// Reads what the registry has under the list's name.
+async fn from_registry(session: &Session, opener: &Opener, name: &Reference) -> Result<List, Failure> {
+    let empty = List::new(name.clone(), Vec::new());
+    let opened = opener.far_source(&Locator::Registry(name.clone())).await?;
+    if sources::root(&*opened.place, &opened.selector).await?.is_none() {
+        return Ok(empty);
+    }
+    // What it says is believed, so that what is wrong with it can be mended.
+    let manner = Manner { checked: Checked::Force, ..Manner::default() };
+    let read = sources::read(&[Source::Named(name.clone())], opener, name, manner).await?;
+    // A single image under that name becomes an image of the list, by its digest.
+    let read = read.into_iter().map(|(source, entries)| {
+        let by_digest = |entry: compat::docker::Entry| {
+            let reference = sources::with_digest(name, &entry.descriptor.digest);
+            compat::docker::Entry { reference, ..entry }
+        };
+        (source, entries.into_iter().map(by_digest).collect::<Vec<_>>())
+    });
+    let read: Vec<_> = read.collect();
+    let count: usize = read.iter().map(|(_, entries)| entries.len()).sum();
+    session.console.say(format!("starting from the {count} entries that {name} has in its registry"));
+    take(session, empty, read)
+}

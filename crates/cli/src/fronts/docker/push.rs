@@ -1,0 +1,184 @@
+//! `manifest push`: what the list holds, to the registry in its name.
+
+use compat::docker::{DockerError, Entry, Folder, List, Location};
+use content::{Expected, Limits, Place};
+use fault::Failure;
+use futures_util::future::try_join_all;
+use index::{Candidate, Duplicates, Encoding, Lone, Manner, Plan, Role, Sequence, Target, Wish, carry_out, plan_entries};
+use oci::{Descriptor, Locator, RawManifest, Reference};
+
+use super::sources::{self, Source};
+use super::{Count, create, words};
+use crate::commands::{Done, Session};
+use crate::fronts::one_line;
+use crate::open::{Opened, Opener};
+
+pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Result<Done, Failure> {
+    let [name] = words.names.as_slice() else { return Err(Count { command: "push", wanted: "1 argument" }.into()) };
+    let name = sources::name(name, "")?;
+    let list = folder.list(&name)?.ok_or_else(|| DockerError::NotInFolder(name.clone()))?;
+    if list.entries().is_empty() {
+        return Err(DockerError::Empty(name).into());
+    }
+    let mut opener = Opener::new(session.context.clone(), session.console.clone());
+    opener.will_write(&name);
+    let target = opener.target(&Locator::Registry(name.clone()), true).await?;
+    let list = compare(session, folder, words, &opener, list).await?;
+    let (entries, plan) = decide(&opener, &list).await?;
+    plan.warnings.iter().for_each(|warning| session.console.warn(warning));
+    let put = |failure: &Failure| DockerError::Put { list: name.clone(), problem: one_line(failure), hint: failure.fault().hint() };
+    check_digest(&name, &plan)?;
+    let targets = [Target { place: target.place.clone(), names: vec![(target.selector.clone(), Expected::Any)] }];
+    let outcome = carry_out(&plan, &targets, Limits::default(), &session.console.events()).await.map_err(|error| put(&error.into()))?;
+    for entry in entries.iter().filter(|entry| !sources::is_same_repository(entry, &name)) {
+        let digest = &entry.descriptor.digest;
+        session.console.data(format!("Pushed ref {}@{digest} with digest: {digest}", name.name()));
+    }
+    session.console.data(outcome.digest.to_string());
+    if words.purge {
+        folder.remove(&name)?;
+    }
+    Ok(Done::Well)
+}
+
+/// A list that is named by a digest must have it.
+fn check_digest(name: &Reference, plan: &Plan) -> Result<(), Failure> {
+    let got = plan.document.digest();
+    match name.digest() {
+        Some(expected) if expected != got => {
+            let error = index::IndexError::OtherDigest { expected: expected.clone(), got: got.clone() };
+            Err(DockerError::Put { list: name.clone(), problem: error.to_string(), hint: fault::Fault::hint(&error) }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Decides what is pushed.
+async fn decide(opener: &Opener, list: &List) -> Result<(Vec<Entry>, Plan), Failure> {
+    let entries = list.entries().to_vec();
+    for entry in &entries {
+        let platform = entry.platform();
+        if platform.os.is_empty() || platform.architecture.is_empty() {
+            return Err(DockerError::NoPlatform(entry.reference.to_string()).into());
+        }
+    }
+    let mut candidates = Vec::new();
+    for entry in &entries {
+        candidates.push(candidate(entry, sources::open_entry(entry, opener).await?));
+    }
+    let wish = Wish {
+        target: list.name().to_string(),
+        duplicates: Duplicates::Keep,
+        lone: Lone::ANewIndex,
+        sequence: Sequence::AttestationsLast,
+        encoding: Encoding::DockerManifest,
+        ..Wish::default()
+    };
+    Ok((entries, plan_entries(candidates, &wish)?))
+}
+
+fn candidate(entry: &Entry, opened: Opened) -> Candidate {
+    let role = match entry.descriptor.attests() {
+        Some(subject) => Role::Attestation(subject),
+        None => Role::Image(entry.platform().normalized()),
+    };
+    let descriptor = entry.descriptor.clone();
+    Candidate { descriptor, role, label: entry.reference.to_string(), place: opened.place, manifest: entry.manifest() }
+}
+
+/// Compares each image's tag with what the list has of it (hole 3), and takes the new one where that
+/// was asked for.
+async fn compare(session: &Session, folder: &Folder, words: &words::Push, opener: &Opener, list: List) -> Result<List, Failure> {
+    let mut opened = Vec::new();
+    for entry in list.entries() {
+        opened.push(sources::open_entry(entry, opener).await?);
+    }
+    let answers = try_join_all(list.entries().iter().zip(&opened).map(|(entry, opened)| ask(entry, opened))).await?;
+    let mut moved: Vec<Source> = Vec::new();
+    for (entry, now) in list.entries().iter().zip(&answers) {
+        let Some(line) = difference(entry, now)? else { continue };
+        session.console.warn(&line);
+        moved.extend(named_by(entry)?.filter(|source| !moved.contains(source)));
+    }
+    if words.strict && !moved.is_empty() {
+        return Err(DockerError::Stale(moved.len()).into());
+    }
+    if words.refresh && !moved.is_empty() {
+        let read = sources::read(&moved, opener, list.name(), Manner::default()).await?;
+        let list = create::take(session, list, read)?;
+        folder.save(&list)?;
+        return Ok(list);
+    }
+    // What its tag does not lead to may be gone altogether, and not every registry would say so.
+    let unproven = list.entries().iter().zip(&opened).zip(&answers).filter(|((entry, _), now)| !proves(entry, now));
+    try_join_all(unproven.map(|((entry, opened), _)| check_there(list.name(), entry, &*opened.place))).await?;
+    Ok(list)
+}
+
+/// What is behind an image's tag now.
+enum Now {
+    /// It has none to be asked for.
+    NoTag,
+    /// Nothing.
+    Nothing,
+    /// A document.
+    Points(Descriptor),
+    /// The document itself, where the image was one of several in it.
+    Holds(Box<RawManifest>),
+}
+
+/// Returns what an image was named by, if that may be something else by now: a tag, or a place on
+/// this machine.
+fn named_by(entry: &Entry) -> Result<Option<Source>, Failure> {
+    Ok(match (&entry.location, entry.reference.tag()) {
+        (Location::Elsewhere(locator), _) => Some(Source::parse(locator)?),
+        (Location::Named, Some(tag)) => Some(Source::Named(entry.reference.with(oci::Thing::Tag(tag.clone())))),
+        (Location::Named, None) => None,
+    })
+}
+
+async fn ask(entry: &Entry, opened: &Opened) -> Result<Now, Failure> {
+    let selector = match named_by(entry)? {
+        None => return Ok(Now::NoTag),
+        Some(Source::Elsewhere(_)) => opened.selector.clone(),
+        Some(Source::Named(name)) => name.thing().into(),
+    };
+    if entry.reference.digest().is_some() {
+        return Ok(sources::root(&*opened.place, &selector).await?.map_or(Now::Nothing, |root| Now::Holds(Box::new(root))));
+    }
+    match opened.place.resolve(&selector).await {
+        Ok(found) => Ok(Now::Points(found)),
+        Err(error) if error.is_missing() => Ok(Now::Nothing),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells whether the tag leads to the very image, so that it is there.
+fn proves(entry: &Entry, now: &Now) -> bool {
+    let digest = &entry.descriptor.digest;
+    match now {
+        Now::Points(found) => found.digest == *digest,
+        Now::Holds(root) => {
+            root.digest() == digest || root.as_index().is_some_and(|index| index.manifests.iter().any(|child| child.digest == *digest))
+        }
+        Now::NoTag | Now::Nothing => false,
+    }
+}
+
+fn difference(entry: &Entry, now: &Now) -> Result<Option<String>, Failure> {
+    let Some(source) = named_by(entry)?.filter(|_| !proves(entry, now)) else { return Ok(None) };
+    let digest = entry.descriptor.digest.short();
+    Ok(Some(match now {
+        Now::Points(found) => format!("{source} is {} now, the list has {digest}: --refresh takes the new one", found.digest.short()),
+        Now::Holds(_) => format!("{source} holds {digest} no more, the list has it: --refresh takes what it holds now"),
+        Now::NoTag | Now::Nothing => format!("{source} is gone, the list has {digest}"),
+    }))
+}
+
+async fn check_there(list: &Reference, entry: &Entry, place: &dyn Place) -> Result<(), Failure> {
+    if place.has(&entry.descriptor).await? {
+        return Ok(());
+    }
+    let (list, image, digest) = (list.clone(), entry.reference.clone(), entry.descriptor.digest.clone());
+    Err(DockerError::Gone { list, image, digest }.into())
+}

@@ -1,0 +1,219 @@
+//! Docker's folder of lists: one folder a list, one file an image.
+//!
+//! Every file is written beside and renamed into its place, so neither tool ever reads half of one.
+//! What is written beside, and who a folder belongs to, is kept in `.polyarch` there: docker takes
+//! every file in a list's folder for an image.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use oci::Reference;
+use tempfile::NamedTempFile;
+
+use super::entry::Entry;
+use super::error::{DockerError, Flaw};
+use super::list::List;
+
+/// What is ours below the folder.
+const OWN: &str = ".polyarch";
+
+/// The most bytes of a file: a manifest in base64, what it says, and the rest.
+const MAX_FILE: u64 = 3 * oci::MAX_MANIFEST_SIZE;
+
+/// The folder `manifests` in docker's configuration folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+/// Returns the name under which docker keeps something. Several names may be kept under one.
+pub(super) fn file_name(reference: &Reference) -> String {
+    reference.to_string().replace(':', "-").replace('/', "_")
+}
+
+impl Folder {
+    /// Names the folder; nothing is read yet.
+    pub fn new(docker_config: &Path) -> Self {
+        Self { root: docker_config.join("manifests") }
+    }
+
+    /// Returns the folder of a list.
+    pub fn of(&self, list: &Reference) -> PathBuf {
+        self.root.join(file_name(list))
+    }
+
+    /// Reads a list, or returns `None` where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read or was written half.
+    pub fn list(&self, list: &Reference) -> Result<Option<List>, DockerError> {
+        if self.other_owner(list).is_some() {
+            return Ok(None);
+        }
+        let folder = self.of(list);
+        let found = match fs::read_dir(&folder) {
+            Ok(found) => found,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(problem) => return Err(disk("read", &folder, problem)),
+        };
+        let mut names: Vec<OsString> = Vec::new();
+        for file in found {
+            names.push(file.map_err(|problem| disk("read", &folder, problem))?.file_name());
+        }
+        // Docker's order: that of the files.
+        names.sort();
+        let mut entries = Vec::new();
+        for name in names {
+            entries.push(read(&folder.join(&name), list)?);
+        }
+        Ok(Some(List::new(list.clone(), entries)))
+    }
+
+    /// Refuses to write a list whose folder is another list's.
+    ///
+    /// # Errors
+    /// Names the other list.
+    pub fn check_free(&self, list: &Reference) -> Result<(), DockerError> {
+        match self.other_owner(list) {
+            Some(other) => Err(DockerError::Collides { other, folder: self.of(list).display().to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the list that made the folder, if it is known and another one. Docker leaves no such
+    /// note, and a folder that it made anew since is another folder than the one that was noted.
+    fn other_owner(&self, list: &Reference) -> Option<String> {
+        let note = fs::read_to_string(self.note(list)).ok()?;
+        let (owner, folder) = note.trim_end().split_once('\n')?;
+        (folder == identity(&self.of(list))? && owner != list.to_string()).then(|| owner.to_owned())
+    }
+
+    fn note(&self, list: &Reference) -> PathBuf {
+        self.root.join(OWN).join(file_name(list))
+    }
+
+    /// Writes a list: what it holds now, and nothing that it held before.
+    ///
+    /// # Errors
+    /// Leaves a list that is new as it was: not there. One that was there keeps each file whole.
+    pub fn save(&self, list: &List) -> Result<(), DockerError> {
+        let folder = self.of(list.name());
+        let own = self.root.join(OWN);
+        fs::create_dir_all(&own).map_err(|problem| disk("write", &own, problem))?;
+        if folder.is_dir() {
+            return self.update(list, &folder, &own);
+        }
+        let new = tempfile::Builder::new().prefix("new-").tempdir_in(&own).map_err(|problem| disk("write", &own, problem))?;
+        // Others may read it, as what docker writes.
+        open_to_all(new.path()).map_err(|problem| disk("write", new.path(), problem))?;
+        for entry in list.entries() {
+            write(&new.path().join(file_name(&entry.reference)), new.path(), entry)?;
+        }
+        fs::rename(new.path(), &folder).map_err(|problem| disk("write", &folder, problem))?;
+        // The folder has gone to its place; nothing is left to remove.
+        drop(new.keep());
+        self.sign(list.name())
+    }
+
+    fn update(&self, list: &List, folder: &Path, own: &Path) -> Result<(), DockerError> {
+        for entry in list.entries() {
+            let path = folder.join(file_name(&entry.reference));
+            let same = fs::read(&path).is_ok_and(|old| Entry::parse(&old).is_ok_and(|old| old == *entry));
+            if !same {
+                write(&path, own, entry)?;
+            }
+        }
+        for gone in list.gone() {
+            remove_file(&folder.join(gone))?;
+        }
+        self.sign(list.name())
+    }
+
+    /// Notes whose folder it is.
+    fn sign(&self, list: &Reference) -> Result<(), DockerError> {
+        let note = self.note(list);
+        let Some(identity) = identity(&self.of(list)) else { return Ok(()) };
+        fs::write(&note, format!("{list}\n{identity}\n")).map_err(|problem| disk("write", &note, problem))
+    }
+
+    /// Forgets a list, one that cannot be read too.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be removed.
+    pub fn remove(&self, list: &Reference) -> Result<(), DockerError> {
+        let folder = self.of(list);
+        if !folder.exists() || self.other_owner(list).is_some() {
+            return Err(DockerError::NotInFolder(list.clone()));
+        }
+        fs::remove_dir_all(&folder).map_err(|problem| disk("remove", &folder, problem))?;
+        let _ = fs::remove_file(self.note(list));
+        // The last list takes our own folder with it; it is not empty as long as there is another one.
+        let _ = fs::remove_dir(self.root.join(OWN));
+        Ok(())
+    }
+}
+
+fn disk(wish: &'static str, path: &Path, problem: io::Error) -> DockerError {
+    DockerError::Disk { wish, path: path.to_owned(), problem }
+}
+
+fn read(path: &Path, list: &Reference) -> Result<Entry, DockerError> {
+    let broken = |problem| DockerError::Broken { path: path.to_owned(), problem, list: list.to_string() };
+    let found = fs::metadata(path).map_err(|problem| disk("read", path, problem))?;
+    if !found.is_file() {
+        return Err(broken(Flaw::NoFile));
+    }
+    if found.len() > MAX_FILE {
+        return Err(broken(Flaw::TooLong { expected: MAX_FILE, got: found.len() }));
+    }
+    let bytes = fs::read(path).map_err(|problem| disk("read", path, problem))?;
+    Entry::parse(&bytes).map_err(broken)
+}
+
+/// Writes a file beside its place and renames it there.
+fn write(path: &Path, beside: &Path, entry: &Entry) -> Result<(), DockerError> {
+    let failed = |problem| disk("write", path, problem);
+    let mut builder = tempfile::Builder::new();
+    // As docker writes it: the umask takes away what others may not.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file: NamedTempFile = builder.prefix("file-").tempfile_in(beside).map_err(failed)?;
+    file.write_all(entry.to_text().as_bytes()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> Result<(), DockerError> {
+    match fs::remove_file(path) {
+        Err(problem) if problem.kind() != ErrorKind::NotFound => Err(disk("remove", path, problem)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Tells one folder from another one of the same name: its place on the disk, and when it was made.
+#[cfg(unix)]
+fn identity(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(folder).ok()?;
+    let born = found.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    Some(format!("{}:{}:{}", found.dev(), found.ino(), born.map_or(0, |born| born.as_nanos())))
+}
+
+#[cfg(not(unix))]
+fn identity(folder: &Path) -> Option<String> {
+    let born = fs::metadata(folder).ok()?.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(born.as_nanos().to_string())
+}

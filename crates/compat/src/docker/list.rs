@@ -1,0 +1,269 @@
+//! A list that is being made: its images, and how they change.
+
+use oci::{Descriptor, Digest, Platform, Reference};
+
+use super::entry::{Entry, Location};
+use super::error::DockerError;
+use super::folder::file_name;
+use super::platforms::is_supported;
+
+/// The images of a list, in the order of docker's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    name: Reference,
+    entries: Vec<Entry>,
+    /// Files that it had and has no more.
+    gone: Vec<String>,
+}
+
+/// What `annotate` is told. An empty text is "not given", as in docker.
+#[derive(Clone, Debug, Default)]
+pub struct Annotate {
+    /// The operating system.
+    pub os: String,
+    /// The architecture.
+    pub architecture: String,
+    /// The variant; docker takes any.
+    pub variant: String,
+    /// The version of the operating system.
+    pub os_version: String,
+    /// Features to add; none can be taken away.
+    pub os_features: Vec<String>,
+}
+
+/// What became of a source's old images when it was read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The image.
+    pub reference: Reference,
+    /// The platform that it was said to be for, and is no more.
+    pub platform: Platform,
+}
+
+impl List {
+    /// Makes a list of what it holds.
+    pub fn new(name: Reference, entries: Vec<Entry>) -> Self {
+        let mut list = Self { name, entries, gone: Vec::new() };
+        list.sort();
+        list
+    }
+
+    /// Returns the list's name.
+    pub const fn name(&self) -> &Reference {
+        &self.name
+    }
+
+    /// Returns its images.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Returns the files that it had and has no more.
+    pub(super) fn gone(&self) -> &[String] {
+        &self.gone
+    }
+
+    /// Finds an image by its name, or by the locator it came from.
+    pub fn find(&self, image: &str) -> Option<&Entry> {
+        let named = image.parse::<Reference>().ok().map(|reference| file_name(&reference));
+        let is_meant = |entry: &&Entry| match &entry.location {
+            Location::Elsewhere(locator) if locator == image => true,
+            _ => named.as_ref().is_some_and(|named| *named == file_name(&entry.reference)),
+        };
+        self.entries.iter().find(is_meant)
+    }
+
+    /// Takes in what a source is now, in the place of what it was. An image that is the same stays
+    /// as it was annotated; one that is new has the platform of its own config. Returns the images
+    /// whose annotations went that way.
+    ///
+    /// # Errors
+    /// Where two names would be kept in one file.
+    pub fn take(&mut self, source: &Reference, new: Vec<Entry>) -> Result<Vec<Forgotten>, DockerError> {
+        let mut forgotten = Vec::new();
+        for entry in &new {
+            let file = file_name(&entry.reference);
+            let other = self.entries.iter().find(|old| file_name(&old.reference) == file && old.reference != entry.reference);
+            if let Some(other) = other {
+                let (one, other) = (other.reference.to_string(), entry.reference.to_string());
+                return Err(DockerError::SameFile { one, other, file });
+            }
+            self.give_way_to(entry);
+        }
+        // An index that was read before may have had other images.
+        let is_from =
+            |old: &Entry| is_of(old, source) || old.location != Location::Named && new.iter().any(|entry| entry.location == old.location);
+        let is_stale = |old: &Entry| is_from(old) && !new.iter().any(|entry| entry.reference == old.reference);
+        self.drop_where(is_stale);
+        for entry in new {
+            match self.entries.iter_mut().find(|old| old.reference == entry.reference) {
+                Some(old) if old.descriptor.digest == entry.descriptor.digest => {
+                    // What was annotated stays; bytes that were not kept are kept now.
+                    let descriptor = Descriptor { platform: old.descriptor.platform.clone(), ..entry.descriptor.clone() };
+                    *old = Entry { descriptor, ..entry };
+                }
+                Some(old) => {
+                    if old.platform() != entry.platform() {
+                        forgotten.push(Forgotten { reference: old.reference.clone(), platform: old.platform() });
+                    }
+                    *old = entry;
+                }
+                None => self.entries.push(entry),
+            }
+        }
+        self.drop_orphans();
+        self.sort();
+        Ok(forgotten)
+    }
+
+    /// Takes away what the list had from its own tag in the registry for the platform of a new image.
+    fn give_way_to(&mut self, new: &Entry) {
+        let platform = new.platform();
+        if platform.os.is_empty() || new.descriptor.is_attestation() {
+            return;
+        }
+        let name = self.name.clone();
+        self.drop_where(|old| {
+            is_of(old, &name) && old.reference != new.reference && !old.descriptor.is_attestation() && old.platform().same_as(&platform)
+        });
+    }
+
+    /// Takes away attestations of images that are not in the list any more.
+    fn drop_orphans(&mut self) {
+        let images: Vec<Digest> = self.entries.iter().map(|entry| entry.descriptor.digest.clone()).collect();
+        self.drop_where(|entry| entry.descriptor.attests().is_some_and(|subject| !images.contains(&subject)));
+    }
+
+    fn drop_where(&mut self, is_dropped: impl Fn(&Entry) -> bool) {
+        let (dropped, kept) = std::mem::take(&mut self.entries).into_iter().partition(is_dropped);
+        self.entries = kept;
+        self.gone.extend(dropped.iter().map(|entry: &Entry| file_name(&entry.reference)));
+    }
+
+    fn sort(&mut self) {
+        self.entries.sort_by_cached_key(|entry| file_name(&entry.reference));
+        let here: Vec<String> = self.entries.iter().map(|entry| file_name(&entry.reference)).collect();
+        self.gone.retain(|file| !here.contains(file));
+    }
+
+    /// Changes what the list says of an image's platform.
+    ///
+    /// # Errors
+    /// Where it is in no such list, or docker does not know the platform that it would have.
+    pub fn annotate(&mut self, image: &str, words: &Annotate) -> Result<(), DockerError> {
+        let found = self.find(image).map(|entry| entry.reference.clone());
+        let Some(entry) = self.entries.iter_mut().find(|entry| Some(&entry.reference) == found.as_ref()) else {
+            let has = self.entries.iter().map(|entry| entry.reference.to_string()).collect();
+            return Err(DockerError::NotInList { image: image.to_owned(), list: self.name.to_string(), has });
+        };
+        let platform = entry.descriptor.platform.get_or_insert_default();
+        let set = |field: &mut String, word: &str| {
+            if !word.is_empty() {
+                word.clone_into(field);
+            }
+        };
+        set(&mut platform.os, &words.os);
+        set(&mut platform.architecture, &words.architecture);
+        for feature in &words.os_features {
+            if !platform.os_features.contains(feature) {
+                platform.os_features.push(feature.clone());
+            }
+        }
+        let given = |word: &String| Some(word.clone()).filter(|word| !word.is_empty());
+        platform.variant = given(&words.variant).or_else(|| platform.variant.take());
+        platform.os_version = given(&words.os_version).or_else(|| platform.os_version.take());
+        if is_supported(&platform.os, &platform.architecture) {
+            return Ok(());
+        }
+        Err(DockerError::Unsupported { os: platform.os.clone(), architecture: platform.architecture.clone() })
+    }
+}
+
+/// Tells whether an image came with a source that was an index: it has the source's name, and a digest.
+fn is_of(entry: &Entry, source: &Reference) -> bool {
+    let own = &entry.reference;
+    own.name() == source.name() && own.tag() == source.tag() && own.digest().is_some() && source.digest().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use testkit::fixtures::{BuiltImage, Image, attestation_entry, attestation_for};
+
+    use super::*;
+
+    fn entry(name: &str, image: &BuiltImage) -> Entry {
+        Entry::new(name.parse().unwrap(), image.descriptor(), &image.manifest)
+    }
+
+    fn named(name: &str) -> Reference {
+        name.parse().unwrap()
+    }
+
+    fn names(list: &List) -> Vec<String> {
+        list.entries().iter().map(|entry| entry.reference.to_string()).collect()
+    }
+
+    #[test]
+    fn images_stand_in_the_order_of_their_files() {
+        let image = Image::new("linux/amd64").build();
+        let list = List::new(named("r.io/app:1"), vec![entry("r.io/app:b", &image), entry("r.io/app:a", &image)]);
+        assert_eq!(names(&list), ["r.io/app:a", "r.io/app:b"]);
+    }
+
+    #[test]
+    fn an_image_that_is_the_same_stays_annotated_and_another_one_does_not() {
+        let (old, new) = (Image::new("linux/arm").build(), Image::new("linux/arm").text("new").build());
+        let mut list = List::new(named("r.io/app:1"), vec![entry("r.io/app:arm", &old)]);
+        list.annotate("r.io/app:arm", &Annotate { variant: "v6".into(), os_features: vec!["a".into(), "a".into()], ..Annotate::default() })
+            .unwrap();
+        assert_eq!(list.take(&named("r.io/app:arm"), vec![entry("r.io/app:arm", &old)]).unwrap(), []);
+        assert_eq!(list.entries()[0].platform().variant.as_deref(), Some("v6"));
+        let forgotten = list.take(&named("r.io/app:arm"), vec![entry("r.io/app:arm", &new)]).unwrap();
+        assert_eq!((forgotten.len(), list.entries()[0].platform().variant.clone()), (1, None));
+        assert_eq!(list.entries()[0].descriptor.digest, *new.digest());
+    }
+
+    #[test]
+    fn what_came_from_the_list_s_own_tag_gives_way_to_a_new_image_for_its_platform() {
+        let (old, arm, new) =
+            (Image::new("linux/amd64").build(), Image::new("linux/arm64").build(), Image::new("linux/amd64").text("n").build());
+        let attestation = attestation_for(&old);
+        let at = |image: &BuiltImage| format!("r.io/app:1@{}", image.digest());
+        let attested = Entry::new(named(&at(&attestation)), attestation_entry(&attestation, &old), &attestation.manifest);
+        let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&old), &old), entry(&at(&arm), &arm), attested]);
+        list.take(&named("r.io/app:new"), vec![entry("r.io/app:new", &new)]).unwrap();
+        assert_eq!(names(&list), ["r.io/app:new".to_owned(), at(&arm)]);
+        assert_eq!(list.gone().len(), 2, "{:?}", list.gone());
+    }
+
+    #[test]
+    fn an_index_that_is_read_again_brings_only_what_it_has_now() {
+        let (one, two) = (Image::new("linux/amd64").build(), Image::new("linux/amd64").text("2").build());
+        let at = |image: &BuiltImage| format!("r.io/app:multi@{}", image.digest());
+        let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&one), &one)]);
+        list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
+        assert_eq!(names(&list), [at(&two)]);
+    }
+
+    #[test]
+    fn hole_17_two_names_for_one_file_are_refused() {
+        let image = Image::new("linux/amd64").build();
+        let mut list = List::new(named("r.io/app:1"), vec![entry("r.io/app:1-2", &image)]);
+        let error = list.take(&named("r.io/app-1:2"), vec![entry("r.io/app-1:2", &image)]).unwrap_err();
+        assert!(matches!(error, DockerError::SameFile { .. }), "{error}");
+    }
+
+    #[test]
+    fn annotating_says_docker_s_words() {
+        let mut list = List::new(named("r.io/app:1"), vec![entry("r.io/app:a", &Image::new("linux/arm64").build())]);
+        let arch = |text: &str| Annotate { architecture: text.to_owned(), ..Annotate::default() };
+        let error = list.annotate("r.io/app:a", &arch("loong64")).unwrap_err();
+        // Hole 21: docker says "/loong64".
+        assert_eq!(error.to_string(), "manifest entry for image has unsupported os/arch combination: linux/loong64");
+        let error = list.annotate("r.io/app:b", &arch("arm")).unwrap_err();
+        assert_eq!(error.to_string(), "manifest for image r.io/app:b does not exist in r.io/app:1");
+        list.annotate("r.io/app:a", &arch("s390x")).unwrap();
+        assert_eq!(list.entries()[0].platform().to_string(), "linux/s390x");
+    }
+}

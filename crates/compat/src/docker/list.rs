@@ -244,6 +244,11 @@ mod tests {
         let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&one), &one)]);
         list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
         assert_eq!(names(&list), [at(&two)]);
+        // The name may be a single image's by then, and an index's again.
+        list.take(&named("r.io/app:multi"), vec![entry("r.io/app:multi", &one)]).unwrap();
+        assert_eq!(names(&list), ["r.io/app:multi"]);
+        list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
+        assert_eq!(names(&list), [at(&two)]);
     }
 
     #[test]

@@ -1,0 +1,199 @@
+//! Under other tools' names: scripts that run unchanged, with and without a real docker behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod program;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use program::clients::Client;
+use program::{Home, Ran, binary, images};
+use serde_json::Value;
+use testkit::registry::{DebianRegistry, RegistryOptions};
+
+/// A release script as people have it: not a word of it is ours.
+const SCRIPT: &str = r#"set -eu
+docker manifest create --insecure --amend "$IMAGE" "$REPOSITORY:amd64" "$REPOSITORY:arm64"
+docker manifest annotate "$IMAGE" "$REPOSITORY:arm64" --os linux --arch arm64 --os-version 7
+docker manifest inspect "$IMAGE" > inspected
+docker manifest push --insecure --purge "$IMAGE"
+docker manifest create --insecure --amend "$IMAGE" "$REPOSITORY:arm-v7"
+docker manifest push --insecure --purge "$IMAGE"
+"#;
+
+struct World {
+    home: Home,
+    registry: DebianRegistry,
+    /// The folder with the links.
+    links: PathBuf,
+}
+
+impl World {
+    fn start() -> Option<Self> {
+        let registry = DebianRegistry::start(&RegistryOptions::default())?;
+        let home = Home::new();
+        let layout = home.layout("parts", &images(&["linux/amd64", "linux/arm64", "linux/arm/v7"]).iter().collect::<Vec<_>>());
+        for tag in ["amd64", "arm64", "arm-v7"] {
+            home.done(&["copy", &format!("oci:{}:{tag}", layout.display()), &format!("docker://{}/app:{tag}", registry.host())]);
+        }
+        let links = home.path().join("links");
+        home.done(&["shims", "install", "--docker", &links.display().to_string()]);
+        Some(Self { home, registry, links })
+    }
+
+    /// Runs a shell script that finds the links, then only these folders.
+    fn script(&self, text: &str, behind: &[&Path]) -> Ran {
+        let mut path = self.links.clone().into_os_string();
+        for folder in behind.iter().copied().chain([Path::new("/nowhere")]) {
+            path.push(":");
+            path.push(folder);
+        }
+        let repository = format!("{}/app", self.registry.host());
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(text).env_clear().env("PATH", path).env("HOME", self.home.path()).current_dir(self.home.path());
+        Ran::of(command.env("IMAGE", format!("{repository}:1")).env("REPOSITORY", repository))
+    }
+
+    fn platforms(&self) -> Vec<Value> {
+        let tree: Value =
+            serde_json::from_str(&self.home.done(&["inspect", "--raw", &format!("docker://{}/app:1", self.registry.host())])).unwrap();
+        tree["manifests"].as_array().unwrap().iter().map(|entry| entry["platform"].clone()).collect()
+    }
+}
+
+/// A program that says how it was called, in the place of docker.
+fn pretender(folder: &Path) -> PathBuf {
+    std::fs::create_dir_all(folder).unwrap();
+    let file = folder.join("docker");
+    std::fs::write(&file, "#!/bin/sh\nprintf 'real:'\nprintf ' <%s>' \"$@\"\necho\nexit 42\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+#[test]
+fn a_release_script_runs_unchanged_without_docker_and_loses_no_platform() {
+    let Some(world) = World::start() else { return };
+    let ran = world.script(SCRIPT, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines.len() == 4 && lines[0].starts_with("Created manifest list ") && lines[1].starts_with("sha256:"), "{lines:?}");
+    let platforms = world.platforms();
+    assert_eq!(platforms.len(), 3, "{platforms:?}");
+    assert!(platforms.iter().any(|platform| platform["os.version"] == "7" && platform["architecture"] == "arm64"), "{platforms:?}");
+    assert!(std::fs::read_to_string(world.home.path().join("inspected")).unwrap().contains("\"os.version\": \"7\""));
+}
+
+#[test]
+fn a_release_script_runs_unchanged_with_a_real_docker_behind() {
+    let Some(world) = World::start() else { return };
+    for client in Client::all() {
+        let ran = world.script(SCRIPT, &[client.path.parent().unwrap()]);
+        assert_eq!((ran.code, world.platforms().len()), (0, 3), "{}", ran.stderr);
+        let version = world.script("docker --version", &[client.path.parent().unwrap()]);
+        assert_eq!((version.code, version.stdout.starts_with("Docker version ")), (0, true), "{version:?}");
+        // Its own errors and exit codes come through.
+        let unknown = world.script("docker manifestt", &[client.path.parent().unwrap()]);
+        assert!(unknown.code != 0 && unknown.stderr.contains("manifestt"), "{unknown:?}");
+    }
+}
+
+#[test]
+fn every_other_word_goes_to_the_docker_behind_as_it_is() {
+    let Some(world) = World::start() else { return };
+    let real = world.home.path().join("real");
+    pretender(&real);
+    for (words, seen) in [
+        ("build -t a .", "<build> <-t> <a> <.>"),
+        ("run --rm a manifest", "<run> <--rm> <a> <manifest>"),
+        ("--context manifest ps", "<--context> <manifest> <ps>"),
+        ("buildx build --platform linux/arm64 .", "<buildx> <build> <--platform> <linux/arm64> <.>"),
+        ("buildx ls", "<buildx> <ls>"),
+        ("'two words' ''", "<two words> <>"),
+        ("--help", "<--help>"),
+        ("", ""),
+    ] {
+        let ran = world.script(&format!("docker {words}"), &[&real]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (42, format!("real:{}\n", if seen.is_empty() { " <>".to_owned() } else { format!(" {seen}") }).as_str()),
+            "{words}"
+        );
+    }
+    // Whatever engine is meant, a registry is a registry.
+    let list = format!("{}/app:x", world.registry.host());
+    let created =
+        world.script(&format!("docker -H tcp://nowhere:1 --context=x -D --config cfg manifest create {list} $REPOSITORY:amd64"), &[&real]);
+    assert_eq!((created.code, created.stdout), (0, format!("Created manifest list {list}\n")), "{}", created.stderr);
+    assert!(world.home.path().join("cfg/manifests").is_dir());
+    let inspected = world.script("docker buildx imagetools inspect --raw $REPOSITORY:amd64", &[&real]);
+    assert!(inspected.stdout.starts_with('{'), "{inspected:?}");
+}
+
+#[test]
+fn without_docker_behind_that_is_said() {
+    let Some(world) = World::start() else { return };
+    let ran = world.script("docker build .", &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (127, ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("docker build: there is no docker behind ") && ran.stderr.contains("hint: "), "{}", ran.stderr);
+}
+
+/// Two folders of links, of two copies of polyarch, must not call each other for ever.
+#[test]
+fn two_of_them_never_call_each_other_in_a_circle() {
+    let Some(world) = World::start() else { return };
+    let other = world.home.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let copy = other.join("polyarch");
+    std::fs::copy(binary(), &copy).unwrap();
+    std::os::unix::fs::symlink(&copy, other.join("docker")).unwrap();
+    let ran = world.script("docker build .", &[&other]);
+    assert_eq!(ran.code, 127, "{ran:?}");
+    let real = world.home.path().join("real");
+    pretender(&real);
+    assert_eq!(world.script("docker build .", &[&other, &real]).stdout, "real: <build> <.>\n");
+    // By its path, from outside of PATH.
+    let ran = Ran::of(
+        Command::new(world.links.join("docker")).arg("ps").env_clear().env("PATH", format!("{}:{}", other.display(), real.display())),
+    );
+    assert_eq!(ran.stdout, "real: <ps>\n", "{ran:?}");
+}
+
+#[test]
+fn the_other_tools_are_called_by_their_names() {
+    let Some(world) = World::start() else { return };
+    let created = world.script("docker-manifest create $IMAGE $REPOSITORY:amd64 && docker-manifest push --purge $IMAGE", &[]);
+    assert!(created.code == 0 && created.stdout.contains("sha256:"), "{created:?}");
+    let shown = world.script("mquery $REPOSITORY:amd64", &[]);
+    assert!(shown.code == 0 && shown.stdout.starts_with("Image: "), "{shown:?}");
+    let inspected = world.script("manifest-tool --plain-http inspect $REPOSITORY:amd64", &[]);
+    assert!(inspected.code == 0 && inspected.stdout.starts_with("Name: "), "{inspected:?}");
+}
+
+#[test]
+fn links_are_made_listed_and_removed_and_nothing_else_is_touched() {
+    let home = Home::new();
+    let folder = home.path().join("bin");
+    let links = folder.display().to_string();
+    let made = home.run(&["shims", "install", &links]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert_eq!(made.stdout.lines().count(), 3, "{}", made.stdout);
+    assert!(made.stderr.contains(&format!("next: export PATH=\"{links}:$PATH\"")), "{}", made.stderr);
+    assert_eq!(home.run(&["shims", "install", &links]).stdout, made.stdout);
+    let shims: Value = serde_json::from_str(&home.done(&["--json", "shims", "ls", &links])).unwrap();
+    assert_eq!((shims["shims"].as_array().unwrap().len(), &shims["shims"][0]["state"]), (3, &"not on PATH".into()));
+    let path = format!("{links}:{}", std::env::var("PATH").unwrap());
+    let listed = Ran::of(home.command(&["shims", "ls"]).env("PATH", &path));
+    assert_eq!(listed.stdout.matches("found first").count(), 3, "{}", listed.stdout);
+    // What is not ours stays, and then nothing is made at all.
+    std::fs::write(folder.join("docker"), "mine").unwrap();
+    let refused = home.run(&["shims", "install", "--docker", &links]);
+    assert!(refused.code == 3 && refused.stderr.contains("docker is there already, and no link to polyarch"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(folder.join("docker")).unwrap(), "mine");
+    let removed = home.run(&["shims", "remove", &links]);
+    assert_eq!((removed.code, removed.stdout), (0, made.stdout), "{}", removed.stderr);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!(home.run(&["shims", "remove", &links]).code, 3);
+    assert_eq!(home.run(&["shims", "ls", &links]).stdout, "");
+}

@@ -141,6 +141,16 @@ pub struct Sources {
     pub absent: Vec<Absent>,
 }
 
+impl Sources {
+    /// Returns those that exist.
+    ///
+    /// # Errors
+    /// Where none does.
+    pub fn existing(self) -> Result<Vec<Gathered>, IndexError> {
+        if self.found.is_empty() && !self.absent.is_empty() { Err(IndexError::AllMissing(self.absent.len())) } else { Ok(self.found) }
+    }
+}
+
 /// A source that does not exist.
 #[derive(Debug)]
 pub struct Absent {
@@ -155,7 +165,6 @@ pub struct Absent {
 /// # Errors
 /// The first source that is missing, broken, or not what it is said to be.
 pub async fn gather(parts: Vec<Part>, manner: Manner, limits: Limits) -> Result<Sources, IndexError> {
-    let count = parts.len();
     let read: Vec<Result<Gathered, Absent>> = stream::iter(parts)
         .map(|part| async move {
             let root = match part.place.manifest(&part.selector).await {
@@ -181,9 +190,6 @@ pub async fn gather(parts: Vec<Part>, manner: Manner, limits: Limits) -> Result<
             Ok(found) => sources.found.push(found),
             Err(absent) => sources.absent.push(absent),
         }
-    }
-    if sources.found.is_empty() && count > 0 {
-        return Err(IndexError::AllMissing(count));
     }
     let entries = sources.found.iter().map(|source| source.candidates.len() as u64).sum();
     if entries > limits.manifests {

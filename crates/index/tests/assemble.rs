@@ -318,7 +318,7 @@ async fn missing_sources_are_left_out_only_when_asked_and_never_all() {
     let sources = run(&["amd64", "none"]).await.unwrap();
     let absent: Vec<&str> = sources.absent.iter().map(|absent| absent.label.as_str()).collect();
     assert_eq!((sources.found.len(), absent.as_slice()), (1, ["none"].as_slice()));
-    assert_eq!(run(&["none", "nothing"]).await.err().unwrap().to_string(), "none of the 2 sources exists");
+    assert_eq!(run(&["none", "nothing"]).await.unwrap().existing().err().unwrap().to_string(), "none of the 2 sources exists");
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ impl Making<'_> {
         for Absent { label, problem } in &sources.absent {
             self.session.console.warn(&format!("left out {label}: {problem}"));
         }
-        Ok(sources.found)
+        Ok(sources.existing()?)
     }
 
     /// Reads what the first tag holds, for changes of it. Its own words are believed, so that what

@@ -94,7 +94,7 @@ fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failu
     for name in &wanted {
         link(&own, &folder, name)?;
     }
-    let shims = found(session, &[folder.clone()]);
+    let shims = found(session, std::slice::from_ref(&folder));
     report(session, &shims, |shim| session.console.data(shim.path.display().to_string()));
     if shims.iter().any(|shim| shim.first.as_ref() != Some(&shim.path)) {
         session.console.say(format!("next: export PATH=\"{}:$PATH\"", folder.display()));

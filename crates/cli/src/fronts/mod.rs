@@ -122,19 +122,22 @@ impl Spoken {
     }
 }
 
-/// Puts the fronts' own words into the tree of ours, for help, the reference and completion.
+/// Puts the fronts' own words into the tree of ours, for completion.
 pub fn graft(command: Command) -> Command {
-    command
-        .mut_subcommand("manifest", |own| grafted(own, docker::Manifest::command()))
-        .mut_subcommand("manifest-tool", |own| grafted(own, manifest_tool::ManifestTool::command()))
-        .mut_subcommand("buildx", |own| grafted(own, imagetools::Buildx::command()))
-        .mut_subcommand("mquery", |own| grafted(own, mquery::Mquery::command()))
+    NAMES.into_iter().fold(command, |command, (name, _)| command.mut_subcommand(name, |own| own_words(name).unwrap_or(own)))
 }
 
-fn grafted(own: Command, theirs: Command) -> Command {
-    let about = own.get_about().cloned().unwrap_or_default();
-    let name = own.get_name().to_owned();
-    theirs.name(name).about(about)
+/// Returns the words of a front by the name that it has on our command line, without ours: they stand
+/// before that name, and mean nothing behind it.
+pub fn own_words(name: &str) -> Option<Command> {
+    let (name, front) = NAMES.into_iter().find(|(other, _)| *other == name)?;
+    let words = match front {
+        Front::Manifest => docker::Manifest::command(),
+        Front::ManifestTool => manifest_tool::ManifestTool::command(),
+        Front::Buildx => imagetools::Buildx::command(),
+        Front::Mquery => mquery::Mquery::command(),
+    };
+    Some(words.name(name).bin_name(format!("polyarch {name}")))
 }
 
 /// Puts a failure into one line, as Go's tools do: what went wrong, then what is behind it.

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use clap::Command;
+use clap::{Command, CommandFactory};
 
 use crate::args::Polyarch;
+use crate::fronts;
 
 /// Writes the reference of every verb and topic.
 pub fn markdown() -> String {
-    let mut command = Polyarch::tree().term_width(100);
+    let mut command = Polyarch::command().term_width(100);
     command.build();
     let mut text = String::from("# The command line\n\nMade by `cargo xtask docs`; a test compares it with the program.\n");
     section(&mut text, &mut command, 2);
@@ -28,6 +29,13 @@ fn section(text: &mut String, command: &mut Command, level: usize) {
     });
     let _ = write!(text, "\n{} {name}\n\n```text\n{help}```\n", "#".repeat(level));
     for child in command.get_subcommands_mut().filter(|child| !child.is_hide_set()) {
-        section(text, child, level + 1);
+        // Only at the top there are fronts.
+        match fronts::own_words(child.get_name()).filter(|_| level == 2) {
+            Some(mut own) => {
+                own.build();
+                section(text, &mut own, level + 1);
+            }
+            None => section(text, child, level + 1),
+        }
     }
 }

@@ -7,14 +7,21 @@ mod topics;
 pub use markdown::markdown;
 pub use topics::{names_of_topics, topic};
 
+use clap::CommandFactory;
+
 use crate::args::Polyarch;
+use crate::fronts;
 
 /// Returns the help of a verb (`create`, `store prune`), if there is such a verb.
 pub fn verb(words: &[String]) -> Option<String> {
-    let mut command = Polyarch::tree();
+    let (first, rest) = words.split_first()?;
+    let (mut command, rest) = match fronts::own_words(first) {
+        Some(own) => (own, rest),
+        None => (Polyarch::command(), words),
+    };
     command.build();
     let mut at = &mut command;
-    for word in words {
+    for word in rest {
         at = at.find_subcommand_mut(word)?;
     }
     Some(at.render_long_help().to_string())

@@ -109,7 +109,8 @@ fn exit_codes() -> String {
     fault::TABLE.iter().fold(String::new(), |mut text, code| {
         let _ = writeln!(text, "{:>4}  {}", code.number(), code.meaning());
         text
-    }) + "`serve -- CMD` ends with the exit code of CMD.\n"
+    }) + "`serve -- CMD` ends with the exit code of CMD; `manifest`, `manifest-tool`, `buildx` and `mquery` with
+that of the tool whose words they speak.\n"
 }
 
 fn environment() -> String {

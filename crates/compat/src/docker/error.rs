@@ -86,7 +86,7 @@ pub enum DockerError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        problem: Flaw,
+        problem: Box<Flaw>,
         /// The list it belongs to.
         list: String,
     },
@@ -105,7 +105,7 @@ pub enum DockerError {
     #[error("failed to put manifest {list}: {problem}")]
     Put {
         /// The list.
-        list: Reference,
+        list: Box<Reference>,
         /// What went wrong.
         problem: String,
         /// What can be done.
@@ -115,9 +115,9 @@ pub enum DockerError {
     #[error("failed to put manifest {list}: manifest blob unknown: {image} ({digest}) is not in its repository any more")]
     Gone {
         /// The list.
-        list: Reference,
+        list: Box<Reference>,
         /// The image.
-        image: Reference,
+        image: Box<Reference>,
         /// Its digest.
         digest: Digest,
     },

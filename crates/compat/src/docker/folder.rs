@@ -160,7 +160,7 @@ fn disk(wish: &'static str, path: &Path, problem: io::Error) -> DockerError {
 }
 
 fn read(path: &Path, list: &Reference) -> Result<Entry, DockerError> {
-    let broken = |problem| DockerError::Broken { path: path.to_owned(), problem, list: list.to_string() };
+    let broken = |problem| DockerError::Broken { path: path.to_owned(), problem: Box::new(problem), list: list.to_string() };
     let found = fs::metadata(path).map_err(|problem| disk("read", path, problem))?;
     if !found.is_file() {
         return Err(broken(Flaw::NoFile));

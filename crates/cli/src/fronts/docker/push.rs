@@ -26,7 +26,8 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
     let list = compare(session, folder, words, &opener, list).await?;
     let (entries, plan) = decide(&opener, &list).await?;
     plan.warnings.iter().for_each(|warning| session.console.warn(warning));
-    let put = |failure: &Failure| DockerError::Put { list: name.clone(), problem: one_line(failure), hint: failure.fault().hint() };
+    let put =
+        |failure: &Failure| DockerError::Put { list: Box::new(name.clone()), problem: one_line(failure), hint: failure.fault().hint() };
     check_digest(&name, &plan)?;
     let targets = [Target { place: target.place.clone(), names: vec![(target.selector.clone(), Expected::Any)] }];
     let outcome = carry_out(&plan, &targets, Limits::default(), &session.console.events()).await.map_err(|error| put(&error.into()))?;
@@ -47,7 +48,7 @@ fn check_digest(name: &Reference, plan: &Plan) -> Result<(), Failure> {
     match name.digest() {
         Some(expected) if expected != got => {
             let error = index::IndexError::OtherDigest { expected: expected.clone(), got: got.clone() };
-            Err(DockerError::Put { list: name.clone(), problem: error.to_string(), hint: fault::Fault::hint(&error) }.into())
+            Err(DockerError::Put { list: Box::new(name.clone()), problem: error.to_string(), hint: fault::Fault::hint(&error) }.into())
         }
         _ => Ok(()),
     }
@@ -122,7 +123,7 @@ enum Now {
     /// Nothing.
     Nothing,
     /// A document.
-    Points(Descriptor),
+    Points(Box<Descriptor>),
     /// The document itself, where the image was one of several in it.
     Holds(Box<RawManifest>),
 }
@@ -147,7 +148,7 @@ async fn ask(entry: &Entry, opened: &Opened) -> Result<Now, Failure> {
         return Ok(sources::root(&*opened.place, &selector).await?.map_or(Now::Nothing, |root| Now::Holds(Box::new(root))));
     }
     match opened.place.resolve(&selector).await {
-        Ok(found) => Ok(Now::Points(found)),
+        Ok(found) => Ok(Now::Points(Box::new(found))),
         Err(error) if error.is_missing() => Ok(Now::Nothing),
         Err(error) => Err(error.into()),
     }
@@ -179,6 +180,6 @@ async fn check_there(list: &Reference, entry: &Entry, place: &dyn Place) -> Resu
     if place.has(&entry.descriptor).await? {
         return Ok(());
     }
-    let (list, image, digest) = (list.clone(), entry.reference.clone(), entry.descriptor.digest.clone());
+    let (list, image, digest) = (Box::new(list.clone()), Box::new(entry.reference.clone()), entry.descriptor.digest.clone());
     Err(DockerError::Gone { list, image, digest }.into())
 }

@@ -94,9 +94,8 @@ pub struct Inspect {
         default_value = "false", value_parser = go_bool, action = ArgAction::Set, overrides_with = "insecure", hide_default_value = true)]
     pub insecure: bool,
     /// Output additional info including layers and platform
-    #[arg(short, long, id = "docker_verbose", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true", default_value = "false", value_parser = go_bool, action = ArgAction::Set,
-        overrides_with = "docker_verbose", hide_default_value = true)]
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value = "false", value_parser = go_bool, action = ArgAction::Set, overrides_with = "verbose", hide_default_value = true)]
     pub verbose: bool,
 }
 

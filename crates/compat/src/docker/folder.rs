@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use oci::Reference;
 use tempfile::NamedTempFile;
@@ -18,6 +19,12 @@ use super::list::List;
 
 /// What is ours below the folder.
 const OWN: &str = ".polyarch";
+
+/// What is written beside: whole lists, and files of lists that are there.
+const NEW: &str = "new-";
+const FILE: &str = "file-";
+/// How long what is written beside is left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(60 * 60);
 
 /// The most bytes of a file: a manifest in base64, what it says, and the rest.
 const MAX_FILE: u64 = 3 * oci::MAX_MANIFEST_SIZE;
@@ -102,10 +109,11 @@ impl Folder {
         let folder = self.of(list.name());
         let own = self.root.join(OWN);
         fs::create_dir_all(&own).map_err(|problem| disk("write", &own, problem))?;
+        sweep(&own);
         if folder.is_dir() {
             return self.update(list, &folder, &own);
         }
-        let new = tempfile::Builder::new().prefix("new-").tempdir_in(&own).map_err(|problem| disk("write", &own, problem))?;
+        let new = tempfile::Builder::new().prefix(NEW).tempdir_in(&own).map_err(|problem| disk("write", &own, problem))?;
         // Others may read it, as what docker writes.
         open_to_all(new.path()).map_err(|problem| disk("write", new.path(), problem))?;
         for entry in list.entries() {
@@ -179,10 +187,23 @@ fn write(path: &Path, beside: &Path, entry: &Entry) -> Result<(), DockerError> {
     // As docker writes it: the umask takes away what others may not.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file: NamedTempFile = builder.prefix("file-").tempfile_in(beside).map_err(failed)?;
+    let mut file: NamedTempFile = builder.prefix(FILE).tempfile_in(beside).map_err(failed)?;
     file.write_all(entry.to_text().as_bytes()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Removes what writers that were killed have left beside. What a living one has there is younger.
+fn sweep(own: &Path) {
+    for left in fs::read_dir(own).into_iter().flatten().flatten() {
+        let name = left.file_name();
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(NEW) || name.starts_with(FILE));
+        let age = left.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > LEFT_ALONE) {
+            let path = left.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), DockerError> {
@@ -216,4 +237,48 @@ fn identity(folder: &Path) -> Option<String> {
 fn identity(folder: &Path) -> Option<String> {
     let born = fs::metadata(folder).ok()?.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(born.as_nanos().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::time::SystemTime;
+
+    use testkit::fixtures::Image;
+
+    use super::*;
+
+    fn list(name: &str) -> List {
+        let image = Image::new("linux/amd64").build();
+        let entry = Entry::new("r.io/app:a".parse().unwrap(), image.descriptor(), &image.manifest);
+        List::new(name.parse().unwrap(), vec![entry])
+    }
+
+    #[test]
+    fn a_list_is_read_as_it_was_saved_and_forgotten_without_a_trace() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, list) = (Folder::new(home.path()), list("r.io/app:1"));
+        assert_eq!(folder.list(list.name()).unwrap(), None);
+        folder.save(&list).unwrap();
+        assert_eq!(folder.list(list.name()).unwrap(), Some(list.clone()));
+        folder.remove(list.name()).unwrap();
+        assert!(matches!(folder.remove(list.name()), Err(DockerError::NotInFolder(_))));
+        assert_eq!(fs::read_dir(home.path().join("manifests")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_removed_and_what_others_write_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let own = home.path().join("manifests").join(OWN);
+        fs::create_dir_all(&own).unwrap();
+        let hours_ago = SystemTime::now() - 2 * LEFT_ALONE;
+        for (name, old) in [("new-old", true), ("file-old", true), ("file-young", false), ("r.io_app-1", true)] {
+            let file = fs::File::create(own.join(name)).unwrap();
+            file.set_modified(if old { hours_ago } else { SystemTime::now() }).unwrap();
+        }
+        Folder::new(home.path()).save(&list("r.io/app:2")).unwrap();
+        let mut left: Vec<String> = fs::read_dir(&own).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["file-young", "r.io_app-1", "r.io_app-2"]);
+    }
 }

@@ -91,8 +91,10 @@ impl List {
             self.give_way_to(entry);
         }
         // An index that was read before may have had other images.
-        let is_from =
-            |old: &Entry| is_of(old, source) || old.location != Location::Named && new.iter().any(|entry| entry.location == old.location);
+        let is_from = |old: &Entry| match new.first().map(|entry| &entry.location) {
+            Some(Location::Elsewhere(locator)) => matches!(&old.location, Location::Elsewhere(other) if other == locator),
+            _ => old.reference == *source || is_of(old, source),
+        };
         let is_stale = |old: &Entry| is_from(old) && !new.iter().any(|entry| entry.reference == old.reference);
         self.drop_where(is_stale);
         for entry in new {
@@ -233,7 +235,7 @@ mod tests {
         let attested = Entry::new(named(&at(&attestation)), attestation_entry(&attestation, &old), &attestation.manifest);
         let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&old), &old), entry(&at(&arm), &arm), attested]);
         list.take(&named("r.io/app:new"), vec![entry("r.io/app:new", &new)]).unwrap();
-        assert_eq!(names(&list), ["r.io/app:new".to_owned(), at(&arm)]);
+        assert_eq!(names(&list), [at(&arm), "r.io/app:new".to_owned()]);
         assert_eq!(list.gone().len(), 2, "{:?}", list.gone());
     }
 
@@ -249,6 +251,22 @@ mod tests {
         assert_eq!(names(&list), ["r.io/app:multi"]);
         list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
         assert_eq!(names(&list), [at(&two)]);
+    }
+
+    #[test]
+    fn a_place_on_this_machine_replaces_what_it_had_and_nothing_else() {
+        let (one, two, riscv) =
+            (Image::new("linux/s390x").build(), Image::new("linux/s390x").text("2").build(), Image::new("linux/riscv64").build());
+        let at = |image: &BuiltImage| format!("r.io/app:1@{}", image.digest());
+        let from_dist = |image: &BuiltImage| {
+            let location = Location::Elsewhere("oci:/dist".to_owned());
+            Entry { location, ..entry(&format!("r.io/app@{}", image.digest()), image) }
+        };
+        // The last one is from the registry, under the list's own tag.
+        let mut list = List::new(named("r.io/app:1"), vec![from_dist(&one), entry(&at(&riscv), &riscv)]);
+        list.take(&named("r.io/app:1"), vec![from_dist(&two)]).unwrap();
+        let digests: Vec<&Digest> = list.entries().iter().map(|entry| &entry.descriptor.digest).collect();
+        assert!(digests.len() == 2 && digests.contains(&two.digest()) && digests.contains(&riscv.digest()), "{digests:?}");
     }
 
     #[test]

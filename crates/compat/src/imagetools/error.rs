@@ -38,7 +38,7 @@ pub enum ImagetoolsError {
     },
     /// A name that is none.
     #[error("invalid reference format")]
-    Name(#[source] LocatorError),
+    Name(LocatorError),
     /// A file with a descriptor that cannot be read.
     #[error("open {}", path.display())]
     File {

@@ -73,6 +73,9 @@ pub enum ImagetoolsError {
     /// A filter that leaves nothing.
     #[error("none of the manifests match the provided platforms")]
     NoneMatch,
+    /// A filter that does not leave the one manifest that was to be copied.
+    #[error("input platform {0} does not match any of the provided platforms")]
+    OtherPlatform(String),
     /// A source or a tag that does not exist.
     #[error("{0}: not found")]
     NotFound(String),
@@ -138,7 +141,7 @@ impl Fault for ImagetoolsError {
     fn kind(&self) -> Kind {
         match self {
             Self::Index(error) => error.kind(),
-            Self::NoneMatch | Self::OtherSize { .. } | Self::OtherType { .. } => Kind::Answer,
+            Self::NoneMatch | Self::OtherPlatform(_) | Self::OtherSize { .. } | Self::OtherType { .. } => Kind::Answer,
             Self::NotFound(_) | Self::File { .. } | Self::LongFile { .. } => Kind::Place,
             _ => Kind::Usage,
         }
@@ -150,7 +153,7 @@ impl Fault for ImagetoolsError {
             Self::Name(problem) => problem.to_string(),
             Self::Level { problem, .. } | Self::Annotation(problem) => return problem.hint(),
             Self::Platform(problem) => problem.hint()?,
-            Self::NoneMatch => "leave --platform out to take all of them".to_owned(),
+            Self::NoneMatch | Self::OtherPlatform(_) => "leave --platform out to take all of them".to_owned(),
             Self::NothingToAppendTo => "without --append the sources alone are the image".to_owned(),
             Self::RawProgress => "use --progress plain".to_owned(),
             Self::Index(error) => return hint(error),
@@ -169,7 +172,7 @@ fn hint(error: &IndexError) -> Option<Hint> {
         IndexError::AlreadyThere { .. } => "put the new one in its place with `polyarch create --replace`",
         IndexError::NotAnImage { .. } => "an index of images holds images: let the artifact refer to the index (its subject)",
         IndexError::Annotation { .. } => {
-            "annotations go on index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE, and not on a Docker manifest list: \
+            "they go on index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE of a platform that is there; \
              `polyarch create --type oci` makes an OCI index of Docker images"
         }
         IndexError::OtherDigest { .. } => "leave the digest out of the tag, or find out which source changed",

@@ -9,7 +9,7 @@ use std::path::Path;
 use compat::imagetools::{CreateWords, ImagetoolsError, Order, explain, metadata, order};
 use content::{Events, Expected, Limits};
 use fault::Failure;
-use index::{Change, Gathered, IndexError, Manner, OfIndex, Part, Plan, carry_out, gather, plan};
+use index::{Change, Gathered, IndexError, Lone, Manner, OfIndex, Part, Plan, carry_out, gather, plan};
 use oci::{Digest, Locator, MAX_MANIFEST_SIZE, Thing};
 
 use super::{Create, names_of};
@@ -120,7 +120,13 @@ impl Making<'_> {
                 stated.apply(gathered)?;
             }
         }
-        let plan = plan(&gathered, base.as_ref(), &self.order.wish).map_err(explained)?;
+        let plan = plan(&gathered, base.as_ref(), &self.order.wish).map_err(|error| match (error, gathered.as_slice()) {
+            (IndexError::Empty, [only]) if only.root.as_index().is_none() && self.order.wish.lone == Lone::AsItIs => {
+                let platforms = only.candidates.iter().filter_map(|entry| entry.descriptor.platform.as_ref());
+                ImagetoolsError::OtherPlatform(platforms.map(ToString::to_string).collect())
+            }
+            (error, _) => explained(error),
+        })?;
         for warning in &plan.warnings {
             self.session.console.warn(warning);
         }

@@ -33,7 +33,7 @@ pub struct Buildx {
     #[arg(long, global = true, value_name = "NAME")]
     builder: Option<String>,
     /// Tell every request, without secrets
-    #[arg(short = 'D', long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
+    #[arg(short = 'D', long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
     debug: bool,
     #[command(subcommand)]
     room: Option<Room>,
@@ -67,10 +67,10 @@ pub(super) struct Create {
     #[arg(long, value_name = "TYPE:KEY=VALUE")]
     annotation: Vec<String>,
     /// Append to existing manifest
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
     append: bool,
     /// Show final image instead of pushing
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
     dry_run: bool,
     /// Read source descriptor from file
     #[arg(short, long, value_name = "FILE")]
@@ -82,7 +82,7 @@ pub(super) struct Create {
     #[arg(short, long, value_name = "PLATFORM,...")]
     platform: Vec<String>,
     /// When only a single source is specified, prefer an index instead of a carbon copy
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = go_bool)]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "true", value_parser = go_bool)]
     prefer_index: bool,
     /// Set type of progress output: auto, none, plain, tty
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -101,7 +101,7 @@ pub(super) struct Inspect {
     #[arg(long, value_name = "TEMPLATE", default_value = "", hide_default_value = true)]
     format: String,
     /// Show original, unformatted JSON manifest
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
     raw: bool,
 }
 

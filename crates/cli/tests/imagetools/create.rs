@@ -185,6 +185,25 @@ fn blobs_are_copied_between_registries() {
 }
 
 #[test]
+fn signatures_of_the_images_go_with_them_to_another_repository() {
+    let Some(world) = World::new() else { return };
+    let signed = |kind: &str| {
+        let signature = testkit::fixtures::Artifact::of(kind).layer("text/plain", "signed").subject(&world.amd.manifest.descriptor());
+        signature.build()
+    };
+    let bundle = signed("application/vnd.dev.sigstore.bundle.v0.3+json");
+    let report = signed("application/vnd.acme.report");
+    for (tag, referrer) in [("bundle", &bundle), ("report", &report)] {
+        world.put(tag, &referrer.manifest, &[referrer]);
+    }
+    let target = format!("{}/demo/other:x", world.registry.host());
+    world.done(&["create", "--progress", "none", "-t", &target, ":amd64"]);
+    let shown = world.home.done(&["inspect", "--referrers", "--json", &format!("docker://{target}")]);
+    assert!(shown.contains(&bundle.digest().to_string()), "{shown}");
+    assert!(!shown.contains(&report.digest().to_string()), "{shown}");
+}
+
+#[test]
 fn a_layout_is_written_and_read() {
     let Some(world) = World::new() else { return };
     let layout = world.home.path().join("lay").display().to_string();

@@ -21,3 +21,10 @@ pub use shown::{Shown, shown};
 pub use source::{Source, Stated};
 pub use value::{prints_view, value, wants_evidence};
 pub use view::view;
+
+/// The kinds of artifact that go with an image to another repository: attestations, and cosign's signatures of two ages.
+pub const FOLLOWING: [&str; 3] = [
+    "application/vnd.docker.attestation.manifest.v1+json",
+    "application/vnd.dev.cosign.artifact.sig.v1+json",
+    "application/vnd.dev.sigstore.bundle.v0.3+json",
+];

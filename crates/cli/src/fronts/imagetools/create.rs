@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use compat::imagetools::{CreateWords, ImagetoolsError, Order, explain, metadata, order};
+use compat::imagetools::{CreateWords, FOLLOWING, ImagetoolsError, Order, explain, metadata, order};
 use content::{Events, Expected, Limits};
 use fault::Failure;
-use index::{Change, Gathered, IndexError, Lone, Manner, OfIndex, Part, Plan, carry_out, gather, plan};
+use index::{Change, Gathered, IndexError, Lone, Manner, OfIndex, Part, Plan, carry_out, follow, gather, plan};
 use oci::{Digest, Locator, MAX_MANIFEST_SIZE, Thing};
 
 use super::{Create, names_of};
@@ -191,7 +191,9 @@ impl Making<'_> {
             _ => Expected::Any,
         };
         let stale = stale(tags, (0..tags.len()).map(expected).collect(), plan.document.digest());
-        carry_out(plan, &targets(&stale), self.limits, events).await?;
+        let targets = targets(&stale);
+        follow(plan, &targets, &FOLLOWING, self.limits, events).await?;
+        carry_out(plan, &targets, self.limits, events).await?;
         pushing.done(plan);
         Ok(())
     }

@@ -31,7 +31,12 @@ pub async fn follow(plan: &Plan, targets: &[Target], kinds: &[&str], limits: Lim
             }
             found.found.retain(|referrer| referrer.descriptor().artifact_type.is_some_and(|kind| kinds.contains(&kind.as_str())));
             if !found.found.is_empty() && !target.place.abilities().referrers {
-                events.warn(format!("left out {} that refer to images of {}: {} keeps none", found.found.len(), first.label, target.place.name()));
+                events.warn(format!(
+                    "left out {} that refer to images of {}: {} keeps none",
+                    found.found.len(),
+                    first.label,
+                    target.place.name()
+                ));
                 continue;
             }
             copied += content::copy_referrers(&copier, &*first.place, &found.found).await?.0;

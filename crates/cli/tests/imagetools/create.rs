@@ -20,8 +20,7 @@ fn timeless(stderr: &str) -> String {
 
 fn three(world: &World) -> String {
     let World { amd, arm64, armv7, .. } = world;
-    let entries =
-        [entry(&amd.descriptor(), &[], &AMD64), entry(&arm64.descriptor(), &[], &ARM64), entry(&armv7.descriptor(), &[], &ARMV7)];
+    let entries = [entry(&amd.descriptor(), &[], &AMD64), entry(&arm64.descriptor(), &[], &ARM64), entry(&armv7.descriptor(), &[], &ARMV7)];
     index_text(OCI_INDEX, &entries, &[])
 }
 

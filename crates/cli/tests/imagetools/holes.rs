@@ -150,8 +150,7 @@ fn improves_nested_indexes_are_flattened() {
     let nested = Index::new().add(inner.descriptor()).image(&world.armv7).build();
     world.put_below("nested", &nested, &[&inner], &[&world.amd, &world.arm64, &world.armv7]);
     let World { amd, arm64, armv7, .. } = &world;
-    let entries =
-        [entry(&amd.descriptor(), &[], &AMD64), entry(&arm64.descriptor(), &[], &ARM64), entry(&armv7.descriptor(), &[], &ARMV7)];
+    let entries = [entry(&amd.descriptor(), &[], &AMD64), entry(&arm64.descriptor(), &[], &ARM64), entry(&armv7.descriptor(), &[], &ARMV7)];
     assert_eq!(world.done(&["create", "--dry-run", "-t", ":b", ":nested"]), format!("{}\n", index_text(OCI_INDEX, &entries, &[])));
     let amd64 = world.done(&["create", "--dry-run", "--platform", "linux/amd64", "-t", ":b", ":nested"]);
     assert_eq!(amd64, format!("{}\n", index_text(OCI_INDEX, &entries[..1], &[])));

@@ -148,7 +148,10 @@ fn templates_are_gos() {
         ("{{range .Image}}{{.architecture}} {{end}}", "amd64 arm arm64 ".to_owned()),
         ("{{range $p, $i := .Image}}{{if eq $i.os \"linux\"}}{{$p}};{{end}}{{end}}", "linux/amd64;linux/arm/v7;linux/arm64;".to_owned()),
         (r#"{{printf "%s!" (index .Image "linux/arm64").os}}"#, "linux!".to_owned()),
-        ("{{range .Manifest.Manifests}}{{.Digest}}\n{{end}}", [&world.amd, &world.arm64, &world.armv7].map(|image| format!("{}\n", image.digest())).concat()),
+        (
+            "{{range .Manifest.Manifests}}{{.Digest}}\n{{end}}",
+            [&world.amd, &world.arm64, &world.armv7].map(|image| format!("{}\n", image.digest())).concat(),
+        ),
     ] {
         assert_eq!(world.done(&["inspect", "--format", format, ":multi"]), expected, "{format}");
     }

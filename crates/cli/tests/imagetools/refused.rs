@@ -14,10 +14,7 @@ fn error_words_are_those_of_buildx() {
         (&["create"][..], "no sources specified".to_owned()),
         (&["create", ":amd64"], "can't push with no tags specified, please set --tag or --dry-run".to_owned()),
         (&["create", "--dry-run", &digest], "no repositories specified, please set a reference in tag or source".to_owned()),
-        (
-            &["create", "-t", "a/b:1", ":amd64", &digest],
-            format!("multiple repositories specified, cannot infer repository for {digest:?}"),
-        ),
+        (&["create", "-t", "a/b:1", ":amd64", &digest], format!("multiple repositories specified, cannot infer repository for {digest:?}")),
         (&["create", "-t", ":b", ":amd64", ":nosuch"], format!("{nosuch}: not found")),
         (&["create", "--append", "-t", ":nosuch", ":amd64"], format!("{nosuch}: not found")),
         (&["inspect", ":nosuch"], format!("{nosuch}: not found")),

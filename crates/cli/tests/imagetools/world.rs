@@ -63,7 +63,8 @@ impl World {
 
     /// Runs `buildx imagetools` with these words; `:TAG` alone is a name in the repository.
     pub fn run(&self, words: &[&str]) -> Ran {
-        let words: Vec<String> = words.iter().map(|word| if word.starts_with(':') { self.name(&word[1..]) } else { (*word).to_owned() }).collect();
+        let words: Vec<String> =
+            words.iter().map(|word| word.strip_prefix(':').map_or_else(|| (*word).to_owned(), |tag| self.name(tag))).collect();
         let all: Vec<&str> = ["buildx", "imagetools"].into_iter().chain(words.iter().map(String::as_str)).collect();
         self.home.run(&all)
     }
@@ -103,8 +104,7 @@ pub fn index_text(media_type: &str, entries: &[String], annotations: &[(&str, &s
 /// Writes an entry of it.
 pub fn entry(descriptor: &Descriptor, annotations: &[(&str, &str)], platform: &[(&str, &str)]) -> String {
     let Descriptor { media_type, digest, size, .. } = descriptor;
-    let annotations =
-        if annotations.is_empty() { String::new() } else { format!(",\n      \"annotations\": {}", object(annotations, 6)) };
+    let annotations = if annotations.is_empty() { String::new() } else { format!(",\n      \"annotations\": {}", object(annotations, 6)) };
     format!(
         "    {{\n      \"mediaType\": \"{media_type}\",\n      \"digest\": \"{digest}\",\n      \"size\": {size}{annotations},\n      \
          \"platform\": {}\n    }}",

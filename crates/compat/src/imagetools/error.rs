@@ -38,7 +38,7 @@ pub enum ImagetoolsError {
     },
     /// A name that is none.
     #[error("invalid reference format")]
-    Name(LocatorError),
+    Name(Box<LocatorError>),
     /// A file with a descriptor that cannot be read.
     #[error("open {}", path.display())]
     File {
@@ -62,11 +62,11 @@ pub enum ImagetoolsError {
         /// Which level, empty where none was written.
         level: String,
         /// What is known of it here.
-        problem: AnnotationError,
+        problem: Box<AnnotationError>,
     },
     /// An annotation that is none.
     #[error("failed to parse annotations")]
-    Annotation(#[source] AnnotationError),
+    Annotation(#[source] Box<AnnotationError>),
     /// A platform that is none.
     #[error(transparent)]
     Platform(PlatformError),
@@ -118,7 +118,7 @@ pub enum ImagetoolsError {
     FormatAndRaw,
     /// What `index` refuses.
     #[error("{}", plain(.0))]
-    Index(IndexError),
+    Index(Box<IndexError>),
 }
 
 /// Go's `%q` of a level.
@@ -187,7 +187,7 @@ pub fn explain(error: IndexError, filtered: bool) -> ImagetoolsError {
         IndexError::NoBase { label } => ImagetoolsError::NotFound(label),
         IndexError::Source { label, problem } if is_absence(&problem, &label) => ImagetoolsError::NotFound(label),
         IndexError::Empty if filtered => ImagetoolsError::NoneMatch,
-        other => ImagetoolsError::Index(other),
+        other => ImagetoolsError::Index(Box::new(other)),
     }
 }
 

@@ -76,7 +76,7 @@ pub fn order(words: &CreateWords) -> Result<Order, ImagetoolsError> {
 
 /// A layout's image has a name there, as a repository's has: `latest` where none was written.
 fn read_tag(text: &str) -> Result<Locator, ImagetoolsError> {
-    match text.parse().map_err(ImagetoolsError::Name)? {
+    match text.parse().map_err(|problem| ImagetoolsError::Name(Box::new(problem)))? {
         Locator::Layout { path, selector: Selector::Only } => Ok(Locator::Layout { path, selector: Selector::Name("latest".to_owned()) }),
         other => Ok(other),
     }
@@ -114,11 +114,11 @@ fn annotation(text: &str) -> Result<Annotation, ImagetoolsError> {
         AnnotationError::Level { ref level, .. } => {
             let level = level.split('[').next().unwrap_or_default().to_owned();
             match level.as_str() {
-                "" | "manifest" | "index-descriptor" => ImagetoolsError::Level { level, problem },
-                _ => ImagetoolsError::Annotation(problem),
+                "" | "manifest" | "index-descriptor" => ImagetoolsError::Level { level, problem: Box::new(problem) },
+                _ => ImagetoolsError::Annotation(Box::new(problem)),
             }
         }
-        problem => ImagetoolsError::Annotation(problem),
+        problem => ImagetoolsError::Annotation(Box::new(problem)),
     })
 }
 
@@ -155,9 +155,11 @@ mod tests {
     #[test]
     fn a_digest_is_in_the_one_repository_that_was_named() {
         let digest = Digest::of(b"x").to_string();
-        for (tags, sources) in
-            [(vec!["r.example.com/a:1"], vec![digest.as_str()]), (vec![], vec!["r.example.com/a:2", &digest]), (vec!["oci-layout://d:1"], vec![&digest])]
-        {
+        for (tags, sources) in [
+            (vec!["r.example.com/a:1"], vec![digest.as_str()]),
+            (vec![], vec!["r.example.com/a:2", &digest]),
+            (vec!["oci-layout://d:1"], vec![&digest]),
+        ] {
             let order = order(&CreateWords { dry_run: true, ..words(&tags, &sources) }).unwrap();
             let found = shown(&order.sources.last().unwrap().locator).whole;
             assert!(found.ends_with(&format!("@{digest}")), "{found}");

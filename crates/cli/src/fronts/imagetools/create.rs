@@ -177,14 +177,7 @@ impl Making<'_> {
         Ok(plan)
     }
 
-    async fn once(
-        &self,
-        plan: &Plan,
-        base: Option<&Digest>,
-        tags: &[Tag],
-        pushing: &Pushing,
-        events: &Events,
-    ) -> Result<(), IndexError> {
+    async fn once(&self, plan: &Plan, base: Option<&Digest>, tags: &[Tag], pushing: &Pushing, events: &Events) -> Result<(), IndexError> {
         pushing.begin(plan);
         let expected = |number: usize| match base {
             Some(base) if number == 0 => Expected::Digest(base.clone()),

@@ -20,7 +20,7 @@ pub async fn run(session: &Session, words: &Inspect) -> Result<Done, Failure> {
         "" => None,
         format => Some(Template::parse_with(format, Options { json_indent: true })?),
     };
-    let locator: Locator = words.name.parse().map_err(ImagetoolsError::Name)?;
+    let locator: Locator = words.name.parse().map_err(|problem| ImagetoolsError::Name(Box::new(problem)))?;
     let opener = Opener::new(session.context.clone(), session.console.clone());
     let opened = opener.far_source(&locator).await?;
     let names = names_of(&opened, &locator);

@@ -21,8 +21,24 @@ use crate::open::{Answer, Opened};
 
 /// The verbs of buildx that a script may mean (buildx 0.30, `docker buildx --help`).
 const ELSEWHERE: [&str; 18] = [
-    "bake", "build", "create", "dap", "debug", "dial-stdio", "diskusage", "du", "f", "history", "inspect", "install", "ls", "policy",
-    "prune", "rm", "stop", "use",
+    "bake",
+    "build",
+    "create",
+    "dap",
+    "debug",
+    "dial-stdio",
+    "diskusage",
+    "du",
+    "f",
+    "history",
+    "inspect",
+    "install",
+    "ls",
+    "policy",
+    "prune",
+    "rm",
+    "stop",
+    "use",
 ];
 
 /// docker buildx: the commands of imagetools, in its words
@@ -209,7 +225,9 @@ mod tests {
 
     #[test]
     fn flags_of_buildx_stand_before_and_behind_the_verb() {
-        for line in ["-D --builder b imagetools inspect a", "imagetools --builder=b -D inspect a", "imagetools inspect a --debug --builder b"] {
+        for line in
+            ["-D --builder b imagetools inspect a", "imagetools --builder=b -D inspect a", "imagetools inspect a --debug --builder b"]
+        {
             let words = std::iter::once("docker buildx").chain(line.split(' '));
             let buildx = Buildx::try_parse_from(words).unwrap();
             assert!(buildx.debug && buildx.builder.as_deref() == Some("b"), "{line}");

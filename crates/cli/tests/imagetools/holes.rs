@@ -6,7 +6,7 @@ use oci::Descriptor;
 use testkit::fixtures::{Image, Index};
 
 use crate::program::{Home, Serving};
-use crate::world::{AMD64, ARM64, ARMV7, OCI_INDEX, World, entry, index_text};
+use crate::world::{AMD64, ARM64, ARMV7, OCI_INDEX, UNKNOWN, World, entry, index_text};
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
@@ -188,6 +188,17 @@ fn improves_an_annotation_for_arm64_finds_arm64_v8() {
     let shown = world.done(&["create", "--dry-run", "--annotation", "manifest-descriptor[linux/arm64]:c=d", "-t", ":b", ":a64"]);
     let expected = entry(&world.arm64.descriptor(), &[("c", "d")], &[("architecture", "arm64"), ("os", "linux"), ("variant", "v8")]);
     assert_eq!(shown, format!("{}\n", index_text(OCI_INDEX, &[expected], &[])));
+}
+
+#[test]
+fn improves_an_annotation_for_all_entries_is_for_images() {
+    let Some(world) = World::new() else { return };
+    let (attestation, _) = world.put_attested();
+    let shown = world.done(&["create", "--dry-run", "--annotation", "manifest-descriptor:c=d", "-t", ":b", ":att"]);
+    assert!(shown.contains(&entry(&world.amd.descriptor(), &[("c", "d")], &AMD64)), "{shown}");
+    let of_amd = world.amd.digest().to_string();
+    let own = [("vnd.docker.reference.digest", of_amd.as_str()), ("vnd.docker.reference.type", "attestation-manifest")];
+    assert!(shown.contains(&entry(&attestation.descriptor(), &own, &UNKNOWN)), "{shown}");
 }
 
 #[test]

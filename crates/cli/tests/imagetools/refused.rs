@@ -90,6 +90,8 @@ fn words_that_are_no_words_end_as_docker_ends() {
         (&["imagetools", "create", "--dry-run=x", "a"], 125, "invalid argument \"x\" for \"--dry-run\" flag"),
         (&["imagetools", "create", "-t"], 125, "flag needs an argument: "),
         (&["imagetools", "inspect"], 1, "ERROR: docker: 'docker buildx imagetools inspect' requires 1 argument\n"),
+        (&["imagetools", "inspect", "a", "b"], 1, "ERROR: docker: 'docker buildx imagetools inspect' requires 1 argument\n"),
+        (&["version"], 1, "ERROR: buildx version is not here: "),
         (&["imagetools", "frob"], 1, "docker: unknown command: docker buildx imagetools frob\n"),
         (&["build", "-t", "x", "."], 1, "ERROR: buildx build is not here: of docker buildx, polyarch has imagetools only\n"),
         (&["bake"], 1, "ERROR: buildx bake is not here: "),

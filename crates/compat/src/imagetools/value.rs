@@ -60,17 +60,17 @@ pub fn value(name: &str, document: &RawManifest, look: &Look, attested: bool) ->
 fn manifest(document: &RawManifest) -> Value {
     let Descriptor { media_type, digest, size, .. } = document.descriptor();
     let Some(index) = document.as_index() else { return json!({"mediaType": media_type, "digest": digest, "size": size}) };
-    let mut tree = json!({
-        "schemaVersion": 2,
-        "mediaType": document.media_type().as_str(),
-        "digest": digest,
-        "size": size,
-        "manifests": index.manifests,
-    });
-    if let Some(fields) = tree.as_object_mut().filter(|_| !index.annotations.is_empty()) {
-        fields.insert("annotations".to_owned(), json!(index.annotations));
+    let mut tree = Map::new();
+    tree.insert("schemaVersion".to_owned(), json!(2));
+    // What the document says of itself; OCI's need not.
+    tree.extend(document.tree().get("mediaType").map(|own| ("mediaType".to_owned(), own.clone())));
+    tree.insert("digest".to_owned(), json!(digest));
+    tree.insert("size".to_owned(), json!(size));
+    tree.insert("manifests".to_owned(), json!(index.manifests));
+    if !index.annotations.is_empty() {
+        tree.insert("annotations".to_owned(), json!(index.annotations));
     }
-    tree
+    Value::Object(tree)
 }
 
 /// Writes a config as Go's type does: its own order, and nothing that the type does not know.
@@ -141,6 +141,17 @@ mod tests {
         assert_eq!(both["Provenance"], json!({"linux/amd64": slsa}));
         assert_eq!(both["SBOM"], json!({}));
         assert_eq!(both["manifest"]["manifests"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn an_index_says_of_itself_what_its_document_says() {
+        let edit = |tree: &mut Value| {
+            tree.as_object_mut().unwrap().remove("mediaType");
+        };
+        let untyped = Index::new().annotation("a", "b").edit(edit).build();
+        let shown = manifest(&untyped);
+        let keys: Vec<_> = shown.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["schemaVersion", "digest", "size", "manifests", "annotations"]);
     }
 
     #[tokio::test]

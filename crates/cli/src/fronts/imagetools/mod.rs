@@ -20,7 +20,7 @@ use crate::console::Console;
 use crate::open::{Answer, Opened};
 
 /// The verbs of buildx that a script may mean (buildx 0.30, `docker buildx --help`).
-const ELSEWHERE: [&str; 18] = [
+const ELSEWHERE: [&str; 20] = [
     "bake",
     "build",
     "create",
@@ -38,12 +38,14 @@ const ELSEWHERE: [&str; 18] = [
     "prune",
     "rm",
     "stop",
+    "uninstall",
     "use",
+    "version",
 ];
 
 /// docker buildx: the commands of imagetools, in its words
 #[derive(Debug, Parser)]
-#[command(name = "buildx", disable_help_subcommand = true)]
+#[command(name = "buildx", disable_help_subcommand = true, args_override_self = true)]
 pub struct Buildx {
     /// Builder instance; here it builds nothing, and only its name is looked at
     #[arg(long, global = true, value_name = "NAME")]
@@ -80,7 +82,7 @@ pub(super) struct Create {
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
     /// Add annotation to the image: index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE
-    #[arg(long, value_name = "TYPE:KEY=VALUE")]
+    #[arg(long, value_name = "TYPE:KEY=VALUE", allow_hyphen_values = true)]
     annotation: Vec<String>,
     /// Append to existing manifest
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
@@ -114,7 +116,7 @@ pub(super) struct Inspect {
     /// The image
     name: String,
     /// Format the output using the given Go template
-    #[arg(long, value_name = "TEMPLATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true, default_value = "", hide_default_value = true)]
     format: String,
     /// Show original, unformatted JSON manifest
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
@@ -157,7 +159,9 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    if error.kind() == ErrorKind::MissingRequiredArgument {
+    let surplus = error.kind() == ErrorKind::UnknownArgument
+        && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'));
+    if surplus || error.kind() == ErrorKind::MissingRequiredArgument {
         let _ = writeln!(
             std::io::stderr().lock(),
             "ERROR: docker: '{command}' requires 1 argument\n\nUsage:  {command} [OPTIONS] NAME\n\nRun '{command} --help' for more information"

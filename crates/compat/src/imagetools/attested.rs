@@ -103,3 +103,63 @@ impl Statements {
         Value::Object(fields)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::imagetools::{Evidence, look, value};
+    use content::Limits;
+    use serde_json::json;
+    use testkit::fixtures::{Artifact, BuiltImage, Image, Index, attestation_entry, in_memory};
+
+    const INTOTO: &str = "application/vnd.in-toto+json";
+
+    /// Reads what an attestation with these layers says of an image.
+    async fn attested(attestation: &BuiltImage) -> Result<Value, Error> {
+        let image = Image::new("linux/amd64").build();
+        let index = Index::new().image(&image).add(attestation_entry(attestation, &image)).build();
+        let place = in_memory(&[&image, attestation], &[]).await;
+        let look = look(&place, &index, Evidence::Read, Limits::default()).await?;
+        Ok(value("app", &index, &look, true))
+    }
+
+    #[tokio::test]
+    async fn sboms_are_all_shown_and_sealed_ones_are_opened() {
+        let attestation = Artifact::of("application/vnd.example")
+            .layer(INTOTO, r#"{"predicate":{"name":"b","SPDXID":"a"}}"#)
+            .on_layer(PREDICATE_TYPE, SPDX)
+            // {"predicate":{"second":true}}
+            .layer("application/vnd.in-toto.spdx+dsse", r#"{"payload":"eyJwcmVkaWNhdGUiOnsic2Vjb25kIjp0cnVlfX0="}"#)
+            .on_layer(PREDICATE_TYPE, SPDX)
+            .layer(INTOTO, r#"{"predicate":{"unwanted":true}}"#)
+            .on_layer(PREDICATE_TYPE, "https://example.com/other")
+            .build();
+        let tree = attested(&attestation).await.unwrap();
+        assert_eq!(tree["SBOM"].to_string(), r#"{"SPDX":{"SPDXID":"a","name":"b"},"AdditionalSPDXs":[{"second":true}]}"#);
+        assert_eq!(tree["Provenance"], json!({}));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_statement_is_an_error() {
+        for (kind, text) in [(INTOTO, "no json"), ("application/vnd.in-toto.x+dsse", r#"{"payload":"%"}"#)] {
+            let broken = Artifact::of("application/vnd.example").layer(kind, text).on_layer(PREDICATE_TYPE, SPDX).build();
+            assert!(matches!(attested(&broken).await, Err(Error::Document { .. })), "{kind}");
+        }
+        let empty = Artifact::of("application/vnd.example").layer(INTOTO, "[]").on_layer(PREDICATE_TYPE, SPDX).build();
+        assert_eq!(attested(&empty).await.unwrap()["SBOM"], json!({"SPDX": null}));
+    }
+
+    #[tokio::test]
+    async fn more_than_memory_should_hold_is_not_read() {
+        let place = in_memory(&[], &[]).await;
+        let huge = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": oci::Digest::of(b"{}"), "size": 2},
+            "layers": [{"mediaType": INTOTO, "digest": oci::Digest::of(b"x"), "size": LONGEST_ALTOGETHER + 1, "annotations": {PREDICATE_TYPE: SPDX}}],
+        });
+        let manifest = RawManifest::parse(huge.to_string().into_bytes().into(), None).unwrap();
+        let read = statements(&place, &manifest, &mut Statements::default()).await;
+        assert!(matches!(read, Err(Error::Limit { .. })), "{read:?}");
+    }
+}

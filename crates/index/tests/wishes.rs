@@ -62,6 +62,22 @@ async fn only_some_platforms_stay_and_a_missing_one_is_said() {
 }
 
 #[tokio::test]
+async fn a_filter_that_everything_passes_leaves_the_bytes_as_they_are() {
+    let (place, images) = three().await;
+    // Nobody would write it so again.
+    let index = Index::new().image(&images[0]).image(&images[1]).edit(|tree| tree["note"] = "kept".into()).build();
+    put_index(&place, &[&images[0], &images[1]], &index, Some("pair")).await;
+    let all = images[..2].iter().map(|image| image.platform.to_string()).collect::<Vec<_>>().join(",");
+    let only = |text: &str, lone| Wish { only: text.parse().unwrap(), lone, ..Wish::default() };
+    let plan = decide(vec![part(&place, "pair")], &only(&format!("{all},s390x"), Lone::AnIndex)).await.unwrap();
+    assert_eq!(plan.document.bytes(), index.bytes());
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    let lone = decide(vec![part(&place, "amd64")], &only("amd64", Lone::AsItIs)).await.unwrap();
+    assert_eq!(lone.document.digest(), images[0].digest());
+    assert!(matches!(decide(vec![part(&place, "amd64")], &only("s390x", Lone::AsItIs)).await, Err(IndexError::Empty)));
+}
+
+#[tokio::test]
 async fn attestations_follow_the_images_that_stay_and_stand_last_where_that_is_wished() {
     let (place, images) = three().await;
     let attestation = attestation_for(&images[0]);

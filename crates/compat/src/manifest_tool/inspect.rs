@@ -1,0 +1,117 @@
+//! `inspect` as text.
+
+use std::fmt::Write;
+
+use oci::{Descriptor, ImageManifest, RawManifest, annotation};
+use serde_json::Value;
+
+/// What was read of an image: its document, and what stands below.
+pub struct Inspected<'a> {
+    /// The name as it was asked for.
+    pub name: &'a str,
+    /// The document.
+    pub root: &'a RawManifest,
+    /// Of an index, the manifests of its entries, in their order, where they were read.
+    pub children: &'a [Option<RawManifest>],
+    /// Of an image, its config; an empty tree where it is none.
+    pub config: &'a Value,
+}
+
+/// Writes what is in it, for a person.
+pub fn text(inspected: &Inspected<'_>) -> String {
+    match (inspected.root.as_index(), inspected.root.as_image()) {
+        (Some(index), _) => list(inspected, &index.manifests),
+        (None, Some(image)) => single(inspected, image),
+        (None, None) => String::new(),
+    }
+}
+
+/// Tells whether the manifest of an entry is needed for the text.
+pub fn is_read(entry: &Descriptor) -> bool {
+    entry.media_type.is_manifest() && !is_attestation(entry)
+}
+
+fn is_attestation(entry: &Descriptor) -> bool {
+    entry.annotations.get(annotation::REFERENCE_TYPE).is_some_and(|kind| kind == annotation::ATTESTATION_MANIFEST)
+}
+
+fn list(inspected: &Inspected<'_>, entries: &[Descriptor]) -> String {
+    let mut text = String::new();
+    let (root, all) = (inspected.root, entries.len());
+    let attestations = entries.iter().filter(|entry| is_attestation(entry)).count();
+    let images = all - attestations;
+    // manifest-tool writes `0 attestation`.
+    let many = |count: usize| if count > 1 { "s" } else { "" };
+    let _ = writeln!(text, "Name:   {} (Type: {})", inspected.name, root.media_type());
+    let _ = writeln!(text, "Digest: {}", root.digest());
+    let _ = writeln!(
+        text,
+        " * Contains {all} manifest references ({images} image{}, {attestations} attestation{}):",
+        many(images),
+        many(attestations)
+    );
+    for (number, entry) in entries.iter().enumerate() {
+        let manifest = inspected.children.get(number).and_then(Option::as_ref).and_then(RawManifest::as_image);
+        member(&mut text, number + 1, entry, manifest);
+    }
+    text
+}
+
+fn member(text: &mut String, number: usize, entry: &Descriptor, manifest: Option<&ImageManifest>) {
+    let attestation = is_attestation(entry);
+    let kind = if attestation { format!(" ({}={})", annotation::REFERENCE_TYPE, annotation::ATTESTATION_MANIFEST) } else { String::new() };
+    let _ = writeln!(text, "[{number}]     Type: {}{kind}", entry.media_type);
+    let _ = writeln!(text, "[{number}]   Digest: {}", entry.digest);
+    let _ = writeln!(text, "[{number}]   Length: {}", entry.size);
+    if !entry.media_type.is_manifest() {
+        let _ = writeln!(text, "Unknown media type for further display: {}", entry.media_type);
+        return;
+    }
+    if attestation {
+        let subject = entry.annotations.get(annotation::REFERENCE_DIGEST).map(String::as_str).unwrap_or_default();
+        let _ = writeln!(text, "[{number}]       >>> Attestation for digest: {subject}\n");
+        return;
+    }
+    let _ = writeln!(text, "[{number}] Platform:");
+    match &entry.platform {
+        Some(platform) => {
+            let _ = writeln!(text, "[{number}]    -      OS: {}", platform.os);
+            if let Some(version) = &platform.os_version {
+                let _ = writeln!(text, "[{number}]    - OS Vers: {version}");
+            }
+            if !platform.os_features.is_empty() {
+                let _ = writeln!(text, "[{number}]    - OS Feat: [{}]", platform.os_features.join(" "));
+            }
+            let _ = writeln!(text, "[{number}]    -    Arch: {}", platform.architecture);
+            if let Some(variant) = &platform.variant {
+                let _ = writeln!(text, "[{number}]    - Variant: {variant}");
+            }
+        }
+        None => {
+            let _ = writeln!(text, "[{number}]    -      (no platform specified)");
+        }
+    }
+    let layers = manifest.map(|manifest| manifest.layers.as_slice()).unwrap_or_default();
+    let _ = writeln!(text, "[{number}] # Layers: {}", layers.len());
+    for (number, layer) in layers.iter().enumerate() {
+        let _ = writeln!(text, "     layer {:02}: digest = {}", number + 1, layer.digest);
+        let _ = writeln!(text, "                 type = {}", layer.media_type);
+    }
+    text.push('\n');
+}
+
+fn single(inspected: &Inspected<'_>, image: &ImageManifest) -> String {
+    let mut text = String::new();
+    let root = inspected.root;
+    let said = |key: &str| inspected.config.get(key).and_then(Value::as_str).unwrap_or_default();
+    let _ = writeln!(text, "Name: {} (Type: {})", inspected.name, root.media_type());
+    let _ = writeln!(text, "      Digest: {}", root.digest());
+    let _ = writeln!(text, "        Size: {}", root.bytes().len());
+    let _ = writeln!(text, "          OS: {}", said("os"));
+    let _ = writeln!(text, "        Arch: {}", said("architecture"));
+    let _ = writeln!(text, "    # Layers: {}", image.layers.len());
+    for (number, layer) in image.layers.iter().enumerate() {
+        let _ = writeln!(text, "      layer {:02}: digest = {}", number + 1, layer.digest);
+    }
+    text
+}

@@ -61,6 +61,11 @@ impl Console {
         console
     }
 
+    /// Returns the same console, telling every request too.
+    pub fn verbosely(&self) -> Self {
+        Self { verbose: true, ..self.clone() }
+    }
+
     /// Prints a line for a person; text from elsewhere in it cannot steer the terminal.
     pub fn line(&self, line: impl AsRef<str>) {
         self.data(visible(line.as_ref()));

@@ -115,3 +115,60 @@ fn single(inspected: &Inspected<'_>, image: &ImageManifest) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use testkit::fixtures::{Image, Index, attestation_entry, attestation_for};
+
+    use super::*;
+
+    #[test]
+    fn an_index_is_told_entry_by_entry() {
+        let windows = Image::new("windows/amd64:10.0.20348.1").build();
+        let mut entry = windows.descriptor();
+        entry.platform = entry.platform.map(|own| oci::Platform { os_features: vec!["win32k".to_owned(), "x".to_owned()], ..own });
+        let attestation = attestation_for(&windows);
+        let inner = Index::new().image(&windows).build();
+        let unsaid = Descriptor { platform: None, ..windows.descriptor() };
+        let index = Index::new().add(entry).add(attestation_entry(&attestation, &windows)).add(unsaid).add(inner.descriptor()).build();
+        let read = Some(windows.manifest.clone());
+        let children = [read.clone(), None, read, None];
+        let inspected = Inspected { name: "app:1", root: &index, children: &children, config: &Value::Null };
+        let (digest, size, layer) = (windows.digest(), windows.manifest.bytes().len(), &windows.layers[0].0);
+        let (media, length) = ("application/vnd.oci.image", attestation.manifest.bytes().len());
+        let layers = |number: u32| {
+            format!(
+                "[{number}] # Layers: 1\n     layer 01: digest = {}\n                 type = {media}.layer.v1.tar+gzip\n\n",
+                layer.digest
+            )
+        };
+        let head = |number: u32| {
+            format!("[{number}]     Type: {media}.manifest.v1+json\n[{number}]   Digest: {digest}\n[{number}]   Length: {size}\n[{number}] Platform:\n")
+        };
+        let expected = format!(
+            "Name:   app:1 (Type: {media}.index.v1+json)\nDigest: {}\n * Contains 4 manifest references (3 images, 1 attestation):\n\
+             {}[1]    -      OS: windows\n[1]    - OS Vers: 10.0.20348.1\n[1]    - OS Feat: [win32k x]\n[1]    -    Arch: amd64\n{}\
+             [2]     Type: {media}.manifest.v1+json (vnd.docker.reference.type=attestation-manifest)\n[2]   Digest: {}\n[2]   Length: \
+             {length}\n[2]       >>> Attestation for digest: {digest}\n\n{}[3]    -      (no platform specified)\n{}\
+             [4]     Type: {media}.index.v1+json\n[4]   Digest: {}\n[4]   Length: {}\nUnknown media type for further display: \
+             {media}.index.v1+json\n",
+            index.digest(), head(1), layers(1), attestation.digest(), head(3), layers(3), inner.digest(), inner.bytes().len()
+        );
+        assert_eq!(text(&inspected), expected);
+    }
+
+    #[test]
+    fn an_image_alone_is_told_with_what_its_config_says() {
+        let image = Image::new("linux/arm64").build();
+        let config = json!({"os": "linux", "architecture": "arm64"});
+        let told = |config: &Value| text(&Inspected { name: "app:1", root: &image.manifest, children: &[], config });
+        let expected = format!(
+            "Name: app:1 (Type: application/vnd.oci.image.manifest.v1+json)\n      Digest: {}\n        Size: {}\n          OS: \
+             linux\n        Arch: arm64\n    # Layers: 1\n      layer 01: digest = {}\n",
+            image.digest(), image.manifest.bytes().len(), image.layers[0].0.digest
+        );
+        assert_eq!(told(&config), expected);
+        assert!(told(&Value::Null).contains("          OS: \n        Arch: \n"));
+    }
+}

@@ -20,6 +20,7 @@ pub enum Config {
 /// The fields of Go's types, in their order (image-spec, `specs-go/v1`); what they do not know is left out,
 /// and so is what is empty.
 const MANIFEST: [&str; 7] = ["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations"];
+const DESCRIPTOR: [&str; 8] = ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
 const PLATFORM: [&str; 5] = ["architecture", "os", "os.version", "os.features", "variant"];
 const RUNTIME: [&str; 10] =
     ["User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped"];
@@ -77,7 +78,7 @@ fn image(inspected: &Inspected<'_>, config: Config) -> Value {
     fields.extend(platform);
     fields.extend(picked(&tree, &["mediaType"]));
     fields.insert("config".to_owned(), expanded(inspected.config));
-    fields.insert("layers".to_owned(), tree.get("layers").cloned().unwrap_or_default());
+    fields.insert("layers".to_owned(), tree.get("layers").map(typed).unwrap_or_default());
     fields.extend(picked(&tree, &["subject", "annotations"]));
     Value::Object(fields)
 }
@@ -93,7 +94,7 @@ fn manifest(tree: &Value) -> Value {
         match tree.get(key) {
             // Go always writes the list, and null where there is none.
             None if key == "layers" => drop(fields.insert(key.to_owned(), Value::Null)),
-            value => fields.extend(value.filter(|value| !is_empty(value) || key == "layers").map(|value| (key.to_owned(), sorted(value)))),
+            value => fields.extend(value.filter(|value| !is_empty(value) || key == "layers").map(|value| (key.to_owned(), typed(value)))),
         }
     }
     Value::Object(fields)
@@ -123,19 +124,22 @@ fn expanded(config: &Value) -> Value {
 
 /// Takes some fields of a tree in this order, those that say something.
 fn picked(tree: &Value, keys: &[&str]) -> Map<String, Value> {
-    let field = |key: &&str| tree.get(*key).filter(|value| !is_empty(value)).map(|value| ((*key).to_owned(), sorted(value)));
+    let field = |key: &&str| tree.get(*key).filter(|value| !is_empty(value)).map(|value| ((*key).to_owned(), typed(value)));
     keys.iter().filter_map(field).collect()
 }
 
-/// Go writes a map by its keys; only maps of free keys come here.
-fn sorted(value: &Value) -> Value {
-    match value.as_object() {
-        Some(map) if map.values().all(|value| value.is_string() || value.is_object()) && !map.contains_key("digest") => {
+/// Writes a value as Go writes its type: a descriptor's fields have an order, a map is in that of its keys.
+fn typed(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => Value::Array(list.iter().map(typed).collect()),
+        Value::Object(map) if map.contains_key("digest") => Value::Object(picked(value, &DESCRIPTOR)),
+        Value::Object(map) if map.contains_key("architecture") => Value::Object(picked(value, &PLATFORM)),
+        Value::Object(map) => {
             let mut fields: Vec<_> = map.iter().collect();
             fields.sort_by_key(|(key, _)| *key);
             Value::Object(fields.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect())
         }
-        _ => value.clone(),
+        other => other.clone(),
     }
 }
 
@@ -146,5 +150,54 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(list) => list.is_empty(),
         Value::Object(map) => map.is_empty(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use testkit::fixtures::{Image, Index};
+
+    use super::*;
+
+    #[test]
+    fn documents_have_the_fields_of_gos_types_in_their_order() {
+        let image = Image::new("linux/arm/v7").manifest(|manifest| manifest["annotations"] = json!({"b": "<", "a": "1", "acme": ""}));
+        let image = image.manifest(|manifest| manifest["x-unknown"] = json!(1)).build();
+        let config = json!({
+            "os": "linux", "architecture": "arm", "variant": "v7", "docker_version": "1", "rootfs": {"diff_ids": ["d"], "type": "layers"},
+            "config": {"Labels": {"z": "1", "y": "2"}, "Cmd": ["sh"], "Hostname": "x"}, "history": [{"empty_layer": false, "created_by": "x"}],
+        });
+        let inspected = Inspected { name: "app:1", root: &image.manifest, children: &[], config: &config };
+        let (layer, digest, size) = (&image.layers[0].0, image.digest(), image.config.0.size);
+        let shared = format!(
+            r#""layers":[{{"mediaType":"{}","digest":"{}","size":{}}}],"annotations":{{"a":"1","acme":"","b":"\u003c"}}}}"#,
+            layer.media_type, layer.digest, layer.size
+        );
+        let line = |config| {
+            let text = raw(&inspected, config).unwrap();
+            assert!(text.starts_with("{\n    \""), "{text}");
+            oci::go_json_line(&serde_json::from_str(&text).unwrap())
+        };
+        let media = "application/vnd.oci.image";
+        let referred = format!(
+            r#"{{"name":"app:1","digest":"{digest}","os":"linux","architecture":"arm","schemaVersion":2,"mediaType":"{media}.manifest.v1+json","config":{{"mediaType":"{media}.config.v1+json","digest":"{}","size":{size}}},"#,
+            image.config.0.digest
+        );
+        assert_eq!(line(Config::Referred), format!("{referred}{shared}"));
+        let expanded = format!(
+            r#"{{"schemaVersion":2,"name":"app:1","digest":"{digest}","os":"linux","architecture":"arm","mediaType":"{media}.manifest.v1+json","config":{{"architecture":"arm","os":"linux","variant":"v7","config":{{"Cmd":["sh"],"Labels":{{"y":"2","z":"1"}}}},"rootfs":{{"type":"layers","diff_ids":["d"]}},"history":[{{"created_by":"x"}}]}},"#
+        );
+        assert_eq!(line(Config::Expanded), format!("{expanded}{shared}"));
+    }
+
+    #[test]
+    fn an_index_in_an_index_has_no_such_document() {
+        let inner = Index::new().build();
+        let outer = Index::new().add(inner.descriptor()).build();
+        let inspected = Inspected { name: "app:1", root: &outer, children: &[None], config: &Value::Null };
+        assert!(matches!(raw(&inspected, Config::Referred), Err(Problem::NoRaw(_))));
+        let inspected = Inspected { root: &inner, ..inspected };
+        assert!(raw(&inspected, Config::Referred).unwrap().ends_with("\"manifests\": null\n}"));
     }
 }

@@ -17,7 +17,8 @@ pub fn manifest_tool(bytes: &[u8]) {
             assert!(!error.problem.is_empty() && !said.contains('\n') && !hint.contains('\n'), "{error:?}");
             // Every kind of line's end that YAML ever had, and one line more where the file ends.
             let text = String::from_utf8_lossy(bytes);
-            let lines = text.chars().filter(|character| matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')).count() as u64;
+            let lines =
+                text.chars().filter(|character| matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')).count() as u64;
             assert!(error.place.is_none_or(|(line, column)| (1..=lines + 2).contains(&line) && column > 0), "{error:?}");
         }
     }

@@ -144,7 +144,9 @@ mod tests {
             )
         };
         let head = |number: u32| {
-            format!("[{number}]     Type: {media}.manifest.v1+json\n[{number}]   Digest: {digest}\n[{number}]   Length: {size}\n[{number}] Platform:\n")
+            format!(
+                "[{number}]     Type: {media}.manifest.v1+json\n[{number}]   Digest: {digest}\n[{number}]   Length: {size}\n[{number}] Platform:\n"
+            )
         };
         let expected = format!(
             "Name:   app:1 (Type: {media}.index.v1+json)\nDigest: {}\n * Contains 4 manifest references (3 images, 1 attestation):\n\
@@ -153,7 +155,14 @@ mod tests {
              {length}\n[2]       >>> Attestation for digest: {digest}\n\n{}[3]    -      (no platform specified)\n{}\
              [4]     Type: {media}.index.v1+json\n[4]   Digest: {}\n[4]   Length: {}\nUnknown media type for further display: \
              {media}.index.v1+json\n",
-            index.digest(), head(1), layers(1), attestation.digest(), head(3), layers(3), inner.digest(), inner.bytes().len()
+            index.digest(),
+            head(1),
+            layers(1),
+            attestation.digest(),
+            head(3),
+            layers(3),
+            inner.digest(),
+            inner.bytes().len()
         );
         assert_eq!(text(&inspected), expected);
     }
@@ -166,7 +175,9 @@ mod tests {
         let expected = format!(
             "Name: app:1 (Type: application/vnd.oci.image.manifest.v1+json)\n      Digest: {}\n        Size: {}\n          OS: \
              linux\n        Arch: arm64\n    # Layers: 1\n      layer 01: digest = {}\n",
-            image.digest(), image.manifest.bytes().len(), image.layers[0].0.digest
+            image.digest(),
+            image.manifest.bytes().len(),
+            image.layers[0].0.digest
         );
         assert_eq!(told(&config), expected);
         assert!(told(&Value::Null).contains("          OS: \n        Arch: \n"));

@@ -51,7 +51,10 @@ impl fmt::Display for Quoted<'_> {
                 '\t' => formatter.write_str("\\t")?,
                 other if other.is_ascii_control() => write!(formatter, "\\x{:02x}", u32::from(other))?,
                 // What reorders or splits lines is no printable character for Go either.
-                other if other.is_control() || matches!(other, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') => {
+                other
+                    if other.is_control()
+                        || matches!(other, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
+                {
                     write!(formatter, "\\u{:04x}", u32::from(other))?;
                 }
                 other => write!(formatter, "{other}")?,

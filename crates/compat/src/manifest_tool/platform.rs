@@ -1,5 +1,7 @@
 //! Which platforms there are, and which of a list's images are for the same one.
 
+use std::collections::HashMap;
+
 use fault::{Fault, Hint, Kind};
 use index::{Candidate, Role};
 use oci::{Digest, Platform};
@@ -38,7 +40,8 @@ fn is_variant(architecture: &str, variant: &str) -> bool {
     match architecture {
         // v8, v8.1, v9, v9.5: ARM counts on.
         "arm64" => variant.strip_prefix("v8").or_else(|| variant.strip_prefix("v9")).is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix('.').is_some_and(|minor| minor.len() == 1 && minor.bytes().all(|byte| byte.is_ascii_digit()))
+            rest.is_empty()
+                || rest.strip_prefix('.').is_some_and(|minor| minor.len() == 1 && minor.bytes().all(|byte| byte.is_ascii_digit()))
         }),
         "mips" | "mipsle" | "mips64" | "mips64le" => ["hardfloat", "softfloat"].contains(&variant),
         other => VARIANTS.iter().any(|(name, variants)| *name == other && variants.contains(&variant)),
@@ -57,7 +60,7 @@ pub struct Unsupported {
     /// The image, as it was written.
     pub image: String,
     /// The platform, as it was written or as the config has it.
-    pub platform: Platform,
+    pub platform: Box<Platform>,
 }
 
 impl Fault for Unsupported {
@@ -67,7 +70,7 @@ impl Fault for Unsupported {
 
     fn hint(&self) -> Option<Hint> {
         let known = self.platform.normalized();
-        if known != self.platform && is_real(&known) {
+        if known != *self.platform && is_real(&known) {
             return Some(Hint::new(format!("write it as {known}")));
         }
         let text = match &self.platform.variant {
@@ -109,15 +112,13 @@ impl Fault for SamePlatform {
 /// # Errors
 /// Names the first two.
 pub fn check_distinct<'a>(entries: impl IntoIterator<Item = &'a Candidate>) -> Result<(), SamePlatform> {
-    let mut seen: Vec<(&Platform, &Candidate)> = Vec::new();
+    let mut seen: HashMap<Platform, &Candidate> = HashMap::new();
     for entry in entries {
         let Role::Image(own) = &entry.role else { continue };
-        // Roles hold what the one normaliser made of the platform.
-        if let Some((_, first)) = seen.iter().find(|(other, _)| other.same_as(own)) {
+        if let Some(first) = seen.insert(own.normalized(), entry) {
             let platform = Box::new(first.descriptor.platform.clone().unwrap_or_default());
             return Err(SamePlatform { first: first.descriptor.digest.clone(), platform, second: entry.descriptor.digest.clone() });
         }
-        seen.push((own, entry));
     }
     Ok(())
 }
@@ -140,14 +141,36 @@ mod tests {
     #[test]
     fn real_platforms_are_taken_and_nonsense_is_not() {
         for real in [
-            "linux/amd64", "linux/amd64/v2", "linux/arm/v5", "linux/arm/v8", "linux/arm64/v8", "linux/arm64/v9", "linux/arm64/v8.2",
-            "linux/loong64", "linux/riscv64", "linux/ppc64le/power9", "windows/arm64", "freebsd/arm64", "wasip1/wasm",
+            "linux/amd64",
+            "linux/amd64/v2",
+            "linux/arm/v5",
+            "linux/arm/v8",
+            "linux/arm64/v8",
+            "linux/arm64/v9",
+            "linux/arm64/v8.2",
+            "linux/loong64",
+            "linux/riscv64",
+            "linux/ppc64le/power9",
+            "windows/arm64",
+            "freebsd/arm64",
+            "wasip1/wasm",
         ] {
             assert!(is_real(&platform(real)), "{real}");
         }
         for nonsense in [
-            "linux/", "/amd64", "/", "linux/amd46", "linux/aarch64", "Linux/amd64", "linux/amd64/v9", "linux/arm/v9", "linux/arm64/v7",
-            "linux/arm64/v8.x", "windows/s390x", "beos/amd64", "linux/s390x/v1",
+            "linux/",
+            "/amd64",
+            "/",
+            "linux/amd46",
+            "linux/aarch64",
+            "Linux/amd64",
+            "linux/amd64/v9",
+            "linux/arm/v9",
+            "linux/arm64/v7",
+            "linux/arm64/v8.x",
+            "windows/s390x",
+            "beos/amd64",
+            "linux/s390x/v1",
         ] {
             assert!(!is_real(&platform(nonsense)), "{nonsense}");
         }
@@ -156,7 +179,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_was_meant() {
         let refused = |text: &str| {
-            let problem = Unsupported { digest: Digest::of(b""), image: "app:1".to_owned(), platform: platform(text) };
+            let problem = Unsupported { digest: Digest::of(b""), image: "app:1".to_owned(), platform: Box::new(platform(text)) };
             problem.hint().map(|hint| hint.to_string()).unwrap_or_default()
         };
         assert_eq!(refused("linux/aarch64"), "write it as linux/arm64");

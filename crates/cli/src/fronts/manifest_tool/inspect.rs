@@ -59,9 +59,9 @@ async fn children(place: &dyn Place, root: &RawManifest, all: bool) -> Result<Ve
         let (what, got) = ("entries of the index".to_owned(), entries.len() as u64);
         return Err(content::Error::Limit { what, limit: limits.manifests, got });
     }
-    let read = entries.iter().map(|entry| async move {
-        if all || is_read(entry) { child_manifest(place, entry).await.map(Some) } else { Ok(None) }
-    });
+    let read = entries
+        .iter()
+        .map(|entry| async move { if all || is_read(entry) { child_manifest(place, entry).await.map(Some) } else { Ok(None) } });
     stream::iter(read).buffered(limits.at_once.max(1)).try_collect().await
 }
 

@@ -60,7 +60,8 @@ fn read(file: &str) -> Result<Spec, Problem> {
         return Err(unread("expected a file, or - for the standard input".to_owned()));
     } else {
         let path = std::path::absolute(Path::new(file)).unwrap_or_else(|_| file.into());
-        let said = |verb: &str, error: &std::io::Error| unread(format!("{verb} {}: {}", path.display(), without_number(&error.to_string())));
+        let said =
+            |verb: &str, error: &std::io::Error| unread(format!("{verb} {}: {}", path.display(), without_number(&error.to_string())));
         let opened = std::fs::File::open(&path).map_err(|error| said("open", &error))?;
         opened.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| said("read", &error))?;
     }
@@ -120,9 +121,8 @@ fn target(image: &str) -> Result<(Locator, Reference), Problem> {
 
 /// Lists what will point at the list. Without a tag in the target's name nothing does, not even `latest`.
 fn names(spec: &Spec, name: &Reference) -> Result<Vec<(Selector, Expected)>, Problem> {
-    let further = spec.tags.iter().map(|text| {
-        text.parse::<Tag>().map_err(|error| Problem::Tag { tag: text.clone(), cause: error.to_string() })
-    });
+    let further =
+        spec.tags.iter().map(|text| text.parse::<Tag>().map_err(|error| Problem::Tag { tag: text.clone(), cause: error.to_string() }));
     let mut tags: Vec<Tag> = Vec::new();
     for tag in name.tag().cloned().map(Ok).into_iter().chain(further) {
         let tag = tag?;
@@ -206,7 +206,7 @@ fn check_platform(member: &Member, source: &Gathered) -> Result<(), Unsupported>
     if is_real(&platform) {
         return Ok(());
     }
-    Err(Unsupported { digest: source.root.digest().clone(), image: member.image.clone(), platform })
+    Err(Unsupported { digest: source.root.digest().clone(), image: member.image.clone(), platform: Box::new(platform) })
 }
 
 fn unreadable(image: String, failure: Failure) -> Problem {

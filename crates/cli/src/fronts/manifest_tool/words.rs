@@ -151,8 +151,7 @@ pub enum Unread {
 }
 
 /// Flags that take the word behind them, whatever it looks like.
-const WITH_VALUE: [&str; 9] =
-    ["username", "password", "docker-cfg", "type", "platforms", "template", "target", "tags", "annotations"];
+const WITH_VALUE: [&str; 9] = ["username", "password", "docker-cfg", "type", "platforms", "template", "target", "tags", "annotations"];
 
 /// Reads the words behind the tool's name.
 pub fn read(words: Vec<OsString>) -> Result<Words, Unread> {

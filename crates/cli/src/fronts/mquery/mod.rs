@@ -71,9 +71,10 @@ async fn of_config(place: &dyn Place, root: &RawManifest) -> Result<Vec<Option<P
     if asked > limits.manifests {
         return Err(content::Error::Limit { what: "entries without a platform".to_owned(), limit: limits.manifests, got: asked });
     }
-    let read = index.manifests.iter().map(|entry| async move {
-        if unsaid(entry) { own(place, &child_manifest(place, entry).await?).await } else { Ok(None) }
-    });
+    let read = index
+        .manifests
+        .iter()
+        .map(|entry| async move { if unsaid(entry) { own(place, &child_manifest(place, entry).await?).await } else { Ok(None) } });
     stream::iter(read).buffered(limits.at_once.max(1)).try_collect().await
 }
 

@@ -47,6 +47,7 @@ GLOBAL OPTIONS:
    --password value    registry password
    --docker-cfg value  either a directory path containing a Docker-formatted config.json or a specific JSON file formatted for registry auth
    --help, -h          show help
+   --version, -v       print the version
 ";
 
 const INSPECT: &str = "\

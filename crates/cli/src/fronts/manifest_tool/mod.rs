@@ -63,6 +63,10 @@ pub async fn run(session: Session, words: ManifestTool) -> Result<Done, Failure>
     let words = match words.0 {
         Ok(words) => words,
         Err(Unread::Help(topic)) => return Ok(help(&session, topic)),
+        Err(Unread::Version) => {
+            session.console.data(concat!("manifest-tool version ", env!("CARGO_PKG_VERSION"), " (polyarch)"));
+            return Ok(Done::Well);
+        }
         Err(Unread::Flag(topic, problem)) => {
             session.console.raw(format!("Incorrect Usage: {problem}\n\n").as_bytes());
             help(&session, topic);

@@ -14,7 +14,7 @@ use crate::fronts::go_bool;
 
 /// What is asked.
 #[derive(Debug, Parser)]
-#[command(name = "manifest-tool", disable_help_subcommand = true)]
+#[command(name = "manifest-tool", disable_help_subcommand = true, args_override_self = true)]
 pub struct Words {
     #[command(flatten)]
     pub global: Global,
@@ -144,6 +144,8 @@ pub struct FromArguments {
 pub enum Unread {
     /// Help was asked for.
     Help(Topic),
+    /// The version was asked for.
+    Version,
     /// A flag makes no sense.
     Flag(Topic, String),
     /// There is no such command.
@@ -155,6 +157,9 @@ const WITH_VALUE: [&str; 9] = ["username", "password", "docker-cfg", "type", "pl
 
 /// Reads the words behind the tool's name.
 pub fn read(words: Vec<OsString>) -> Result<Words, Unread> {
+    if words.first().is_some_and(|word| ["--version", "-version", "-v"].iter().any(|flag| word == *flag)) {
+        return Err(Unread::Version);
+    }
     let (words, topic) = tidy(words);
     let words = std::iter::once(OsString::from("manifest-tool")).chain(words);
     Words::try_parse_from(words).map_err(|error| unread(&error, topic))
@@ -176,8 +181,10 @@ fn tidy(words: Vec<OsString>) -> (Vec<OsString>, Topic) {
             break;
         }
         let Some(flag) = text.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
+            // `help push` is `push --help`.
+            let asks = [Topic::Program, Topic::Push].contains(&topic) && ["help", "h"].contains(&text);
+            tidied.push(if asks { OsString::from("--help") } else { word.clone() });
             topic = below(topic, text);
-            tidied.push(word);
             continue;
         };
         let flag = flag.strip_prefix('-').unwrap_or(flag);
@@ -223,7 +230,6 @@ fn unread(error: &clap::Error, topic: Topic) -> Unread {
             let value = text(ContextKind::InvalidValue);
             Unread::Flag(topic, format!("invalid boolean value {} for -{flag}: parse error", Quoted(&value)))
         }
-        ErrorKind::ArgumentConflict => Unread::Flag(topic, format!("flag was given twice: -{flag}")),
         _ => Unread::Flag(topic, error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()),
     }
 }
@@ -251,6 +257,9 @@ mod tests {
         assert!(matches!(words.verb, Some(Verb::Push(Push { list, source: Some(PushSource::FromSpec(_)) })) if list == "oci"));
         assert!(!parsed(&["--plain-http=false", "inspect", "a:1"]).unwrap().global.plain_http);
         assert!(parsed(&["inspect", "--insecure", "a:1"]).unwrap().global.insecure);
+        // Of two, the last counts.
+        let twice = parsed(&["--username", "a", "--debug", "--debug", "inspect", "--username", "b", "--raw", "--raw", "a:1"]).unwrap();
+        assert_eq!(twice.global.username.as_deref(), Some("b"));
     }
 
     #[test]
@@ -270,6 +279,14 @@ mod tests {
         assert_eq!(said(&["inspect", "--raw=maybe", "a"]), "Inspect: invalid boolean value \"maybe\" for -raw: parse error");
         assert_eq!(said(&["push", "--type"]), "Push: flag needs an argument: -type");
         assert!(matches!(parsed(&["frobnicate"]), Err(Unread::Command(word)) if word == "frobnicate"));
-        assert!(matches!(parsed(&["push", "from-spec", "-h"]), Err(Unread::Help(Topic::FromSpec))));
+        for (words, expected) in [
+            (&["push", "from-spec", "-h"][..], Topic::FromSpec),
+            (&["help"], Topic::Program),
+            (&["push", "h"], Topic::Push),
+            (&["help", "push", "from-args"], Topic::FromArguments),
+        ] {
+            assert!(matches!(parsed(words), Err(Unread::Help(topic)) if topic == expected), "{words:?}");
+        }
+        assert!(matches!(parsed(&["--version"]), Err(Unread::Version)));
     }
 }

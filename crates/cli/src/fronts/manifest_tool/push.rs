@@ -169,6 +169,9 @@ impl Pushing<'_> {
         };
         let absent: Vec<&str> = sources.absent.iter().map(|absent| absent.label.as_str()).collect();
         self.tell_absent(&absent)?;
+        if sources.found.is_empty() {
+            return Err(Problem::AllSkipped.into());
+        }
         let absent: HashSet<&str> = absent.into_iter().collect();
         let members = self.spec.manifests.iter().filter(|member| !absent.contains(member.image.as_str()));
         for (member, source) in members.zip(&sources.found) {

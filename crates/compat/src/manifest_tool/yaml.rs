@@ -145,7 +145,9 @@ fn told(error: &Error) -> YamlError {
             Some(key) => (format!("the key {key:?} stands here twice"), None),
             None => ("a key stands here twice".to_owned(), None),
         },
-        other => (plainly(other), None),
+        Error::MultipleDocuments { .. } => ("expected one document, got a second one behind ---".to_owned(), None),
+        Error::UnknownAnchor { .. } => ("an alias (*) of a name that nothing above has (&)".to_owned(), None),
+        other => (clearly(plainly(other)), None),
     };
     YamlError { place, problem, meant }
 }
@@ -159,6 +161,17 @@ fn plainly(error: &Error) -> String {
         _ => line.rsplit_once(" at line ").map_or(line, |(rest, _)| rest),
     };
     line.trim_end_matches('.').to_owned()
+}
+
+/// Says in YAML's own marks what the parser says of its events.
+fn clearly(text: String) -> String {
+    match text.as_str() {
+        "expected sequence start" => "expected a list: lines that begin with -, or [a, b]".to_owned(),
+        "expected mapping start" => "expected keys with values: key: value".to_owned(),
+        "expected string scalar" => "expected one text".to_owned(),
+        tab if tab.starts_with("tabs disallowed") => "expected spaces before the text, got a tab".to_owned(),
+        _ => text,
+    }
 }
 
 fn listed(words: &[&str]) -> String {

@@ -75,6 +75,12 @@ fn every_fault_is_said_with_its_place() {
             "line 4, column 16: unknown key \"OS\": expected os, architecture, variant, osversion or osfeatures (did you mean \"os\"?)",
         ),
         ("image: a\nimage: b\nmanifests: [{image: c}]\n", "line 2, column 1: the key \"image\" stands here twice"),
+        ("image: a\nmanifests:\n\t- image: b\n", "line 3, column 2: expected spaces before the text, got a tab"),
+        ("image: a\ntags: latest\n", "line 2, column 7: expected a list: lines that begin with -, or [a, b]"),
+        ("image: a\nmanifests:\n  - b\n", "line 3, column 5: expected keys with values: key: value"),
+        ("image: [a]\n", "line 1, column 8: expected one text"),
+        ("image: *a\n", "line 1, column 8: an alias (*) of a name that nothing above has (&)"),
+        ("image: a\nmanifests: [{image: b}]\n---\na: b\n", "line 4, column 1: expected one document, got a second one behind ---"),
         ("colour: red\nimage: a\n", "line 1, column 1: unknown key \"colour\": expected image, tags, annotations or manifests"),
     ] {
         assert_eq!(parsed(text), Err(expected.to_owned()), "{text:?}");

@@ -1,35 +1,30 @@
 //! mquery: which platforms an image is for, as text.
 
-use std::fmt::Write;
-
 use oci::{Descriptor, Platform, RawManifest, annotation};
 
-/// Writes the answer. `of_config` are the platforms that configs say: of each entry of an index that says
-/// none itself, and of an image alone.
-pub fn text(name: &str, root: &RawManifest, of_config: &[Option<Platform>]) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "Image: {name} (digest: {})", root.digest());
-    let listed = |index: &oci::ImageIndex| {
-        let mut listed = String::new();
-        for (number, entry) in index.manifests.iter().enumerate().filter(|(_, entry)| is_shown(entry)) {
-            let own = entry.platform.as_ref().or_else(|| of_config.get(number).and_then(Option::as_ref));
-            let _ = writeln!(listed, "   - {}", own.map_or_else(|| "unknown".to_owned(), shown));
-        }
-        listed
-    };
+/// Writes the answer, line by line. `of_config` are the platforms that configs say: of each entry of an
+/// index that says none itself, and of an image alone.
+pub fn text(name: &str, root: &RawManifest, of_config: &[Option<Platform>]) -> Vec<String> {
+    let said = |number: usize| of_config.get(number).and_then(Option::as_ref);
+    let mut lines = vec![format!("Image: {name} (digest: {})", root.digest())];
     match root.as_index() {
         Some(index) => {
-            let _ = write!(text, " * Manifest List: Yes (Image type: {})\n * Supported platforms:\n{}", root.media_type(), listed(index));
+            lines.push(format!(" * Manifest List: Yes (Image type: {})", root.media_type()));
+            lines.push(" * Supported platforms:".to_owned());
+            for (number, entry) in index.manifests.iter().enumerate().filter(|(_, entry)| is_shown(entry)) {
+                let own = entry.platform.as_ref().or_else(|| said(number));
+                lines.push(format!("   - {}", own.map_or_else(|| "unknown".to_owned(), shown)));
+            }
         }
         None => {
-            let own = of_config.first().and_then(Option::as_ref);
             // The level of an image alone is not said.
-            let own = own.map_or_else(|| "unknown".to_owned(), |own| format!("{}/{}", own.os, own.architecture));
-            let _ = write!(text, " * Manifest List: No (Image type: {})\n * Supports: {own}\n", root.media_type());
+            let own = said(0).map_or_else(|| "unknown".to_owned(), |own| format!("{}/{}", own.os, own.architecture));
+            lines.push(format!(" * Manifest List: No (Image type: {})", root.media_type()));
+            lines.push(format!(" * Supports: {own}"));
         }
     }
-    text.push('\n');
-    text
+    lines.push(String::new());
+    lines
 }
 
 /// Tells whether an entry is shown: what speaks of an image is none.
@@ -57,6 +52,10 @@ mod tests {
 
     use super::*;
 
+    fn joined(root: &RawManifest, of_config: &[Option<Platform>]) -> String {
+        text("app:1", root, of_config).join("\n") + "\n"
+    }
+
     #[test]
     fn an_index_lists_its_images_and_nothing_that_speaks_of_them() {
         let made = ["linux/amd64", "linux/arm/v7", "windows/amd64:10.0.20348.1"].map(|words| Image::new(words).build());
@@ -71,7 +70,7 @@ mod tests {
              platforms:\n   - linux/amd64\n   - linux/arm/v7\n   - windows/amd64:10.0.20348.1\n   - linux/arm/v6\n\n",
             index.digest()
         );
-        assert_eq!(text("app:1", &index, &of_config), expected);
+        assert_eq!(joined(&index, &of_config), expected);
     }
 
     #[test]
@@ -82,7 +81,7 @@ mod tests {
              application/vnd.docker.distribution.manifest.v2+json)\n * Supports: linux/arm\n\n",
             image.digest()
         );
-        assert_eq!(text("app:1", &image.manifest, &[Some(image.platform.clone())]), expected);
-        assert!(text("app:1", &image.manifest, &[None]).ends_with(" * Supports: unknown\n\n"));
+        assert_eq!(joined(&image.manifest, &[Some(image.platform.clone())]), expected);
+        assert!(joined(&image.manifest, &[None]).ends_with(" * Supports: unknown\n\n"));
     }
 }

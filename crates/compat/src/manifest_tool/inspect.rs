@@ -1,7 +1,5 @@
 //! `inspect` as text.
 
-use std::fmt::Write;
-
 use oci::{Descriptor, ImageManifest, RawManifest, annotation};
 use serde_json::Value;
 
@@ -17,12 +15,12 @@ pub struct Inspected<'a> {
     pub config: &'a Value,
 }
 
-/// Writes what is in it, for a person.
-pub fn text(inspected: &Inspected<'_>) -> String {
+/// Writes what is in it, line by line; what a registry says may hold anything, line ends too.
+pub fn text(inspected: &Inspected<'_>) -> Vec<String> {
     match (inspected.root.as_index(), inspected.root.as_image()) {
         (Some(index), _) => list(inspected, &index.manifests),
         (None, Some(image)) => single(inspected, image),
-        (None, None) => String::new(),
+        (None, None) => Vec::new(),
     }
 }
 
@@ -35,21 +33,20 @@ fn is_attestation(entry: &Descriptor) -> bool {
     entry.annotations.get(annotation::REFERENCE_TYPE).is_some_and(|kind| kind == annotation::ATTESTATION_MANIFEST)
 }
 
-fn list(inspected: &Inspected<'_>, entries: &[Descriptor]) -> String {
-    let mut text = String::new();
+fn list(inspected: &Inspected<'_>, entries: &[Descriptor]) -> Vec<String> {
+    let mut text = Vec::new();
     let (root, all) = (inspected.root, entries.len());
     let attestations = entries.iter().filter(|entry| is_attestation(entry)).count();
     let images = all - attestations;
     // manifest-tool writes `0 attestation`.
     let many = |count: usize| if count > 1 { "s" } else { "" };
-    let _ = writeln!(text, "Name:   {} (Type: {})", inspected.name, root.media_type());
-    let _ = writeln!(text, "Digest: {}", root.digest());
-    let _ = writeln!(
-        text,
+    text.push(format!("Name:   {} (Type: {})", inspected.name, root.media_type()));
+    text.push(format!("Digest: {}", root.digest()));
+    text.push(format!(
         " * Contains {all} manifest references ({images} image{}, {attestations} attestation{}):",
         many(images),
         many(attestations)
-    );
+    ));
     for (number, entry) in entries.iter().enumerate() {
         let manifest = inspected.children.get(number).and_then(Option::as_ref).and_then(RawManifest::as_image);
         member(&mut text, number + 1, entry, manifest);
@@ -57,61 +54,62 @@ fn list(inspected: &Inspected<'_>, entries: &[Descriptor]) -> String {
     text
 }
 
-fn member(text: &mut String, number: usize, entry: &Descriptor, manifest: Option<&ImageManifest>) {
+fn member(text: &mut Vec<String>, number: usize, entry: &Descriptor, manifest: Option<&ImageManifest>) {
     let attestation = is_attestation(entry);
     let kind = if attestation { format!(" ({}={})", annotation::REFERENCE_TYPE, annotation::ATTESTATION_MANIFEST) } else { String::new() };
-    let _ = writeln!(text, "[{number}]     Type: {}{kind}", entry.media_type);
-    let _ = writeln!(text, "[{number}]   Digest: {}", entry.digest);
-    let _ = writeln!(text, "[{number}]   Length: {}", entry.size);
+    text.push(format!("[{number}]     Type: {}{kind}", entry.media_type));
+    text.push(format!("[{number}]   Digest: {}", entry.digest));
+    text.push(format!("[{number}]   Length: {}", entry.size));
     if !entry.media_type.is_manifest() {
-        let _ = writeln!(text, "Unknown media type for further display: {}", entry.media_type);
+        text.push(format!("Unknown media type for further display: {}", entry.media_type));
         return;
     }
     if attestation {
         let subject = entry.annotations.get(annotation::REFERENCE_DIGEST).map(String::as_str).unwrap_or_default();
-        let _ = writeln!(text, "[{number}]       >>> Attestation for digest: {subject}\n");
+        text.push(format!("[{number}]       >>> Attestation for digest: {subject}"));
+        text.push(String::new());
         return;
     }
-    let _ = writeln!(text, "[{number}] Platform:");
+    text.push(format!("[{number}] Platform:"));
     match &entry.platform {
         Some(platform) => {
-            let _ = writeln!(text, "[{number}]    -      OS: {}", platform.os);
+            text.push(format!("[{number}]    -      OS: {}", platform.os));
             if let Some(version) = &platform.os_version {
-                let _ = writeln!(text, "[{number}]    - OS Vers: {version}");
+                text.push(format!("[{number}]    - OS Vers: {version}"));
             }
             if !platform.os_features.is_empty() {
-                let _ = writeln!(text, "[{number}]    - OS Feat: [{}]", platform.os_features.join(" "));
+                text.push(format!("[{number}]    - OS Feat: [{}]", platform.os_features.join(" ")));
             }
-            let _ = writeln!(text, "[{number}]    -    Arch: {}", platform.architecture);
+            text.push(format!("[{number}]    -    Arch: {}", platform.architecture));
             if let Some(variant) = &platform.variant {
-                let _ = writeln!(text, "[{number}]    - Variant: {variant}");
+                text.push(format!("[{number}]    - Variant: {variant}"));
             }
         }
         None => {
-            let _ = writeln!(text, "[{number}]    -      (no platform specified)");
+            text.push(format!("[{number}]    -      (no platform specified)"));
         }
     }
     let layers = manifest.map(|manifest| manifest.layers.as_slice()).unwrap_or_default();
-    let _ = writeln!(text, "[{number}] # Layers: {}", layers.len());
+    text.push(format!("[{number}] # Layers: {}", layers.len()));
     for (number, layer) in layers.iter().enumerate() {
-        let _ = writeln!(text, "     layer {:02}: digest = {}", number + 1, layer.digest);
-        let _ = writeln!(text, "                 type = {}", layer.media_type);
+        text.push(format!("     layer {:02}: digest = {}", number + 1, layer.digest));
+        text.push(format!("                 type = {}", layer.media_type));
     }
-    text.push('\n');
+    text.push(String::new());
 }
 
-fn single(inspected: &Inspected<'_>, image: &ImageManifest) -> String {
-    let mut text = String::new();
+fn single(inspected: &Inspected<'_>, image: &ImageManifest) -> Vec<String> {
+    let mut text = Vec::new();
     let root = inspected.root;
     let said = |key: &str| inspected.config.get(key).and_then(Value::as_str).unwrap_or_default();
-    let _ = writeln!(text, "Name: {} (Type: {})", inspected.name, root.media_type());
-    let _ = writeln!(text, "      Digest: {}", root.digest());
-    let _ = writeln!(text, "        Size: {}", root.bytes().len());
-    let _ = writeln!(text, "          OS: {}", said("os"));
-    let _ = writeln!(text, "        Arch: {}", said("architecture"));
-    let _ = writeln!(text, "    # Layers: {}", image.layers.len());
+    text.push(format!("Name: {} (Type: {})", inspected.name, root.media_type()));
+    text.push(format!("      Digest: {}", root.digest()));
+    text.push(format!("        Size: {}", root.bytes().len()));
+    text.push(format!("          OS: {}", said("os")));
+    text.push(format!("        Arch: {}", said("architecture")));
+    text.push(format!("    # Layers: {}", image.layers.len()));
     for (number, layer) in image.layers.iter().enumerate() {
-        let _ = writeln!(text, "      layer {:02}: digest = {}", number + 1, layer.digest);
+        text.push(format!("      layer {:02}: digest = {}", number + 1, layer.digest));
     }
     text
 }
@@ -122,6 +120,10 @@ mod tests {
     use testkit::fixtures::{Image, Index, attestation_entry, attestation_for};
 
     use super::*;
+
+    fn joined(inspected: &Inspected<'_>) -> String {
+        text(inspected).join("\n") + "\n"
+    }
 
     #[test]
     fn an_index_is_told_entry_by_entry() {
@@ -164,14 +166,14 @@ mod tests {
             inner.digest(),
             inner.bytes().len()
         );
-        assert_eq!(text(&inspected), expected);
+        assert_eq!(joined(&inspected), expected);
     }
 
     #[test]
     fn an_image_alone_is_told_with_what_its_config_says() {
         let image = Image::new("linux/arm64").build();
         let config = json!({"os": "linux", "architecture": "arm64"});
-        let told = |config: &Value| text(&Inspected { name: "app:1", root: &image.manifest, children: &[], config });
+        let told = |config: &Value| joined(&Inspected { name: "app:1", root: &image.manifest, children: &[], config });
         let expected = format!(
             "Name: app:1 (Type: application/vnd.oci.image.manifest.v1+json)\n      Digest: {}\n        Size: {}\n          OS: \
              linux\n        Arch: arm64\n    # Layers: 1\n      layer 01: digest = {}\n",

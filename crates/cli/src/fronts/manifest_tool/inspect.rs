@@ -46,7 +46,7 @@ pub async fn run(mut session: Session, login: Login, words: Inspect) -> Result<(
         let config = if words.expand_config { Config::Expanded } else { Config::Referred };
         session.console.data(raw::raw(&inspected, config)?);
     } else {
-        text(&inspected).lines().for_each(|line| session.console.line(line));
+        text(&inspected).iter().for_each(|line| session.console.line(line));
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub async fn run(session: Session, words: Mquery) -> Result<Done, Failure> {
     let opened = opener.far_source(&locator).await?;
     let root = opened.place.manifest(&opened.selector).await.map_err(|problem| opener.explain(&opened, problem))?;
     let of_config = of_config(&*opened.place, &root).await?;
-    text(&name, &root, &of_config).lines().for_each(|line| session.console.line(line));
+    text(&name, &root, &of_config).iter().for_each(|line| session.console.line(line));
     Ok(Done::Well)
 }
 

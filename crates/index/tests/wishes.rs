@@ -161,6 +161,23 @@ async fn platforms_as_stated_are_kept_letter_for_letter_and_filled_from_the_conf
 }
 
 #[tokio::test]
+async fn an_indexs_own_words_are_kept_and_compared_with_what_the_config_adds() {
+    let place = Memory::new();
+    let image = Image::new("linux/arm/v6").build();
+    let entry = |words: &str| oci::Descriptor { platform: Some(testkit::fixtures::platform(words)), ..image.descriptor() };
+    put_index(&place, &[&image], &Index::new().add(entry("linux/arm")).build(), Some("bare")).await;
+    put_index(&place, &[&image], &Index::new().add(entry("linux/arm/v7")).build(), Some("lie")).await;
+    let bare = gathered(part(&place, "bare"), as_stated()).await.unwrap();
+    assert_eq!(bare.descriptor.platform.unwrap().variant, None);
+    assert_eq!(bare.role, Role::Image("linux/arm/v6".parse().unwrap()));
+    // A source of one image that is called by less than its config says gets the rest.
+    put(&place, &image, Some("image")).await;
+    let stated = Part { platform: Some(oci::Platform::new("linux", "arm", None)), ..part(&place, "image") };
+    assert_eq!(gathered(stated, as_stated()).await.unwrap().descriptor.platform.unwrap().variant.as_deref(), Some("v6"));
+    assert!(matches!(gathered(part(&place, "lie"), as_stated()).await, Err(IndexError::Disagrees { .. })));
+}
+
+#[tokio::test]
 async fn what_says_no_platform_is_carried_along_where_platforms_are_kept_as_stated() {
     let place = Memory::new();
     put(&place, &Image::new("linux/amd64").artifact("application/vnd.acme.report").build(), Some("report")).await;

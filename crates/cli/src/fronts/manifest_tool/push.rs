@@ -159,11 +159,6 @@ impl Pushing<'_> {
         };
         let parts = self.spec.manifests.iter().zip(self.opened).map(part).collect();
         let sources = match gather(parts, manner(checked), self.limits).await {
-            Err(IndexError::AllMissing(_)) => {
-                let all: Vec<&str> = self.spec.manifests.iter().map(|member| member.image.as_str()).collect();
-                self.tell_absent(&all)?;
-                return Err(Problem::AllSkipped.into());
-            }
             Err(IndexError::Source { label, problem }) => return Err(unreadable(label, (*problem).into()).into()),
             other => other?,
         };

@@ -4,7 +4,7 @@ use compat::docker::{DockerError, Entry, Folder, List, Location};
 use content::{Expected, Limits, Place};
 use fault::Failure;
 use futures_util::future::try_join_all;
-use index::{Candidate, Duplicates, Encoding, Lone, Manner, Plan, Role, Target, Wish, carry_out, plan_entries};
+use index::{Candidate, Duplicates, Encoding, Lone, Manner, Plan, Role, Sequence, Target, Wish, carry_out, plan_entries};
 use oci::{Descriptor, Locator, RawManifest, Reference, Selector};
 
 use super::sources::{self, Source};
@@ -77,6 +77,7 @@ async fn decide(opener: &Opener, list: &List) -> Result<(Vec<Entry>, Plan), Fail
         target: list.name().to_string(),
         duplicates: Duplicates::Keep,
         lone: Lone::ANewIndex,
+        sequence: Sequence::AttestationsLast,
         encoding: Encoding::DockerManifest,
         ..Wish::default()
     };

@@ -84,8 +84,10 @@ impl<'a> Reading<'a> {
             let mut entries = index.as_index().map(|index| index.manifests.clone()).unwrap_or_default();
             check_sizes(&entries, &self.part.place.name())?;
             let mut seen = HashSet::new();
-            // The very same entry twice is one entry; a digest under two platforms or types is two.
-            entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone(), entry.media_type.clone())));
+            // The very same entry twice is one entry; a digest under two platforms or types is two, and so is one that speaks of
+            // two images.
+            let key = |entry: &Descriptor| (entry.digest.clone(), entry.platform.clone(), entry.media_type.clone(), entry.attests());
+            entries.retain(|entry| seen.insert(key(entry)));
             let got = self.entries.fetch_add(entries.len() as u64, Ordering::Relaxed).saturating_add(entries.len() as u64);
             if got > self.limits.manifests {
                 return Err(Error::Limit { what: format!("entries of {label}"), limit: self.limits.manifests, got }.into());

@@ -1,6 +1,6 @@
 //! The decision: which entries the index has and its exact bytes. Pure; nothing is done here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use content::Error;
@@ -136,6 +136,7 @@ pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Resul
         // What stands in the document twice is one image all the same.
         let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
         let mut warnings = Vec::new();
+        warnings.extend(orphans(&entries));
         let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
         keep_only(&mut entries, wish, &mut warnings);
         check_images(&entries)?;
@@ -176,6 +177,7 @@ fn finish(mut entries: Vec<Candidate>, ground: Ground<'_>, wish: &Wish, mut warn
     if wish.attestations == Attestations::Drop {
         entries.retain(|entry| !matches!(entry.role, Role::Attestation(_)) && !entry.descriptor.is_attestation());
     }
+    warnings.extend(orphans(&entries));
     let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
     keep_only(&mut entries, wish, &mut warnings);
     drop_orphans(&mut entries);
@@ -206,8 +208,8 @@ fn keep_only(entries: &mut Vec<Candidate>, wish: &Wish, warnings: &mut Vec<Strin
 fn stays(entry: &Candidate, wish: &Wish) -> bool {
     match entry.role {
         Role::Image(_) => wish.only.is_empty() || wish.only.iter().any(|wanted| is_named(entry, wanted)),
-        Role::Attestation(_) => true,
-        Role::Other => wish.only.is_empty(),
+        // What says no platform is not asked for one.
+        Role::Attestation(_) | Role::Other => true,
     }
 }
 
@@ -329,6 +331,20 @@ fn same_platform(platform: &Platform, first: &Candidate, second: &Candidate) -> 
         second: second.label.clone(),
         second_digest: second.descriptor.digest.clone(),
     }
+}
+
+/// Says which attestations speak of an image that no source has.
+fn orphans(entries: &[Candidate]) -> Vec<String> {
+    let images: HashSet<&Digest> =
+        entries.iter().filter(|entry| matches!(entry.role, Role::Image(_))).map(|entry| &entry.descriptor.digest).collect();
+    let line = |entry: &Candidate| match &entry.role {
+        Role::Attestation(subject) if !images.contains(subject) => {
+            let (digest, label) = (entry.descriptor.digest.short(), &entry.label);
+            Some(format!("attestation {digest} of {label} is left out: it speaks of {}, which is not there", subject.short()))
+        }
+        _ => None,
+    };
+    entries.iter().filter_map(line).collect()
 }
 
 /// An attestation goes with the image it speaks of.

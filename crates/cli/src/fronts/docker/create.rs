@@ -3,7 +3,7 @@
 use compat::docker::{DockerError, Folder, List, Location};
 use fault::Failure;
 use index::{Checked, Manner};
-use oci::{Locator, RawManifest, Reference};
+use oci::{Locator, RawManifest, Reference, without_password};
 use remote::RemoteError;
 
 use super::sources::{self, Source};
@@ -17,7 +17,7 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Create) -> R
         return Err(count().into());
     }
     let name = sources::name(list, "").map_err(|error| match error {
-        DockerError::Name { problem, .. } => DockerError::ListName { text: list.clone(), problem },
+        DockerError::Name { problem, .. } => DockerError::ListName { text: without_password(list).into_owned(), problem },
         other => other,
     })?;
     folder.check_free(&name)?;

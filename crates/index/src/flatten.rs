@@ -143,7 +143,8 @@ impl<'a> Reading<'a> {
         let label = &self.part.label;
         let config = manifest.as_image().map(|image| image.config.clone());
         let Some(config) = config.filter(|config| config.media_type.is_image_config()) else {
-            if as_stated_only {
+            // Something else than an image is carried along as it is, and called an image only by force.
+            if as_stated_only && (stated.is_none() || believed.is_some()) {
                 return Ok(Settled::unsaid(entry, stated));
             }
             let config = manifest.as_image().map_or(String::new(), |image| image.config.media_type.to_string());

@@ -219,6 +219,10 @@ async fn what_says_no_platform_is_carried_along_where_platforms_are_kept_as_stat
     assert!(matches!(gathered(part(&place, "report"), Manner::default()).await, Err(IndexError::NotAnImage { .. })));
     let carried = gathered(part(&place, "report"), as_stated()).await.unwrap();
     assert_eq!((carried.role, carried.descriptor.platform), (Role::Other, None));
+    // No word makes an image of it, only force.
+    let called = || part_for(&place, "report", "linux/amd64");
+    assert!(matches!(gathered(called(), as_stated()).await, Err(IndexError::NotAnImage { .. })));
+    assert!(gathered(called(), Manner { checked: Checked::Force, ..as_stated() }).await.is_ok());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod evidence;
 mod flatten;
 mod follow;
 mod gather;
+mod orphans;
 mod plan;
 mod settle;
 mod transfer;

@@ -1,6 +1,6 @@
 //! The decision: which entries the index has and its exact bytes. Pure; nothing is done here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use content::Error;
@@ -11,6 +11,7 @@ use crate::IndexError;
 use crate::annotate::{Annotation, Level};
 use crate::encode::Encoding;
 use crate::gather::{Attestations, Candidate, Gathered, Role, offered};
+use crate::orphans::{drop_orphans, orphans};
 
 const NO_ANNOTATIONS: &str = "a Docker manifest list has no annotations";
 
@@ -331,27 +332,6 @@ fn same_platform(platform: &Platform, first: &Candidate, second: &Candidate) -> 
         second: second.label.clone(),
         second_digest: second.descriptor.digest.clone(),
     }
-}
-
-/// Says which attestations speak of an image that no source has.
-fn orphans(entries: &[Candidate]) -> Vec<String> {
-    let images: HashSet<&Digest> =
-        entries.iter().filter(|entry| matches!(entry.role, Role::Image(_))).map(|entry| &entry.descriptor.digest).collect();
-    let line = |entry: &Candidate| match &entry.role {
-        Role::Attestation(subject) if !images.contains(subject) => {
-            let (digest, label) = (entry.descriptor.digest.short(), &entry.label);
-            Some(format!("attestation {digest} of {label} is left out: it speaks of {}, which is not there", subject.short()))
-        }
-        _ => None,
-    };
-    entries.iter().filter_map(line).collect()
-}
-
-/// An attestation goes with the image it speaks of.
-fn drop_orphans(entries: &mut Vec<Candidate>) {
-    let images: Vec<Digest> =
-        entries.iter().filter(|entry| matches!(entry.role, Role::Image(_))).map(|entry| entry.descriptor.digest.clone()).collect();
-    entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if !images.contains(subject)));
 }
 
 /// An index without an image is what no client can use, and what a slip of the hand makes.

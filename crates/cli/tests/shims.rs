@@ -197,3 +197,16 @@ fn links_are_made_listed_and_removed_and_nothing_else_is_touched() {
     assert_eq!(home.run(&["shims", "remove", &links]).code, 3);
     assert_eq!(home.run(&["shims", "ls", &links]).stdout, "");
 }
+
+#[test]
+fn links_in_a_folder_that_is_not_utf8_are_listed_as_json() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let folder = home.path().join(std::ffi::OsStr::from_bytes(b"bin\xff"));
+    for verb in ["install", "ls", "remove"] {
+        let ran = Ran::of(home.command(&["--json", "shims", verb]).arg(&folder));
+        assert_eq!(ran.code, 0, "{verb}: {ran:?}");
+        let shims: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!(shims["shims"][0]["path"].as_str().unwrap().ends_with("bin\u{fffd}/docker-manifest"), "{shims}");
+    }
+}

@@ -150,8 +150,18 @@ fn report(session: &Session, shims: &[Shim], line: impl Fn(&Shim)) {
     if !session.context.global.json {
         return shims.iter().for_each(line);
     }
-    let shims: Vec<_> =
-        shims.iter().map(|shim| json!({"name": shim.name, "path": shim.path, "target": shim.target, "state": shim.state()})).collect();
+    let shims: Vec<_> = shims
+        .iter()
+        .map(|shim| {
+            json!({
+                "name": shim.name,
+                // Paths need not be UTF-8, and JSON must be.
+                "path": shim.path.display().to_string(),
+                "target": shim.target.display().to_string(),
+                "state": shim.state(),
+            })
+        })
+        .collect();
     session.console.data(format!("{:#}", json!({"polyarchShims": 1, "shims": shims})));
 }
 

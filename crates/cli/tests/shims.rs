@@ -72,6 +72,16 @@ fn pretender(folder: &Path) -> PathBuf {
     file
 }
 
+/// Runs a program that writes one. A file that this process had open for writing could be open in a child of
+/// another test's, and would be busy then.
+fn made(words: &[&str]) {
+    assert!(Command::new(words[0]).args(&words[1..]).status().unwrap().success(), "{words:?}");
+}
+
+fn copied(file: &Path) {
+    made(&["cp", &binary().display().to_string(), &file.display().to_string()]);
+}
+
 #[test]
 fn a_release_script_runs_unchanged_without_docker_and_loses_no_platform() {
     let Some(world) = World::start() else { return };
@@ -146,7 +156,7 @@ fn two_of_them_never_call_each_other_in_a_circle() {
     let other = world.home.path().join("other");
     std::fs::create_dir(&other).unwrap();
     let copy = other.join("polyarch");
-    std::fs::copy(binary(), &copy).unwrap();
+    copied(&copy);
     std::os::unix::fs::symlink(&copy, other.join("docker")).unwrap();
     let ran = world.script("docker build .", &[&other]);
     assert_eq!(ran.code, 127, "{ran:?}");
@@ -209,4 +219,46 @@ fn links_in_a_folder_that_is_not_utf8_are_listed_as_json() {
         let shims: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert!(shims["shims"][0]["path"].as_str().unwrap().ends_with("bin\u{fffd}/docker-manifest"), "{shims}");
     }
+}
+
+#[test]
+fn a_program_of_another_name_knows_its_links() {
+    let home = Home::new();
+    for name in ["polyarch-1.2.3", "pa"] {
+        let program = home.path().join(name);
+        copied(&program);
+        let run = |words: &[&str]| Ran::of(Command::new(&program).args(words).env_clear().env("PATH", "/nowhere").env("HOME", home.path()));
+        let links = home.path().join(format!("links-{name}")).display().to_string();
+        for _ in 0..2 {
+            let made = run(&["shims", "install", &links]);
+            assert_eq!((made.code, made.stdout.lines().count()), (0, 3), "{made:?}");
+            assert!(made.stderr.contains("next: export PATH="), "{made:?}");
+        }
+        assert_eq!(run(&["shims", "ls", &links]).stdout.matches("not on PATH").count(), 3);
+        let removed = run(&["shims", "remove", &links]);
+        assert_eq!((removed.code, removed.stdout.lines().count()), (0, 3), "{removed:?}");
+    }
+    // A version that is gone is still known by its name.
+    let links = home.path().join("old");
+    std::fs::create_dir(&links).unwrap();
+    std::os::unix::fs::symlink("/gone/polyarch-0.1", links.join("mquery")).unwrap();
+    let listed = home.done(&["shims", "ls", &links.display().to_string()]);
+    assert!(listed.contains("leads nowhere: /gone/polyarch-0.1"), "{listed}");
+}
+
+#[test]
+fn a_link_to_a_folder_is_none_of_ours() {
+    let home = Home::new();
+    let links = home.path().join("links");
+    std::fs::create_dir_all(links.join("polyarch")).unwrap();
+    std::os::unix::fs::symlink("polyarch/", links.join("docker")).unwrap();
+    let refused = home.run(&["shims", "install", "--docker", &links.display().to_string()]);
+    assert!(refused.code == 3 && refused.stderr.contains("docker is there already, and no link to polyarch"), "{refused:?}");
+    assert_eq!(std::fs::read_link(links.join("docker")).unwrap(), Path::new("polyarch/"));
+    // By a way of its own from its folder, a link to a file is.
+    std::fs::remove_file(links.join("docker")).unwrap();
+    std::fs::write(home.path().join("polyarch"), "").unwrap();
+    std::os::unix::fs::symlink("../polyarch", links.join("docker")).unwrap();
+    let listed = home.done(&["shims", "ls", &links.display().to_string()]);
+    assert!(listed.contains("docker") && !listed.contains("leads nowhere"), "{listed}");
 }

@@ -1,5 +1,6 @@
 //! `shims`: links under other tools' names, so that scripts find polyarch there.
 
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ struct Shim {
 impl Shim {
     fn state(&self) -> String {
         match &self.first {
-            _ if !self.target.exists() => format!("leads nowhere: {}", self.target.display()),
+            _ if !self.path.exists() => format!("leads nowhere: {}", self.target.display()),
             Some(first) if *first == self.path => "found first".to_owned(),
             Some(first) => format!("hidden by {}", first.display()),
             None => "not on PATH".to_owned(),
@@ -81,8 +82,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failure> {
-    let own = std::env::current_exe().and_then(|own| own.canonicalize());
-    let own = own.map_err(|problem| ShimsError::Disk { wish: "find", path: PathBuf::from("polyarch"), problem })?;
+    let own = own().map_err(|problem| ShimsError::Disk { wish: "find", path: PathBuf::from("polyarch"), problem })?;
     fs::create_dir_all(folder).map_err(|problem| disk("write", folder, problem))?;
     let folder = folder.canonicalize().map_err(|problem| disk("read", folder, problem))?;
     let wanted: Vec<&str> = names().filter(|name| docker || *name != DOCKER).collect();
@@ -182,11 +182,22 @@ fn found(session: &Session, folders: &[PathBuf]) -> Vec<Shim> {
     shims
 }
 
-/// Returns where a link leads, if it is one to polyarch, which need not be there any more.
+/// Returns where a link leads, if it is one to polyarch: to this program, whatever its name, or to a file
+/// named so, with a version behind it too, which need not be there any more.
 fn target(path: &Path) -> Option<PathBuf> {
     let target = fs::read_link(path).ok()?;
-    let name = target.file_stem()?;
-    (name == "polyarch").then_some(target)
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return None;
+    }
+    let name = target.file_name()?.to_string_lossy();
+    let name = name.strip_suffix(EXE_SUFFIX).unwrap_or(&name);
+    let named = name == "polyarch" || name.starts_with("polyarch-");
+    (named || path.canonicalize().is_ok_and(|file| own().is_ok_and(|own| file == own))).then_some(target)
+}
+
+/// Returns this program's file.
+fn own() -> io::Result<PathBuf> {
+    std::env::current_exe().and_then(|own| own.canonicalize())
 }
 
 /// Makes a link beside its place and renames it there, so that the name always leads somewhere.

@@ -262,3 +262,18 @@ fn a_link_to_a_folder_is_none_of_ours() {
     let listed = home.done(&["shims", "ls", &links.display().to_string()]);
     assert!(listed.contains("docker") && !listed.contains("leads nowhere"), "{listed}");
 }
+
+#[test]
+fn the_line_for_path_runs_nothing_when_it_is_pasted() {
+    let home = Home::new();
+    for name in ["plain", "two words", "it's", "a\"$(touch ran)`touch ran`\\!'b", "$HOME"] {
+        let folder = home.path().join(name);
+        let made = home.run(&["shims", "install", &folder.display().to_string()]);
+        let line = made.stderr.lines().find_map(|line| line.strip_prefix("next: ")).unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{line}; printf %s \"$PATH\"")).env_clear().env("PATH", "/bin:/usr/bin").current_dir(home.path());
+        let ran = Ran::of(&mut shell);
+        assert_eq!((ran.code, ran.stdout), (0, format!("{}:/bin:/usr/bin", folder.display())), "{line}");
+    }
+    assert!(!home.path().join("ran").exists());
+}

@@ -97,7 +97,7 @@ fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failu
     let shims = found(session, std::slice::from_ref(&folder));
     report(session, &shims, |shim| session.console.data(shim.path.display().to_string()));
     if shims.iter().any(|shim| shim.first.as_ref() != Some(&shim.path)) {
-        session.console.say(format!("next: export PATH=\"{}:$PATH\"", folder.display()));
+        session.console.say(format!("next: {}", export(&folder)));
     }
     if docker && behind(&with(&folder, session), &own).is_none() {
         session.console.say("there is no docker behind it on PATH: it does `docker manifest` and `docker buildx imagetools` only");
@@ -198,6 +198,16 @@ fn target(path: &Path) -> Option<PathBuf> {
 /// Returns this program's file.
 fn own() -> io::Result<PathBuf> {
     std::env::current_exe().and_then(|own| own.canonicalize())
+}
+
+/// Returns the line that puts a folder first on PATH, which must do no more than that when it is pasted
+/// into a shell.
+fn export(folder: &Path) -> String {
+    let folder = folder.display().to_string();
+    if folder.contains(['"', '$', '`', '\\', '!']) {
+        return format!("export PATH='{}':\"$PATH\"", folder.replace('\'', r"'\''"));
+    }
+    format!("export PATH=\"{folder}:$PATH\"")
 }
 
 /// Makes a link beside its place and renames it there, so that the name always leads somewhere.

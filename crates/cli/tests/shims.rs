@@ -67,9 +67,43 @@ impl World {
 fn pretender(folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join("docker");
-    std::fs::write(&file, "#!/bin/sh\nprintf 'real:'\nprintf ' <%s>' \"$@\"\necho\nexit 42\n").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&file, "#!/bin/sh\nprintf 'real:'\nprintf ' <%s>' \"$@\"\necho\nexit 42\n");
     file
+}
+
+/// A folder for links, without a registry.
+struct Folder {
+    home: Home,
+    links: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let home = Home::new();
+        let links = home.path().join("links");
+        home.done(&["shims", "install", "--docker", &links.display().to_string()]);
+        Self { home, links }
+    }
+
+    /// Puts a script called docker into a folder, and returns the folder.
+    fn docker(&self, folder: &str, script: &str) -> PathBuf {
+        let folder = self.home.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        executable(&folder.join("docker"), &format!("#!/bin/sh\n{script}\n"));
+        folder
+    }
+
+    /// Runs a shell script with only these folders on PATH, and not for ever.
+    fn script(&self, text: &str, path: &[&Path]) -> Ran {
+        let mut command = Command::new("timeout");
+        command.args(["20", "/bin/sh", "-c", "export PATH=\"$1\"; eval \"$2\"", "sh"]).arg(std::env::join_paths(path).unwrap()).arg(text);
+        let usual = std::env::var_os("PATH").unwrap();
+        Ran::of(command.env_clear().env("PATH", usual).env("HOME", self.home.path()).current_dir(self.home.path()))
+    }
+}
+
+fn executable(file: &Path, text: &str) {
+    made(&["/bin/sh", "-c", "printf %s \"$2\" > \"$1\" && chmod +x \"$1\"", "sh", &file.display().to_string(), text]);
 }
 
 /// Runs a program that writes one. A file that this process had open for writing could be open in a child of
@@ -206,6 +240,90 @@ fn links_are_made_listed_and_removed_and_nothing_else_is_touched() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     assert_eq!(home.run(&["shims", "remove", &links]).code, 3);
     assert_eq!(home.run(&["shims", "ls", &links]).stdout, "");
+}
+
+#[test]
+fn a_wrapper_that_calls_the_link_is_passed_once() {
+    let folder = Folder::new();
+    let link = folder.links.join("docker");
+    let wrapper = folder.docker("wrapper", &format!("echo wrapped >> log\nexec {} \"$@\"", link.display()));
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let log = folder.home.path().join("log");
+    for (path, wrapped) in
+        [(vec![&wrapper, &real], 2), (vec![&folder.links, &wrapper, &real], 1), (vec![&real, &folder.links, &wrapper], 1)]
+    {
+        let path: Vec<&Path> = path.into_iter().map(PathBuf::as_path).collect();
+        let _ = std::fs::remove_file(&log);
+        let name = if path[0] == real { link.display().to_string() } else { "docker".to_owned() };
+        let ran = folder.script(&format!("{name} ps 'two words'"), &path);
+        assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps> <two words>\n"), "{path:?} {ran:?}");
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), wrapped, "{path:?}");
+    }
+    // With nothing behind it, that is said.
+    let ran = folder.script("docker ps", &[&folder.links, &wrapper]);
+    let said =
+        format!("docker ps: {}/docker calls polyarch's docker again, and there is no other docker on PATH\nhint: ", wrapper.display());
+    assert_eq!((ran.code, ran.stderr.starts_with(&said)), (127, true), "{ran:?}");
+}
+
+/// A shell that waits has another process for every round.
+#[test]
+fn a_wrapper_that_waits_for_the_link_is_passed_some_time() {
+    let folder = Folder::new();
+    let wrapper = folder.docker("wrapper", &format!("{} \"$@\"; exit $?", folder.links.join("docker").display()));
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let ran = folder.script("docker ps", &[&wrapper, &real]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+    let ran = folder.script("docker ps", &[&folder.links, &wrapper]);
+    assert_eq!((ran.code, ran.stderr.contains("calls polyarch's docker again")), (127, true), "{ran:?}");
+}
+
+/// A plugin of docker's that calls docker means the same docker as everybody.
+#[test]
+fn a_docker_that_runs_docker_finds_the_same_one_again() {
+    let folder = Folder::new();
+    let real = folder.docker("real", "if [ \"$1\" = plugin ]; then shift; docker \"$@\"; exit $?; fi\necho \"real: $*\"");
+    let other = folder.docker("other", "echo \"other: $*\"");
+    for words in ["ps", "plugin ps", "plugin plugin ps", "plugin plugin plugin plugin ps"] {
+        let ran = folder.script(&format!("docker {words}"), &[&folder.links, &real, &other]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, "real: ps\n"), "{words}: {ran:?}");
+    }
+    let ours = folder.script("docker plugin manifest rm x", &[&folder.links, &real]);
+    assert!(ours.stderr.starts_with("No such manifest: "), "{ours:?}");
+}
+
+/// In early boot and some chroots nobody tells a program which file it is.
+#[test]
+fn without_proc_the_link_does_not_call_itself() {
+    let folder = Folder::new();
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let usual = std::env::var_os("PATH").unwrap();
+    let unshared = |name: &str, path: &[&Path]| {
+        let script = "mount -t tmpfs none /proc || exit 99; export PATH=\"$1\"; exec \"$2\" ps";
+        let mut command = Command::new("timeout");
+        command.args(["20", "unshare", "-r", "-m", "/bin/sh", "-c", script, "sh"]).arg(std::env::join_paths(path).unwrap()).arg(name);
+        Ran::of(command.env_clear().env("PATH", &usual).current_dir(folder.home.path()))
+    };
+    let ran = unshared("docker", &[&folder.links, &real]);
+    if ran.stderr.starts_with("unshare: ") || ran.code == 99 {
+        return;
+    }
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+    assert_eq!(unshared("docker", &[&folder.links]).code, 127);
+    let link = folder.links.join("docker").display().to_string();
+    assert_eq!(unshared(&link, &[&real, &folder.links]).stdout, "real: <ps>\n");
+}
+
+#[test]
+fn a_docker_in_front_is_taken_where_there_is_none_behind() {
+    let folder = Folder::new();
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let ran = folder.script("links/docker ps", &[&real, &folder.links]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
 }
 
 #[test]

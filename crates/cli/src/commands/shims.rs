@@ -99,7 +99,7 @@ fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failu
     if shims.iter().any(|shim| shim.first.as_ref() != Some(&shim.path)) {
         session.console.say(format!("next: {}", export(&folder)));
     }
-    if docker && behind(&with(&folder, session), &own).is_none() {
+    if docker && behind(&with(&folder, session), Some(&own), &[]).is_none() {
         session.console.say("there is no docker behind it on PATH: it does `docker manifest` and `docker buildx imagetools` only");
     }
     Ok(Done::Well)

@@ -2,6 +2,7 @@
 //! it speaks their words, and hands to the real docker what is not its own.
 
 mod behind;
+mod taken;
 mod trail;
 
 use std::env;
@@ -12,6 +13,7 @@ use std::process::{self, Command, ExitCode};
 
 pub use behind::behind;
 use behind::own;
+use taken::taken;
 use trail::Trail;
 
 /// The link that takes some of docker's words.
@@ -22,11 +24,6 @@ pub const TOOLS: [(&str, &str); 3] = [("docker-manifest", "manifest"), ("manifes
 
 /// What shells return for a program that is not there (POSIX, "Exit Status for Commands").
 const NOT_FOUND: u8 = 127;
-
-/// Flags of docker itself that take a value, behind which its verb is looked for (docker, `InstallFlags`).
-const WITH_VALUE: [&str; 9] = ["--config", "--context", "-c", "--host", "-H", "--log-level", "-l", "--tlscacert", "--tlscert"];
-/// The last of them has a name of its own line: the list is of docker's help, in its order.
-const KEY: &str = "--tlskey";
 
 /// Returns the words that are meant, by the name under which the program was called.
 ///
@@ -46,57 +43,6 @@ pub fn words(words: Vec<OsString>) -> Result<Vec<OsString>, ExitCode> {
         Some(ours) => Ok(std::iter::once(OsString::from("polyarch")).chain(ours).collect()),
         None => Err(hand_on(called, rest)),
     }
-}
-
-/// Returns our words for docker's, if they are `docker manifest` or `docker buildx imagetools`.
-fn taken(words: &[OsString]) -> Option<Vec<OsString>> {
-    let mut ours = Vec::new();
-    let mut rest = words.iter();
-    loop {
-        let word = rest.next()?;
-        let text = word.to_str()?;
-        let (flag, inline) = text.split_once('=').map_or((text, None), |(flag, value)| (flag, Some(value)));
-        match flag {
-            "manifest" => {
-                ours.push(word.clone());
-                break;
-            }
-            "buildx" if is_imagetools(rest.as_slice()) => {
-                ours.push(word.clone());
-                break;
-            }
-            "--config" => {
-                ours.push("--config".into());
-                ours.push(match inline {
-                    Some(value) => value.into(),
-                    None => rest.next()?.clone(),
-                });
-            }
-            // What engine is meant, and how it is reached, matters to no registry.
-            flag if WITH_VALUE.contains(&flag) || flag == KEY => {
-                if inline.is_none() {
-                    rest.next()?;
-                }
-            }
-            "--debug" | "-D" | "--tls" | "--tlsverify" => {}
-            _ => return None,
-        }
-    }
-    ours.extend(rest.cloned());
-    Some(ours)
-}
-
-/// Tells whether buildx is asked for its imagetools, behind flags of its own.
-fn is_imagetools(words: &[OsString]) -> bool {
-    let mut words = words.iter().filter_map(|word| word.to_str());
-    while let Some(word) = words.next() {
-        match word {
-            "--builder" => drop(words.next()),
-            word if word.starts_with('-') => {}
-            word => return word == "imagetools",
-        }
-    }
-    false
 }
 
 /// Lets the real docker do what is not ours.

@@ -4,7 +4,6 @@
 
 mod program;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -99,6 +98,13 @@ impl Folder {
         command.args(["20", "/bin/sh", "-c", "export PATH=\"$1\"; eval \"$2\"", "sh"]).arg(std::env::join_paths(path).unwrap()).arg(text);
         let usual = std::env::var_os("PATH").unwrap();
         Ran::of(command.env_clear().env("PATH", usual).env("HOME", self.home.path()).current_dir(self.home.path()))
+    }
+
+    /// Runs docker through the link, with the pretender behind it.
+    fn linked(&self, words: &str) -> Ran {
+        let real = self.home.path().join("real");
+        pretender(&real);
+        self.script(&format!("docker {words}"), &[&self.links, &real])
     }
 }
 
@@ -324,6 +330,50 @@ fn a_docker_in_front_is_taken_where_there_is_none_behind() {
     pretender(&real);
     let ran = folder.script("links/docker ps", &[&real, &folder.links]);
     assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+}
+
+#[test]
+fn flags_before_manifest_are_read_as_docker_reads_them() {
+    let folder = Folder::new();
+    for flags in [
+        "--config a --config b",
+        "--config=",
+        "--config ''",
+        "--config a --config=",
+        "--config -a",
+        "-Htcp://1",
+        "-H=tcp://1",
+        "-cctx",
+        "-lfatal",
+        "-Dl fatal",
+        "-DDHtcp://1",
+        "-D -DD -D=true -DD=F",
+        "-l bogus --log-level WARNING",
+        "--log-level=",
+        "--tls=TRUE --debug=f --tlsverify=0 --tlskey k",
+        "--host manifest -c manifest",
+    ] {
+        let ran = folder.linked(&format!("{flags} manifest rm x"));
+        assert_eq!((ran.code, ran.stderr.trim_end()), (1, "No such manifest: docker.io/library/x:latest"), "{flags}: {ran:?}");
+    }
+    // What docker refuses, it refuses itself.
+    for flags in ["-l bogus", "-lbogus", "-l=", "-DlD", "--log-level=bogus", "--tls=maybe", "--debug=", "-D=maybe", "-D=", "-=", "-", "-Dx"]
+    {
+        let ran = folder.linked(&format!("{flags} manifest rm x"));
+        assert_eq!((ran.code, ran.stdout.starts_with("real: <-")), (42, true), "{flags}: {ran:?}");
+    }
+}
+
+#[test]
+fn the_last_config_is_the_one_that_is_meant() {
+    let Some(world) = World::start() else { return };
+    let list = format!("{}/app:x", world.registry.host());
+    let ran = world.script(&format!("docker --config a --config=b manifest create {list} $REPOSITORY:amd64"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.home.path().join("b/manifests").is_dir() && !world.home.path().join("a").exists());
+    let ran = world.script(&format!("docker --config a --config= manifest create {list} $REPOSITORY:amd64"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.home.path().join(".docker/manifests").is_dir() && !world.home.path().join("a").exists());
 }
 
 #[test]

@@ -1,11 +1,20 @@
 //! The names under which polyarch is called: as `docker`, `docker-manifest`, `manifest-tool` or `mquery`
 //! it speaks their words, and hands to the real docker what is not its own.
 
+mod behind;
+mod taken;
+mod trail;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::{self, Path, PathBuf};
+use std::process::{self, Command, ExitCode};
+
+pub use behind::behind;
+use behind::own;
+use taken::taken;
+use trail::Trail;
 
 /// The link that takes some of docker's words.
 pub const DOCKER: &str = "docker";
@@ -15,11 +24,6 @@ pub const TOOLS: [(&str, &str); 3] = [("docker-manifest", "manifest"), ("manifes
 
 /// What shells return for a program that is not there (POSIX, "Exit Status for Commands").
 const NOT_FOUND: u8 = 127;
-
-/// Flags of docker itself that take a value, behind which its verb is looked for (docker, `InstallFlags`).
-const WITH_VALUE: [&str; 9] = ["--config", "--context", "-c", "--host", "-H", "--log-level", "-l", "--tlscacert", "--tlscert"];
-/// The last of them has a name of its own line: the list is of docker's help, in its order.
-const KEY: &str = "--tlskey";
 
 /// Returns the words that are meant, by the name under which the program was called.
 ///
@@ -41,104 +45,46 @@ pub fn words(words: Vec<OsString>) -> Result<Vec<OsString>, ExitCode> {
     }
 }
 
-/// Returns our words for docker's, if they are `docker manifest` or `docker buildx imagetools`.
-fn taken(words: &[OsString]) -> Option<Vec<OsString>> {
-    let mut ours = Vec::new();
-    let mut rest = words.iter();
-    loop {
-        let word = rest.next()?;
-        let text = word.to_str()?;
-        let (flag, inline) = text.split_once('=').map_or((text, None), |(flag, value)| (flag, Some(value)));
-        match flag {
-            "manifest" => {
-                ours.push(word.clone());
-                break;
-            }
-            "buildx" if is_imagetools(rest.as_slice()) => {
-                ours.push(word.clone());
-                break;
-            }
-            "--config" => {
-                ours.push("--config".into());
-                ours.push(match inline {
-                    Some(value) => value.into(),
-                    None => rest.next()?.clone(),
-                });
-            }
-            // What engine is meant, and how it is reached, matters to no registry.
-            flag if WITH_VALUE.contains(&flag) || flag == KEY => {
-                if inline.is_none() {
-                    rest.next()?;
-                }
-            }
-            "--debug" | "-D" | "--tls" | "--tlsverify" => {}
-            _ => return None,
-        }
-    }
-    ours.extend(rest.cloned());
-    Some(ours)
-}
-
-/// Tells whether buildx is asked for its imagetools, behind flags of its own.
-fn is_imagetools(words: &[OsString]) -> bool {
-    let mut words = words.iter().filter_map(|word| word.to_str());
-    while let Some(word) = words.next() {
-        match word {
-            "--builder" => drop(words.next()),
-            word if word.starts_with('-') => {}
-            word => return word == "imagetools",
-        }
-    }
-    false
-}
-
 /// Lets the real docker do what is not ours.
 fn hand_on(called: &OsStr, words: &[OsString]) -> ExitCode {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let Some(program) = behind(&folders, &env::current_exe().unwrap_or_default()) else {
+    let own = own(called, &folders);
+    let trail = Trail::read(env::var_os(trail::VARIABLE).as_deref(), process::id());
+    let Some(program) = behind(&folders, own.as_deref(), trail.passed()) else {
         let what = words.first().map(|word| format!(" {}", word.to_string_lossy())).unwrap_or_default();
-        let called = called.to_string_lossy();
-        complain(&format!("docker{what}: there is no docker behind {called} on PATH"));
-        complain(
-            "hint: this docker is polyarch's and does `docker manifest` and `docker buildx imagetools` only; install Docker for the rest",
-        );
+        alone(&format!("docker{what}"), called, trail.passed().last().filter(|last| last.canonicalize().ok() != own));
         return ExitCode::from(NOT_FOUND);
     };
-    become_program(&program, words)
+    // PATH may have an empty folder, and a name alone would be looked for on PATH again.
+    let program = path::absolute(&program).unwrap_or(program);
+    let mark = trail.on(process::id(), own, program.clone());
+    become_program(Command::new(&program).args(words).env(trail::VARIABLE, mark), &program)
 }
 
-/// Finds the docker behind this one: behind the folder in which this one is found first, where it is on
-/// PATH at all. So two of these that are called docker never call each other in a circle.
-pub fn behind(folders: &[PathBuf], own: &Path) -> Option<PathBuf> {
-    let own = own.canonicalize().ok();
-    let is_own = |file: &Path| own.is_some() && file.canonicalize().ok() == own;
-    let first = folders.iter().position(|folder| is_own(&folder.join(DOCKER))).map_or(0, |at| at + 1);
-    folders.iter().skip(first).map(|folder| folder.join(DOCKER)).find(|file| is_program(file) && !is_own(file))
-}
-
-#[cfg(unix)]
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    file.is_file()
+/// Says that there is no docker to hand on to, or only the one that we come from.
+fn alone(what: &str, called: &OsStr, last: Option<&PathBuf>) {
+    if let Some(last) = last {
+        let last = last.display();
+        complain(&format!("{what}: {last} calls polyarch's docker again, and there is no other docker on PATH"));
+        complain(&format!("hint: let {last} call the real docker by its path, or put its folder on PATH"));
+        return;
+    }
+    complain(&format!("{what}: there is no docker behind {} on PATH", called.to_string_lossy()));
+    complain("hint: this docker is polyarch's and does `docker manifest` and `docker buildx imagetools` only; install Docker for the rest");
 }
 
 #[cfg(unix)]
-fn become_program(program: &Path, words: &[OsString]) -> ExitCode {
+fn become_program(command: &mut Command, program: &Path) -> ExitCode {
     use std::os::unix::process::CommandExt;
-    let problem = Command::new(program).arg0(DOCKER).args(words).exec();
+    let problem = command.arg0(DOCKER).exec();
     complain(&format!("cannot run {}: {problem}", program.display()));
     ExitCode::from(NOT_FOUND - 1)
 }
 
 #[cfg(not(unix))]
-fn become_program(program: &Path, words: &[OsString]) -> ExitCode {
-    match Command::new(program).args(words).status() {
+fn become_program(command: &mut Command, program: &Path) -> ExitCode {
+    match command.status() {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(problem) => {
             complain(&format!("cannot run {}: {problem}", program.display()));

@@ -4,7 +4,6 @@
 
 mod program;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,9 +66,60 @@ impl World {
 fn pretender(folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join("docker");
-    std::fs::write(&file, "#!/bin/sh\nprintf 'real:'\nprintf ' <%s>' \"$@\"\necho\nexit 42\n").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&file, "#!/bin/sh\nprintf 'real:'\nprintf ' <%s>' \"$@\"\necho\nexit 42\n");
     file
+}
+
+/// A folder for links, without a registry.
+struct Folder {
+    home: Home,
+    links: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let home = Home::new();
+        let links = home.path().join("links");
+        home.done(&["shims", "install", "--docker", &links.display().to_string()]);
+        Self { home, links }
+    }
+
+    /// Puts a script called docker into a folder, and returns the folder.
+    fn docker(&self, folder: &str, script: &str) -> PathBuf {
+        let folder = self.home.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        executable(&folder.join("docker"), &format!("#!/bin/sh\n{script}\n"));
+        folder
+    }
+
+    /// Runs a shell script with only these folders on PATH, and not for ever.
+    fn script(&self, text: &str, path: &[&Path]) -> Ran {
+        let mut command = Command::new("timeout");
+        command.args(["20", "/bin/sh", "-c", "export PATH=\"$1\"; eval \"$2\"", "sh"]).arg(std::env::join_paths(path).unwrap()).arg(text);
+        let usual = std::env::var_os("PATH").unwrap();
+        Ran::of(command.env_clear().env("PATH", usual).env("HOME", self.home.path()).current_dir(self.home.path()))
+    }
+
+    /// Runs docker through the link, with the pretender behind it.
+    fn linked(&self, words: &str) -> Ran {
+        let real = self.home.path().join("real");
+        pretender(&real);
+        self.script(&format!("docker {words}"), &[&self.links, &real])
+    }
+}
+
+fn executable(file: &Path, text: &str) {
+    made(&["/bin/sh", "-c", "printf %s \"$2\" > \"$1\" && chmod +x \"$1\"", "sh", &file.display().to_string(), text]);
+}
+
+/// Runs a program that writes one. A file that this process had open for writing could be open in a child of
+/// another test's, and would be busy then.
+fn made(words: &[&str]) {
+    assert!(Command::new(words[0]).args(&words[1..]).status().unwrap().success(), "{words:?}");
+}
+
+fn copied(file: &Path) {
+    made(&["cp", &binary().display().to_string(), &file.display().to_string()]);
 }
 
 #[test]
@@ -146,7 +196,7 @@ fn two_of_them_never_call_each_other_in_a_circle() {
     let other = world.home.path().join("other");
     std::fs::create_dir(&other).unwrap();
     let copy = other.join("polyarch");
-    std::fs::copy(binary(), &copy).unwrap();
+    copied(&copy);
     std::os::unix::fs::symlink(&copy, other.join("docker")).unwrap();
     let ran = world.script("docker build .", &[&other]);
     assert_eq!(ran.code, 127, "{ran:?}");
@@ -196,4 +246,202 @@ fn links_are_made_listed_and_removed_and_nothing_else_is_touched() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     assert_eq!(home.run(&["shims", "remove", &links]).code, 3);
     assert_eq!(home.run(&["shims", "ls", &links]).stdout, "");
+}
+
+#[test]
+fn a_wrapper_that_calls_the_link_is_passed_once() {
+    let folder = Folder::new();
+    let link = folder.links.join("docker");
+    let wrapper = folder.docker("wrapper", &format!("echo wrapped >> log\nexec {} \"$@\"", link.display()));
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let log = folder.home.path().join("log");
+    for (path, wrapped) in
+        [(vec![&wrapper, &real], 2), (vec![&folder.links, &wrapper, &real], 1), (vec![&real, &folder.links, &wrapper], 1)]
+    {
+        let path: Vec<&Path> = path.into_iter().map(PathBuf::as_path).collect();
+        let _ = std::fs::remove_file(&log);
+        let name = if path[0] == real { link.display().to_string() } else { "docker".to_owned() };
+        let ran = folder.script(&format!("{name} ps 'two words'"), &path);
+        assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps> <two words>\n"), "{path:?} {ran:?}");
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), wrapped, "{path:?}");
+    }
+    // With nothing behind it, that is said.
+    let ran = folder.script("docker ps", &[&folder.links, &wrapper]);
+    let said =
+        format!("docker ps: {}/docker calls polyarch's docker again, and there is no other docker on PATH\nhint: ", wrapper.display());
+    assert_eq!((ran.code, ran.stderr.starts_with(&said)), (127, true), "{ran:?}");
+}
+
+/// A shell that waits has another process for every round.
+#[test]
+fn a_wrapper_that_waits_for_the_link_is_passed_some_time() {
+    let folder = Folder::new();
+    let wrapper = folder.docker("wrapper", &format!("{} \"$@\"; exit $?", folder.links.join("docker").display()));
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let ran = folder.script("docker ps", &[&wrapper, &real]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+    let ran = folder.script("docker ps", &[&folder.links, &wrapper]);
+    assert_eq!((ran.code, ran.stderr.contains("calls polyarch's docker again")), (127, true), "{ran:?}");
+}
+
+/// A plugin of docker's that calls docker means the same docker as everybody.
+#[test]
+fn a_docker_that_runs_docker_finds_the_same_one_again() {
+    let folder = Folder::new();
+    let real = folder.docker("real", "if [ \"$1\" = plugin ]; then shift; docker \"$@\"; exit $?; fi\necho \"real: $*\"");
+    let other = folder.docker("other", "echo \"other: $*\"");
+    for words in ["ps", "plugin ps", "plugin plugin ps", "plugin plugin plugin plugin ps"] {
+        let ran = folder.script(&format!("docker {words}"), &[&folder.links, &real, &other]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, "real: ps\n"), "{words}: {ran:?}");
+    }
+    let ours = folder.script("docker plugin manifest rm x", &[&folder.links, &real]);
+    assert!(ours.stderr.starts_with("No such manifest: "), "{ours:?}");
+}
+
+/// In early boot and some chroots nobody tells a program which file it is.
+#[test]
+fn without_proc_the_link_does_not_call_itself() {
+    let folder = Folder::new();
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let usual = std::env::var_os("PATH").unwrap();
+    let unshared = |name: &str, path: &[&Path]| {
+        let script = "mount -t tmpfs none /proc || exit 99; export PATH=\"$1\"; exec \"$2\" ps";
+        let mut command = Command::new("timeout");
+        command.args(["20", "unshare", "-r", "-m", "/bin/sh", "-c", script, "sh"]).arg(std::env::join_paths(path).unwrap()).arg(name);
+        Ran::of(command.env_clear().env("PATH", &usual).current_dir(folder.home.path()))
+    };
+    let ran = unshared("docker", &[&folder.links, &real]);
+    if ran.stderr.starts_with("unshare: ") || ran.code == 99 {
+        return;
+    }
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+    assert_eq!(unshared("docker", &[&folder.links]).code, 127);
+    let link = folder.links.join("docker").display().to_string();
+    assert_eq!(unshared(&link, &[&real, &folder.links]).stdout, "real: <ps>\n");
+}
+
+#[test]
+fn a_docker_in_front_is_taken_where_there_is_none_behind() {
+    let folder = Folder::new();
+    let real = folder.home.path().join("real");
+    pretender(&real);
+    let ran = folder.script("links/docker ps", &[&real, &folder.links]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (42, "real: <ps>\n"), "{ran:?}");
+}
+
+#[test]
+fn flags_before_manifest_are_read_as_docker_reads_them() {
+    let folder = Folder::new();
+    for flags in [
+        "--config a --config b",
+        "--config=",
+        "--config ''",
+        "--config a --config=",
+        "--config -a",
+        "-Htcp://1",
+        "-H=tcp://1",
+        "-cctx",
+        "-lfatal",
+        "-Dl fatal",
+        "-DDHtcp://1",
+        "-D -DD -D=true -DD=F",
+        "-l bogus --log-level WARNING",
+        "--log-level=",
+        "--tls=TRUE --debug=f --tlsverify=0 --tlskey k",
+        "--host manifest -c manifest",
+    ] {
+        let ran = folder.linked(&format!("{flags} manifest rm x"));
+        assert_eq!((ran.code, ran.stderr.trim_end()), (1, "No such manifest: docker.io/library/x:latest"), "{flags}: {ran:?}");
+    }
+    // What docker refuses, it refuses itself.
+    for flags in ["-l bogus", "-lbogus", "-l=", "-DlD", "--log-level=bogus", "--tls=maybe", "--debug=", "-D=maybe", "-D=", "-=", "-", "-Dx"]
+    {
+        let ran = folder.linked(&format!("{flags} manifest rm x"));
+        assert_eq!((ran.code, ran.stdout.starts_with("real: <-")), (42, true), "{flags}: {ran:?}");
+    }
+}
+
+#[test]
+fn the_last_config_is_the_one_that_is_meant() {
+    let Some(world) = World::start() else { return };
+    let list = format!("{}/app:x", world.registry.host());
+    let ran = world.script(&format!("docker --config a --config=b manifest create {list} $REPOSITORY:amd64"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.home.path().join("b/manifests").is_dir() && !world.home.path().join("a").exists());
+    let ran = world.script(&format!("docker --config a --config= manifest create {list} $REPOSITORY:amd64"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.home.path().join(".docker/manifests").is_dir() && !world.home.path().join("a").exists());
+}
+
+#[test]
+fn links_in_a_folder_that_is_not_utf8_are_listed_as_json() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let folder = home.path().join(std::ffi::OsStr::from_bytes(b"bin\xff"));
+    for verb in ["install", "ls", "remove"] {
+        let ran = Ran::of(home.command(&["--json", "shims", verb]).arg(&folder));
+        assert_eq!(ran.code, 0, "{verb}: {ran:?}");
+        let shims: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!(shims["shims"][0]["path"].as_str().unwrap().ends_with("bin\u{fffd}/docker-manifest"), "{shims}");
+    }
+}
+
+#[test]
+fn a_program_of_another_name_knows_its_links() {
+    let home = Home::new();
+    for name in ["polyarch-1.2.3", "pa"] {
+        let program = home.path().join(name);
+        copied(&program);
+        let run = |words: &[&str]| Ran::of(Command::new(&program).args(words).env_clear().env("PATH", "/nowhere").env("HOME", home.path()));
+        let links = home.path().join(format!("links-{name}")).display().to_string();
+        for _ in 0..2 {
+            let made = run(&["shims", "install", &links]);
+            assert_eq!((made.code, made.stdout.lines().count()), (0, 3), "{made:?}");
+            assert!(made.stderr.contains("next: export PATH="), "{made:?}");
+        }
+        assert_eq!(run(&["shims", "ls", &links]).stdout.matches("not on PATH").count(), 3);
+        let removed = run(&["shims", "remove", &links]);
+        assert_eq!((removed.code, removed.stdout.lines().count()), (0, 3), "{removed:?}");
+    }
+    // A version that is gone is still known by its name.
+    let links = home.path().join("old");
+    std::fs::create_dir(&links).unwrap();
+    std::os::unix::fs::symlink("/gone/polyarch-0.1", links.join("mquery")).unwrap();
+    let listed = home.done(&["shims", "ls", &links.display().to_string()]);
+    assert!(listed.contains("leads nowhere: /gone/polyarch-0.1"), "{listed}");
+}
+
+#[test]
+fn a_link_to_a_folder_is_none_of_ours() {
+    let home = Home::new();
+    let links = home.path().join("links");
+    std::fs::create_dir_all(links.join("polyarch")).unwrap();
+    std::os::unix::fs::symlink("polyarch/", links.join("docker")).unwrap();
+    let refused = home.run(&["shims", "install", "--docker", &links.display().to_string()]);
+    assert!(refused.code == 3 && refused.stderr.contains("docker is there already, and no link to polyarch"), "{refused:?}");
+    assert_eq!(std::fs::read_link(links.join("docker")).unwrap(), Path::new("polyarch/"));
+    // By a way of its own from its folder, a link to a file is.
+    std::fs::remove_file(links.join("docker")).unwrap();
+    std::fs::write(home.path().join("polyarch"), "").unwrap();
+    std::os::unix::fs::symlink("../polyarch", links.join("docker")).unwrap();
+    let listed = home.done(&["shims", "ls", &links.display().to_string()]);
+    assert!(listed.contains("docker") && !listed.contains("leads nowhere"), "{listed}");
+}
+
+#[test]
+fn the_line_for_path_runs_nothing_when_it_is_pasted() {
+    let home = Home::new();
+    for name in ["plain", "two words", "it's", "a\"$(touch ran)`touch ran`\\!'b", "$HOME"] {
+        let folder = home.path().join(name);
+        let made = home.run(&["shims", "install", &folder.display().to_string()]);
+        let line = made.stderr.lines().find_map(|line| line.strip_prefix("next: ")).unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{line}; printf %s \"$PATH\"")).env_clear().env("PATH", "/bin:/usr/bin").current_dir(home.path());
+        let ran = Ran::of(&mut shell);
+        assert_eq!((ran.code, ran.stdout), (0, format!("{}:/bin:/usr/bin", folder.display())), "{line}");
+    }
+    assert!(!home.path().join("ran").exists());
 }

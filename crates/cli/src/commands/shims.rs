@@ -1,5 +1,6 @@
 //! `shims`: links under other tools' names, so that scripts find polyarch there.
 
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ struct Shim {
 impl Shim {
     fn state(&self) -> String {
         match &self.first {
-            _ if !self.target.exists() => format!("leads nowhere: {}", self.target.display()),
+            _ if !self.path.exists() => format!("leads nowhere: {}", self.target.display()),
             Some(first) if *first == self.path => "found first".to_owned(),
             Some(first) => format!("hidden by {}", first.display()),
             None => "not on PATH".to_owned(),
@@ -81,8 +82,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failure> {
-    let own = std::env::current_exe().and_then(|own| own.canonicalize());
-    let own = own.map_err(|problem| ShimsError::Disk { wish: "find", path: PathBuf::from("polyarch"), problem })?;
+    let own = own().map_err(|problem| ShimsError::Disk { wish: "find", path: PathBuf::from("polyarch"), problem })?;
     fs::create_dir_all(folder).map_err(|problem| disk("write", folder, problem))?;
     let folder = folder.canonicalize().map_err(|problem| disk("read", folder, problem))?;
     let wanted: Vec<&str> = names().filter(|name| docker || *name != DOCKER).collect();
@@ -97,9 +97,9 @@ fn install(session: &Session, folder: &Path, docker: bool) -> Result<Done, Failu
     let shims = found(session, std::slice::from_ref(&folder));
     report(session, &shims, |shim| session.console.data(shim.path.display().to_string()));
     if shims.iter().any(|shim| shim.first.as_ref() != Some(&shim.path)) {
-        session.console.say(format!("next: export PATH=\"{}:$PATH\"", folder.display()));
+        session.console.say(format!("next: {}", export(&folder)));
     }
-    if docker && behind(&with(&folder, session), &own).is_none() {
+    if docker && behind(&with(&folder, session), Some(&own), &[]).is_none() {
         session.console.say("there is no docker behind it on PATH: it does `docker manifest` and `docker buildx imagetools` only");
     }
     Ok(Done::Well)
@@ -150,8 +150,18 @@ fn report(session: &Session, shims: &[Shim], line: impl Fn(&Shim)) {
     if !session.context.global.json {
         return shims.iter().for_each(line);
     }
-    let shims: Vec<_> =
-        shims.iter().map(|shim| json!({"name": shim.name, "path": shim.path, "target": shim.target, "state": shim.state()})).collect();
+    let shims: Vec<_> = shims
+        .iter()
+        .map(|shim| {
+            json!({
+                "name": shim.name,
+                // Paths need not be UTF-8, and JSON must be.
+                "path": shim.path.display().to_string(),
+                "target": shim.target.display().to_string(),
+                "state": shim.state(),
+            })
+        })
+        .collect();
     session.console.data(format!("{:#}", json!({"polyarchShims": 1, "shims": shims})));
 }
 
@@ -172,11 +182,32 @@ fn found(session: &Session, folders: &[PathBuf]) -> Vec<Shim> {
     shims
 }
 
-/// Returns where a link leads, if it is one to polyarch, which need not be there any more.
+/// Returns where a link leads, if it is one to polyarch: to this program, whatever its name, or to a file
+/// named so, with a version behind it too, which need not be there any more.
 fn target(path: &Path) -> Option<PathBuf> {
     let target = fs::read_link(path).ok()?;
-    let name = target.file_stem()?;
-    (name == "polyarch").then_some(target)
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return None;
+    }
+    let name = target.file_name()?.to_string_lossy();
+    let name = name.strip_suffix(EXE_SUFFIX).unwrap_or(&name);
+    let named = name == "polyarch" || name.starts_with("polyarch-");
+    (named || path.canonicalize().is_ok_and(|file| own().is_ok_and(|own| file == own))).then_some(target)
+}
+
+/// Returns this program's file.
+fn own() -> io::Result<PathBuf> {
+    std::env::current_exe().and_then(|own| own.canonicalize())
+}
+
+/// Returns the line that puts a folder first on PATH, which must do no more than that when it is pasted
+/// into a shell.
+fn export(folder: &Path) -> String {
+    let folder = folder.display().to_string();
+    if folder.contains(['"', '$', '`', '\\', '!']) {
+        return format!("export PATH='{}':\"$PATH\"", folder.replace('\'', r"'\''"));
+    }
+    format!("export PATH=\"{folder}:$PATH\"")
 }
 
 /// Makes a link beside its place and renames it there, so that the name always leads somewhere.

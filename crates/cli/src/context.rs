@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use remote::{HostRule, Proxies, RegistriesFile};
+use remote::{GivenLogin, HostRule, Proxies, RegistriesFile};
 
 use crate::args::Global;
 
@@ -16,6 +16,8 @@ pub struct Context {
     pub global: Global,
     /// Folder of the local store.
     pub store: PathBuf,
+    /// Logins that the person wrote down, each for one host.
+    pub given: Vec<GivenLogin>,
     /// Folder of docker's config.json.
     pub docker_config: Option<PathBuf>,
     /// Podman's auth.json files, read only, nearest first.
@@ -104,6 +106,7 @@ impl Context {
             docker_host: variable("DOCKER_HOST"),
             docker_certificates: variable("DOCKER_TLS_VERIFY").and_then(|_| path("DOCKER_CERT_PATH").or_else(|| below_home(&[".docker"]))),
             fallback: HostRule::None,
+            given: Vec::new(),
             proxies: Proxies {
                 // To a CGI script the client's Proxy header comes as HTTP_PROXY (CVE-2016-5386).
                 http: if variable("REQUEST_METHOD").is_some() { variable("http_proxy") } else { either("HTTP_PROXY") },

@@ -286,6 +286,7 @@ impl Opener {
             ca_files: context.global.ca_file.clone(),
             certs_dirs: context.certificate_folders.clone(),
             proxies: context.proxies.clone(),
+            given: context.given.clone(),
             docker_config: context.docker_config.clone(),
             auth_files: context.auth_files.clone(),
             registries: context.registries.clone(),

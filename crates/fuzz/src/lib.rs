@@ -15,6 +15,7 @@ mod headers;
 mod names;
 mod paths;
 mod records;
+mod specs;
 mod templates;
 
 use tempfile::TempDir;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "link", run: headers::link },
     Target { name: "locator", run: names::locator },
     Target { name: "manifest", run: documents::manifest },
+    Target { name: "manifest-tool-spec", run: specs::manifest_tool },
     Target { name: "page", run: paths::page },
     Target { name: "platform", run: names::platform },
     Target { name: "problem", run: headers::problem },

@@ -27,6 +27,14 @@ pub struct Annotation {
     text: String,
 }
 
+impl Annotation {
+    /// Makes an annotation of the index document.
+    pub fn of_index(key: impl Into<String>, value: impl Into<String>) -> Self {
+        let (key, value) = (key.into(), value.into());
+        Self { levels: vec![Level::Index], text: format!("index:{key}={value}"), key, value }
+    }
+}
+
 /// Why a text is no annotation that an index can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnnotationError {

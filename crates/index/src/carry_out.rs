@@ -76,7 +76,7 @@ pub(crate) async fn place_content(plan: &Plan, copier: &Copier<'_>) -> Result<Co
 }
 
 /// Tells whether an entry was read from the very repository it goes to: then its content is there.
-fn at_home(entry: &Candidate, place: &dyn Place) -> bool {
+pub(crate) fn at_home(entry: &Candidate, place: &dyn Place) -> bool {
     place.origin().is_some_and(|target| entry.place.origin().as_ref() == Some(&target))
 }
 

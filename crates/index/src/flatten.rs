@@ -152,10 +152,16 @@ impl<'a> Reading<'a> {
             if own.is_none() && stated.is_none() {
                 return Ok(Settled::unsaid(entry, None));
             }
+            let joined = as_stated(stated, own.as_ref());
             if believed.is_none() {
-                settle(label, stated, own.as_ref())?;
+                settle(label, Some(&joined), own.as_ref())?;
             }
-            return Ok(Settled::spelt(entry, as_stated(stated, own.as_ref())));
+            // An index's own words stay as they are: what its config adds, the tools do not look up.
+            let said = entry.platform.clone().filter(|said| !said.os.is_empty() && !said.architecture.is_empty());
+            return Ok(match said {
+                Some(said) => Settled { role: Role::Image(joined.normalized()), ..Settled::spelt(entry, said) },
+                None => Settled::spelt(entry, joined),
+            });
         }
         let platform = settle(label, stated, own.as_ref())?;
         Ok(Settled::new(entry, &platform, own.as_ref()))

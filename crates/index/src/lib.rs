@@ -11,6 +11,7 @@ mod encode;
 mod error;
 mod evidence;
 mod flatten;
+mod follow;
 mod gather;
 mod plan;
 mod settle;
@@ -22,6 +23,7 @@ pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe
 pub use encode::Encoding;
 pub use error::IndexError;
 pub use evidence::{Evidence, EvidenceKind, EvidenceRow, Omission, Piece, Tie, evidence};
+pub use follow::follow;
 pub use gather::{Absent, Attestations, Candidate, Checked, Gathered, Manner, Missing, OfIndex, Part, Role, Sources, Spelling, gather};
 pub use plan::{Change, Duplicates, Lone, MediaChoice, Plan, Sequence, Wish, plan, plan_entries};
 pub use transfer::{Order, Shipment, bring, decide, name, referrers};

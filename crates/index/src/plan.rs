@@ -136,7 +136,8 @@ pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Resul
         // What stands in the document twice is one image all the same.
         let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
         let mut warnings = Vec::new();
-        let entries = distinct(&entries, wish.duplicates, &mut warnings)?;
+        let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
+        keep_only(&mut entries, wish, &mut warnings);
         check_images(&entries)?;
         check_required(&entries, wish)?;
         return Ok(Plan { entries, document, warnings });
@@ -199,11 +200,15 @@ fn keep_only(entries: &mut Vec<Candidate>, wish: &Wish, warnings: &mut Vec<Strin
     for wanted in wish.only.iter().filter(|wanted| !entries.iter().any(|entry| is_named(entry, wanted))) {
         warnings.push(format!("no {wanted} image among the sources: they offer {}", offered(entries)));
     }
-    entries.retain(|entry| match entry.role {
-        Role::Image(_) => wish.only.iter().any(|wanted| is_named(entry, wanted)),
+    entries.retain(|entry| stays(entry, wish));
+}
+
+fn stays(entry: &Candidate, wish: &Wish) -> bool {
+    match entry.role {
+        Role::Image(_) => wish.only.is_empty() || wish.only.iter().any(|wanted| is_named(entry, wanted)),
         Role::Attestation(_) => true,
-        Role::Other => false,
-    });
+        Role::Other => wish.only.is_empty(),
+    }
 }
 
 /// One whole source and no wish to change it: its bytes are the result, whatever its shape.
@@ -221,7 +226,9 @@ fn untouched(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Opti
         Lone::AnIndex => source.root.as_index().is_some(),
         Lone::ANewIndex => false,
     };
-    (plain && kept && wish.only.is_empty() && !drops && !other_type).then(|| source.root.clone())
+    // A filter that everything passes is none.
+    let all_stay = source.candidates.iter().all(|entry| stays(entry, wish));
+    (plain && kept && all_stay && !drops && !other_type).then(|| source.root.clone())
 }
 
 fn remove(entries: &mut Vec<Candidate>, platform: &Platform, target: &str) -> Result<(), IndexError> {

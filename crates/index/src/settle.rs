@@ -35,6 +35,10 @@ pub(crate) fn settle(label: &str, stated: Option<&Platform>, config: Option<&Pla
 pub(crate) fn as_stated(stated: Option<&Platform>, config: Option<&Platform>) -> Platform {
     let (Some(stated), Some(config)) = (stated, config) else { return stated.or(config).cloned().unwrap_or_default() };
     let mut platform = stated.clone();
+    if platform.os.is_empty() && platform.architecture.is_empty() {
+        platform.os.clone_from(&config.os);
+        platform.architecture.clone_from(&config.architecture);
+    }
     platform.variant = platform.variant.or_else(|| config.variant.clone());
     platform.os_version = platform.os_version.or_else(|| config.os_version.clone());
     if platform.os_features.is_empty() {
@@ -72,6 +76,20 @@ mod tests {
         };
         let settled = settle("x", stated.map(platform).as_ref(), config.map(platform).as_ref());
         settled.map(|platform| platform.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_not_stated_comes_from_the_config_letter_for_letter() {
+        let config = Platform { os_version: Some("1.2".to_owned()), ..Platform::new("linux", "arm", Some("v6")) };
+        let joined = |os: &str, architecture: &str, variant: Option<&str>| {
+            as_stated(Some(&Platform::new(os, architecture, variant)), Some(&config)).to_string()
+        };
+        assert_eq!(joined("linux", "arm", None), "linux/arm/v6:1.2");
+        assert_eq!(joined("linux", "arm", Some("v7")), "linux/arm/v7:1.2");
+        // One of both alone is what was meant, however little sense it makes.
+        assert_eq!(joined("linux", "", None), "linux/unknown/v6:1.2");
+        assert_eq!(joined("", "", Some("v5")), "linux/arm/v5:1.2");
+        assert_eq!(as_stated(None, Some(&config)), config);
     }
 
     #[test]

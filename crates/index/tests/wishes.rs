@@ -62,6 +62,22 @@ async fn only_some_platforms_stay_and_a_missing_one_is_said() {
 }
 
 #[tokio::test]
+async fn a_filter_that_everything_passes_leaves_the_bytes_as_they_are() {
+    let (place, images) = three().await;
+    // Nobody would write it so again.
+    let index = Index::new().image(&images[0]).image(&images[1]).edit(|tree| tree["note"] = "kept".into()).build();
+    put_index(&place, &[&images[0], &images[1]], &index, Some("pair")).await;
+    let all = images[..2].iter().map(|image| image.platform.to_string()).collect::<Vec<_>>().join(",");
+    let only = |text: &str, lone| Wish { only: text.parse().unwrap(), lone, ..Wish::default() };
+    let plan = decide(vec![part(&place, "pair")], &only(&format!("{all},s390x"), Lone::AnIndex)).await.unwrap();
+    assert_eq!(plan.document.bytes(), index.bytes());
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    let lone = decide(vec![part(&place, "amd64")], &only("amd64", Lone::AsItIs)).await.unwrap();
+    assert_eq!(lone.document.digest(), images[0].digest());
+    assert!(matches!(decide(vec![part(&place, "amd64")], &only("s390x", Lone::AsItIs)).await, Err(IndexError::Empty)));
+}
+
+#[tokio::test]
 async fn attestations_follow_the_images_that_stay_and_stand_last_where_that_is_wished() {
     let (place, images) = three().await;
     let attestation = attestation_for(&images[0]);
@@ -142,6 +158,23 @@ async fn platforms_as_stated_are_kept_letter_for_letter_and_filled_from_the_conf
         gathered(part_for(&place, "arm64", "linux/s390x"), forced).await.unwrap().descriptor.platform.unwrap().architecture,
         "s390x"
     );
+}
+
+#[tokio::test]
+async fn an_indexs_own_words_are_kept_and_compared_with_what_the_config_adds() {
+    let place = Memory::new();
+    let image = Image::new("linux/arm/v6").build();
+    let entry = |words: &str| oci::Descriptor { platform: Some(testkit::fixtures::platform(words)), ..image.descriptor() };
+    put_index(&place, &[&image], &Index::new().add(entry("linux/arm")).build(), Some("bare")).await;
+    put_index(&place, &[&image], &Index::new().add(entry("linux/arm/v7")).build(), Some("lie")).await;
+    let bare = gathered(part(&place, "bare"), as_stated()).await.unwrap();
+    assert_eq!(bare.descriptor.platform.unwrap().variant, None);
+    assert_eq!(bare.role, Role::Image("linux/arm/v6".parse().unwrap()));
+    // A source of one image that is called by less than its config says gets the rest.
+    put(&place, &image, Some("image")).await;
+    let stated = Part { platform: Some(oci::Platform::new("linux", "arm", None)), ..part(&place, "image") };
+    assert_eq!(gathered(stated, as_stated()).await.unwrap().descriptor.platform.unwrap().variant.as_deref(), Some("v6"));
+    assert!(matches!(gathered(part(&place, "lie"), as_stated()).await, Err(IndexError::Disagrees { .. })));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Who we are for a registry: Docker's `config.json` with its credential helpers, then podman's
-//! `auth.json`. Files are read once, when a registry first asks who we are.
+//! Who we are for a registry: what was given for it, Docker's `config.json` with its credential helpers,
+//! then podman's `auth.json`. Files are read once, when a registry first asks who we are.
 
 mod edit;
 mod file;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oci::DOCKER_HUB;
 use tokio::sync::OnceCell;
 
-use crate::Settings;
+use crate::{GivenLogin, Settings};
 pub(crate) use file::ConfigFile;
 pub use keep::{Forgotten, Keeper};
 pub(crate) use keep::{forget, forget_all, keep};
@@ -60,6 +60,11 @@ pub(crate) enum Login {
 }
 
 impl Login {
+    fn given(given: &GivenLogin) -> Self {
+        let (user, secret) = (given.user.clone(), given.secret.clone());
+        if user.is_empty() { Self::Identity { user, secret } } else { Self::Password { user, secret } }
+    }
+
     /// Returns what must never be shown of it.
     fn secret(&self) -> Option<&Secret> {
         match self {
@@ -90,6 +95,9 @@ type HelperAnswer = Arc<OnceCell<Option<Login>>>;
 impl Credentials {
     /// Finds the credentials for a repository. `host` is written as in references.
     pub(crate) async fn find(&self, settings: &Settings, host: &str, repository: &str) -> Found {
+        if let Some(given) = settings.given.iter().find(|given| given.host.eq_ignore_ascii_case(host)) {
+            return Found { login: Login::given(given), origin: format!("credentials for {host} as given") };
+        }
         let files = self.files.get_or_init(|| async { read_files(settings) }).await;
         let server = server_key(host);
         for file in files {

@@ -51,4 +51,4 @@ pub use probe::{Ability, Depth, Finding, Probed, Verdict};
 pub use registries::{RegistriesFile, ShortName};
 pub use registry::Registry;
 pub use retry::Patience;
-pub use settings::{HostRule, Proxies, Settings};
+pub use settings::{GivenLogin, HostRule, Proxies, Settings};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use content::{Events, Forgetful, Recall};
 
-use crate::{Patience, RegistriesFile};
+use crate::{Patience, RegistriesFile, Secret};
 
 /// Which hosts a permission is for. A host is written as in references: `reg.lan:5000`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,18 @@ impl fmt::Debug for Proxies {
     }
 }
 
+/// A login that the person wrote down for one host; it counts over whatever is kept for that host, and
+/// goes to no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenLogin {
+    /// The host, written as in references: `reg.lan:5000`.
+    pub host: String,
+    /// The user. Without one the secret is an OAuth2 refresh token, as in Docker's files.
+    pub user: String,
+    /// The password or token.
+    pub secret: Secret,
+}
+
 /// What the client is told once, at its start.
 #[derive(Clone)]
 pub struct Settings {
@@ -74,6 +86,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// The `User-Agent` header.
     pub user_agent: String,
+    /// Logins that count over those in files.
+    pub given: Vec<GivenLogin>,
     /// The folder that holds Docker's `config.json`.
     pub docker_config: Option<PathBuf>,
     /// Podman's `auth.json` files, asked in this order after Docker's; only ever read.
@@ -103,6 +117,7 @@ impl Settings {
             certs_dirs: Vec::new(),
             proxies: Proxies::default(),
             user_agent: user_agent.into(),
+            given: Vec::new(),
             docker_config: None,
             auth_files: Vec::new(),
             registries: Vec::new(),
@@ -125,6 +140,7 @@ impl fmt::Debug for Settings {
             .field("ca_files", &self.ca_files)
             .field("certs_dirs", &self.certs_dirs)
             .field("proxies", &self.proxies)
+            .field("given", &self.given)
             .field("docker_config", &self.docker_config)
             .field("auth_files", &self.auth_files)
             .field("registries", &self.registries)

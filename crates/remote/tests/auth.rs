@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use content::{Sink, Source};
 use fault::{ExitCode, Fault};
-use remote::Intent;
+use remote::{GivenLogin, Intent, Secret};
 use support::tls::Authority;
 use support::{Fake, Told, answer, docker_config, manifest_answer, open, settings, tag, whole, write};
 use testkit::faulty::Faulty;
@@ -317,4 +317,25 @@ async fn a_secure_registry_cannot_send_passwords_to_a_plain_token_server() {
         format!("{} names a token server that is not safe to ask: expected an https address, got http://auth.example/token", fake.host())
     );
     assert!(!told.everything().contains("GET http://auth.example"), "{}", told.everything());
+}
+
+#[tokio::test]
+async fn a_given_login_counts_over_files_and_goes_to_no_other_host() {
+    let options = RegistryOptions { credentials: Some(("ann".to_owned(), PASSWORD.to_owned())), ..RegistryOptions::default() };
+    let (Some(one), Some(other)) = (DebianRegistry::start(&options), DebianRegistry::start(&options)) else { return };
+    let config = docker_config(&one.host(), "ann", "out-of-date");
+    let (mut settings, told) = settings();
+    settings.docker_config = Some(config.path().to_owned());
+    settings.given = vec![GivenLogin { host: one.host(), user: "ann".to_owned(), secret: Secret::new(PASSWORD) }];
+    assert!(!format!("{settings:?}").contains(PASSWORD), "{settings:?}");
+    let place = open(settings.clone(), &format!("{}/acme/app", one.host()), Intent::Write);
+    put(&*place, &Image::new("linux/amd64").build(), Some("v1")).await;
+    let elsewhere = open(settings.clone(), &format!("{}/acme/app", other.host()), Intent::Read);
+    let error = elsewhere.manifest(&tag("v1")).await.unwrap_err();
+    assert!(whole(&error).contains(&format!("no credentials for {}", other.host())), "{}", whole(&error));
+    no_secret(&told, Some(&error));
+
+    settings.given = vec![GivenLogin { host: one.host(), user: "ann".to_owned(), secret: Secret::new("wrong") }];
+    let error = open(settings, &format!("{}/acme/app", one.host()), Intent::Read).manifest(&tag("v1")).await.unwrap_err();
+    assert!(whole(&error).contains("as given"), "{}", whole(&error));
 }

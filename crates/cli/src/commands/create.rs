@@ -1,31 +1,25 @@
 //! `create`: one tag from images that exist.
 
+pub mod metadata;
 mod report;
+pub mod tags;
 mod words;
 
 use content::{Events, Expected, Limits};
 use fault::{Failure, Wishing};
 use index::{
-    Absent, Change, Checked, Gathered, IndexError, Manner, MediaChoice, Missing, Outcome, Part, Plan, Target, Wish, carry_out, gather, plan,
+    Absent, Change, Checked, Gathered, IndexError, Manner, MediaChoice, Missing, Outcome, Part, Plan, Wish, carry_out, gather, plan,
 };
-use oci::{Digest, Selector};
 
 use crate::args::{self, Create};
 use crate::commands::{Done, Session};
 use crate::open::{Opened, Opener};
 
-use report::Metadata;
+use metadata::Metadata;
+use tags::{Tag, check_digests, current, stale, targets};
 
 /// How often a change is planned anew when somebody else moved the tag meanwhile.
-const TRIES: u32 = 10;
-
-/// A name to be moved, with the digest it must have if one was written.
-struct Tag {
-    opened: Opened,
-    digest: Option<Digest>,
-    /// What it points at now.
-    current: Option<Digest>,
-}
+pub const TRIES: u32 = 10;
 
 /// Runs the verb.
 pub async fn run(session: &Session, arguments: Create) -> Result<Done, Failure> {
@@ -216,7 +210,7 @@ impl Making<'_> {
         let moved: Vec<&str> = stale.iter().map(|(tag, _)| tag.opened.label.as_str()).collect();
         report::outcome(self.session, plan, tags, &moved, outcome);
         match metadata {
-            Some(metadata) => Ok(metadata.write(plan, tags)?),
+            Some(metadata) => Ok(metadata.write(&report::metadata(plan, tags))?),
             None => Ok(()),
         }
     }
@@ -226,55 +220,4 @@ impl Making<'_> {
 const fn is_no_such_tag(problem: &content::Error) -> bool {
     use content::{Error, Item};
     matches!(problem, Error::Missing { item: Item::Tag(_) | Item::Repository | Item::Image, .. })
-}
-
-/// Asks what every tag points at now. The first one is read whole where it is to be changed.
-async fn current(tags: &[Tag], needs_base: bool) -> Result<Vec<Option<Digest>>, Failure> {
-    let ask = tags.iter().enumerate().map(|(number, tag)| async move {
-        if needs_base && number == 0 {
-            return Ok(None);
-        }
-        match tag.opened.place.resolve(&tag.opened.selector).await {
-            Ok(descriptor) => Ok(Some(descriptor.digest)),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(Failure::from(error)),
-        }
-    });
-    futures_util::future::try_join_all(ask).await
-}
-
-/// A digest behind a target's name says what the result must be.
-fn check_digests(tags: &[Tag], got: &Digest) -> Result<(), Failure> {
-    match tags.iter().filter_map(|tag| tag.digest.as_ref()).find(|expected| *expected != got) {
-        Some(expected) => Err(IndexError::OtherDigest { expected: expected.clone(), got: got.clone() }.into()),
-        None => Ok(()),
-    }
-}
-
-/// Lists the tags that do not point at the result yet, each once: one tag may be written in two ways.
-fn stale<'a>(tags: &'a [Tag], expected: Vec<Expected>, result: &Digest) -> Vec<(&'a Tag, Expected)> {
-    let mut stale: Vec<(&Tag, Expected)> = Vec::new();
-    for (tag, expected) in tags.iter().zip(expected) {
-        let same = |(other, _): &&(&Tag, Expected)| {
-            other.opened.selector == tag.opened.selector && other.opened.place.name() == tag.opened.place.name()
-        };
-        if tag.current.as_ref() != Some(result) && stale.iter().find(same).is_none() {
-            stale.push((tag, expected));
-        }
-    }
-    stale
-}
-
-/// Groups names by their place, so that content is brought to each place once.
-fn targets(tags: &[(&Tag, Expected)]) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for (tag, expected) in tags {
-        let place = tag.opened.place.name();
-        let name: (Selector, Expected) = (tag.opened.selector.clone(), expected.clone());
-        match targets.iter_mut().find(|target| target.place.name() == place) {
-            Some(target) => target.names.push(name),
-            None => targets.push(Target { place: tag.opened.place.clone(), names: vec![name] }),
-        }
-    }
-    targets
 }

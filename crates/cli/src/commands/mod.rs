@@ -1,7 +1,7 @@
 //! The verbs. Each turns its words into values, lets the rooms below work, and prints.
 
 mod copy;
-mod create;
+pub mod create;
 mod digest;
 mod help;
 mod inspect;

@@ -61,6 +61,11 @@ impl Console {
         console
     }
 
+    /// Returns the same console, which tells every request (a front's own `--debug`).
+    pub fn telling_all(&self) -> Self {
+        Self { verbose: true, ..self.clone() }
+    }
+
     /// Prints a line for a person; text from elsewhere in it cannot steer the terminal.
     pub fn line(&self, line: impl AsRef<str>) {
         self.data(visible(line.as_ref()));

@@ -1,85 +1,23 @@
-//! What `create` says: the plan, what was done, and the file that `--metadata-file` names.
+//! What `create` says: the plan, what was done, and the text for `--metadata-file`.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-use fault::{Fault, Hint, Kind};
 use index::{Outcome, Plan, Role};
 use oci::Selector;
 use serde_json::{Value, json};
 
-use super::Tag;
+use super::tags::Tag;
 use crate::commands::Session;
 use crate::console::{Table, bytes, counted};
 use crate::open::Answer;
 
-/// The file cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}", path.display())]
-pub struct MetadataError {
-    path: PathBuf,
-    #[source]
-    problem: io::Error,
-}
-
-impl Fault for MetadataError {
-    fn kind(&self) -> Kind {
-        Kind::Place
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("--metadata-file names a file in a folder that can be written"))
-    }
-}
-
-/// The file of `--metadata-file`, known to be writable before anything else is done.
-pub struct Metadata(PathBuf);
-
-impl Metadata {
-    /// Follows links, and tries to write beside the file.
-    pub fn prepare(path: &Path) -> Result<Self, MetadataError> {
-        // A link's target is what is written; a file that is not there yet stands for itself.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let ready = if in_place(&path) { OpenOptions::new().write(true).open(&path).map(drop) } else { beside(&path).map(drop) };
-        ready.map_err(|problem| MetadataError { path: path.clone(), problem })?;
-        Ok(Self(path))
-    }
-
-    /// Writes buildx's keys, so that scripts that read its file can read this one.
-    pub fn write(&self, plan: &Plan, tags: &[Tag]) -> Result<(), MetadataError> {
-        let names: Vec<&str> = tags.iter().map(|tag| tag.opened.label.as_str()).collect();
-        let value = json!({
-            "containerimage.digest": plan.document.digest(),
-            "containerimage.descriptor": plan.document.descriptor(),
-            "image.name": names.join(","),
-        });
-        let text = format!("{value:#}\n");
-        let written = if in_place(&self.0) { fs::write(&self.0, text) } else { replace(&self.0, text.as_bytes()) };
-        written.map_err(|problem| MetadataError { path: self.0.clone(), problem })
-    }
-}
-
-/// A pipe or a device is written as it is; replacing it would destroy it.
-fn in_place(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| !found.is_file())
-}
-
-fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // The umask takes away what others may not; it is a file like any other.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(".polyarch-").tempfile_in(folder)
-}
-
-/// Writes a file so that nobody ever sees a half of it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = beside(path)?;
-    file.write_all(bytes)?;
-    file.persist(path)?;
-    Ok(())
+/// Writes buildx's keys, so that scripts that read its file can read this one.
+pub fn metadata(plan: &Plan, tags: &[Tag]) -> String {
+    let names: Vec<&str> = tags.iter().map(|tag| tag.opened.label.as_str()).collect();
+    let value = json!({
+        "containerimage.digest": plan.document.digest(),
+        "containerimage.descriptor": plan.document.descriptor(),
+        "image.name": names.join(","),
+    });
+    format!("{value:#}\n")
 }
 
 /// Returns a selector as messages name it.

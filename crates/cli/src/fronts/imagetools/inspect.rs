@@ -1,0 +1,43 @@
+//! `imagetools inspect`.
+
+use compat::imagetools::{Evidence, ImagetoolsError, look, prints_view, value, view, wants_evidence};
+use content::Limits;
+use fault::Failure;
+use oci::Locator;
+use template::{Options, Template};
+
+use super::{Inspect, names_of};
+use crate::commands::{Done, Session};
+use crate::open::Opener;
+
+/// Runs the verb.
+pub async fn run(session: &Session, words: &Inspect) -> Result<Done, Failure> {
+    if words.raw && !words.format.is_empty() {
+        return Err(ImagetoolsError::FormatAndRaw.into());
+    }
+    // One that makes no sense is said before anybody is asked.
+    let template = match words.format.as_str() {
+        "" => None,
+        format => Some(Template::parse_with(format, Options { json_indent: true })?),
+    };
+    let locator: Locator = words.name.parse().map_err(|problem| ImagetoolsError::Name(Box::new(problem)))?;
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    let opened = opener.far_source(&locator).await?;
+    let names = names_of(&opened, &locator);
+    let missing = |problem| ImagetoolsError::of_place(problem, &names.whole);
+    let document = opened.place.manifest(&opened.selector).await.map_err(missing)?;
+    let console = &session.console;
+    let Some(template) = template.filter(|_| !prints_view(&words.format)) else {
+        if words.raw {
+            // Nothing but the bytes, on a terminal too: they have a digest.
+            console.raw(document.bytes());
+        } else {
+            view(&names, &document).lines().for_each(|line| console.line(line));
+        }
+        return Ok(Done::Well);
+    };
+    let evidence = if wants_evidence(&words.format) { Evidence::Read } else { Evidence::Unread };
+    let seen = look(&*opened.place, &document, evidence, Limits::default()).await?;
+    console.raw(template.render(&value(&words.name, &document, &seen, evidence == Evidence::Read))?.as_bytes());
+    Ok(Done::Well)
+}

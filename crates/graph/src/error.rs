@@ -1,5 +1,6 @@
-//! Why files cannot be copied into a tree.
+//! Why files cannot be copied into a tree, and why a stage makes no sense.
 
+use dockerfile::{ChmodError, ExposeError, ScopeError, SignalError};
 use fault::{Fault, Hint, Kind};
 
 use crate::path::TreePath;
@@ -49,6 +50,60 @@ impl Fault for CopyError {
             }
             Self::NotFound { nearest: Some(nearest), .. } => Some(Hint::new(format!("did you mean {nearest}"))),
             _ => None,
+        }
+    }
+}
+
+/// An instruction that makes no sense once its variables are known.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A word that cannot be expanded.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// A mode that is none.
+    #[error("line {line}: {problem}")]
+    Chmod {
+        /// The line where the instruction begins.
+        line: usize,
+        /// What is wrong with it.
+        problem: ChmodError,
+    },
+    /// A signal that does not exist.
+    #[error("line {line}: {problem}")]
+    Signal {
+        /// The line where the instruction begins.
+        line: usize,
+        /// What is wrong with it.
+        problem: SignalError,
+    },
+    /// A port that is none.
+    #[error("line {line}: {problem}")]
+    Expose {
+        /// The line where the instruction begins.
+        line: usize,
+        /// What is wrong with it.
+        problem: ExposeError,
+    },
+    /// A checksum of what comes from the context.
+    #[error("line {line}: checksum requires HTTP(S) or Git sources")]
+    Checksum {
+        /// The line where the instruction begins.
+        line: usize,
+    },
+}
+
+impl Fault for StageError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Scope(problem) => problem.hint(),
+            Self::Chmod { problem, .. } => problem.hint(),
+            Self::Signal { problem, .. } => problem.hint(),
+            Self::Expose { problem, .. } => problem.hint(),
+            Self::Checksum { .. } => None,
         }
     }
 }

@@ -1,15 +1,19 @@
 //! What a build is: trees of files, what a step does to them, and the layer that comes of it.
 //!
 //! Never opens a socket or a file: it sees names, kinds and owners, and says which bytes go where. Start
-//! at [`Tree`], then [`copy()`].
+//! at [`Recipe`] for what a stage decides, at [`copy()`] for what a copy does to a [`Tree`].
 
 mod copy;
 mod error;
+mod image;
 mod link;
 mod path;
+mod stage;
 mod tree;
 
 pub use copy::{Change, Copying, Destination, Owner, Picked, Times, copy, make_directories};
-pub use error::CopyError;
+pub use error::{CopyError, StageError};
+pub use image::{HistoryLine, Image};
 pub use path::TreePath;
+pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
 pub use tree::{Kind, Node, Tree};

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use layer::index::{Follow, PathIndex};
+use layer::tar::{Entry, EntryKind};
+
 use crate::error::CopyError;
 use crate::link::follow;
 use crate::path::TreePath;
-use crate::tree::{Kind, Node, Tree};
+use crate::tree::Tree;
 
 /// Whose the copied files are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +24,9 @@ pub enum Owner {
     /// Somebody's: --chown.
     Is {
         /// The user's number.
-        uid: u32,
+        uid: u64,
         /// The group's number.
-        gid: u32,
+        gid: u64,
     },
 }
 
@@ -78,35 +81,33 @@ pub struct Copying<'a> {
     pub times: Times,
 }
 
-/// An entry of a layer.
+/// An entry of a layer that is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What is there now.
-    pub node: Node,
+    /// The entry.
+    pub entry: Entry,
     /// The path in the source's tree whose bytes it has; `None` for what has none, and for folders that
     /// were there or were made.
     pub source: Option<TreePath>,
 }
 
-/// Copies sources into a tree. The tree is changed, and what changed is returned in the order of a layer.
+/// What a step changed, in the order of its layer.
+pub type Changes = BTreeMap<TreePath, Change>;
+
+/// Copies sources into a root. The root's index is changed, and what changed is returned.
 ///
 /// # Errors
 /// Says which path cannot be.
-pub fn copy(
-    target: &mut Tree,
-    from: &Tree,
-    sources: &[Picked],
-    to: &Destination,
-    how: &Copying<'_>,
-) -> Result<BTreeMap<TreePath, Change>, CopyError> {
-    let mut layer = Layer { target, changes: BTreeMap::new(), how };
+pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destination, how: &Copying<'_>) -> Result<Changes, CopyError> {
+    target.begin_layer();
+    let mut layer = Layer { target, changes: Changes::new(), how };
     for source in sources {
         let real = follow(from, &source.named)?;
         let is_folder = from.is_directory(&real);
         if !is_folder && from.get(&real).is_none() {
             return Err(CopyError::NotFound { path: source.named.clone(), nearest: None, ignored: false });
         }
-        let mut at = follow(layer.target, &to.path)?;
+        let mut at = layer.real(&to.path)?;
         if to.is_folder {
             layer.make(&at)?;
         }
@@ -114,7 +115,7 @@ pub fn copy(
             layer.folder(from, &real, &at)?;
             continue;
         }
-        if layer.target.is_directory(&at) {
+        if layer.is_directory(&at) {
             // The very link is replaced, if there is one.
             at = at.join(source.named.name());
         }
@@ -129,58 +130,69 @@ pub fn copy(
 ///
 /// # Errors
 /// Where something else is in the way.
-pub fn make_directories(target: &mut Tree, path: &TreePath, owner: Owner, times: Times) -> Result<BTreeMap<TreePath, Change>, CopyError> {
+pub fn make_directories(target: &mut PathIndex, path: &TreePath, owner: Owner, times: Times) -> Result<Changes, CopyError> {
     let how = Copying { owner, mode: None, made_mode: None, excluded: None, times };
-    let at = follow(target, path)?;
-    let mut layer = Layer { target, changes: BTreeMap::new(), how: &how };
+    target.begin_layer();
+    let mut layer = Layer { target, changes: Changes::new(), how: &how };
+    let at = layer.real(path)?;
     layer.make(&at)?;
     Ok(layer.changes)
 }
 
-/// The layer that is being made, over the tree that it changes.
+/// The layer that is being made, over the root that it changes.
 struct Layer<'a> {
-    target: &'a mut Tree,
-    changes: BTreeMap<TreePath, Change>,
+    target: &'a mut PathIndex,
+    changes: Changes,
     how: &'a Copying<'a>,
 }
 
 impl Layer<'_> {
+    /// Follows the links of a path in the root.
+    fn real(&self, path: &TreePath) -> Result<TreePath, CopyError> {
+        let place = self.target.destination(path.bytes(), Follow::All).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        Ok(TreePath::clean(&place.path))
+    }
+
+    fn is_directory(&self, path: &TreePath) -> bool {
+        self.target.at(path.bytes()).is_some_and(layer::index::Node::is_directory)
+    }
+
     /// Makes a folder and those above it, where they are missing.
     fn make(&mut self, path: &TreePath) -> Result<(), CopyError> {
-        if path.is_root() {
+        if self.is_directory(path) {
             return Ok(());
         }
-        let all: Vec<TreePath> = path.ancestors().chain([path.clone()]).collect();
-        if all.iter().all(|path| self.target.is_directory(path)) {
-            return Ok(());
-        }
-        for path in all {
-            match self.target.get(&path) {
+        for path in path.ancestors().chain([path.clone()]) {
+            match self.target.at(path.bytes()) {
                 Some(node) if node.is_directory() => {}
                 Some(_) => return Err(CopyError::NoDirectory { path }),
                 None => {
                     let (uid, gid) = self.owner(0, 0);
-                    let mode = self.how.made_mode.unwrap_or(0o755);
-                    let node = Node { uid, gid, ..Node::directory(mode, self.how.times.made) };
-                    self.put(path, node, None);
+                    let folder = Entry::directory(path.bytes()).mode(self.how.made_mode.unwrap_or(0o755));
+                    self.put(folder.owner(uid, gid).mtime(self.how.times.made), None)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Puts an entry into tree and layer, behind the folders on its way.
-    fn put(&mut self, path: TreePath, node: Node, source: Option<TreePath>) {
+    /// Puts an entry into root and layer, behind the folders on its way.
+    fn put(&mut self, entry: Entry, source: Option<TreePath>) -> Result<(), CopyError> {
+        let path = TreePath::clean(&entry.path);
         for above in path.ancestors() {
-            if let Some(node) = self.target.get(&above).filter(|_| !self.changes.contains_key(&above)) {
-                self.changes.insert(above, Change { node: node.clone(), source: None });
+            if !self.changes.contains_key(&above)
+                && let Some(node) = self.target.at(above.bytes())
+            {
+                let folder = Entry::directory(above.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(node.mtime);
+                self.changes.insert(above, Change { entry: folder, source: None });
             }
         }
-        self.target.insert(path.clone(), node.clone());
-        self.changes.insert(path, Change { node, source });
+        self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        self.changes.insert(path, Change { entry, source });
+        Ok(())
     }
 
-    fn owner(&self, uid: u32, gid: u32) -> (u32, u32) {
+    fn owner(&self, uid: u64, gid: u64) -> (u64, u64) {
         match self.how.owner {
             Owner::Root => (0, 0),
             Owner::Kept => (uid, gid),
@@ -188,82 +200,80 @@ impl Layer<'_> {
         }
     }
 
-    /// Returns a copied thing as it will be.
-    fn changed(&self, node: &Node) -> Node {
-        let (uid, gid) = self.owner(node.uid, node.gid);
-        let mode = match (&node.kind, self.how.mode) {
-            (Kind::Symlink { .. }, _) | (_, None) => node.mode,
-            (_, Some(change)) => change(node.mode, node.is_directory()),
+    /// Returns a copied entry as it will be, at its new path.
+    fn changed(&self, entry: &Entry, at: &TreePath) -> Entry {
+        let (uid, gid) = self.owner(entry.uid, entry.gid);
+        let mode = match (&entry.kind, self.how.mode) {
+            (EntryKind::Symlink { .. }, _) | (_, None) => entry.mode,
+            (kind, Some(change)) => change(entry.mode, *kind == EntryKind::Directory),
         };
-        Node { uid, gid, mode, ..node.clone() }
+        Entry { path: at.bytes().to_vec(), uid, gid, mode, ..entry.clone() }
     }
 
     fn file(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
-        let Some(node) = from.get(real) else { return Ok(()) };
-        if self.target.is_directory(at) {
+        let Some(entry) = from.get(real) else { return Ok(()) };
+        if self.is_directory(at) {
             return Err(CopyError::IsDirectory { path: at.clone() });
         }
-        let mut node = self.changed(node);
+        let mut copied = self.changed(entry, at);
         // Outside of its folder another name of a file is a file.
-        let source = match &node.kind {
-            Kind::HardLink { first } => {
-                let first = first.clone();
+        let source = match &entry.kind {
+            EntryKind::Hardlink { target } => {
+                let first = TreePath::clean(target);
                 if let Some(file) = from.get(&first) {
-                    node.kind = file.kind.clone();
+                    copied.kind = file.kind.clone();
                 }
                 first
             }
             _ => real.clone(),
         };
-        self.put(at.clone(), node, Some(source));
-        Ok(())
+        self.put(copied, Some(source))
     }
 
     /// Copies what is in a folder.
     fn folder(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
-        match self.target.get(at) {
-            Some(node) if !node.is_directory() => return Err(CopyError::NoDirectory { path: at.clone() }),
-            _ => {}
-        }
-        // A folder that was there keeps what it is, and gets the time of the one that comes over it.
-        let was_there = self.target.is_directory(at);
+        let was_there = self.is_directory(at);
         self.make(at)?;
         if was_there && !at.is_root() {
-            self.stamp(from, real, at);
+            // A folder that was there keeps what it is, and gets the time of the one that comes over it.
+            self.stamp(from, real, at)?;
         }
         // Folders that are left out, unless something in them is not.
-        let mut waiting: Vec<(&TreePath, TreePath, &Node)> = Vec::new();
+        let mut waiting: Vec<(&TreePath, Entry)> = Vec::new();
         let mut first_names: BTreeMap<TreePath, TreePath> = BTreeMap::new();
-        for (path, node) in from.below(real) {
+        for (path, entry) in from.below(real) {
             let Some(rest) = path.below(real).filter(|rest| !rest.is_empty()) else { continue };
-            waiting.retain(|(folder, ..)| path.below(folder).is_some());
-            let to = follow(self.target, &at.join(rest).parent())?.join(path.name());
-            if self.how.excluded.is_some_and(|excluded| excluded(rest, node.is_directory())) {
-                if node.is_directory() {
-                    waiting.push((path, to, node));
+            waiting.retain(|(folder, _)| path.below(folder).is_some());
+            let to = self.real(&at.join(rest).parent())?.join(path.name());
+            let is_folder = entry.kind == EntryKind::Directory;
+            if self.how.excluded.is_some_and(|excluded| excluded(rest, is_folder)) {
+                if is_folder {
+                    waiting.push((path, self.changed(entry, &to)));
                 }
                 continue;
             }
-            for (_, to, node) in std::mem::take(&mut waiting) {
-                self.inner_folder(node, &to)?;
+            for (_, folder) in std::mem::take(&mut waiting) {
+                self.inner_folder(folder)?;
             }
-            if node.is_directory() {
-                self.inner_folder(node, &to)?;
-                continue;
-            }
-            match &node.kind {
-                // Its first name was copied before it, so it stays another name of it.
-                Kind::HardLink { first } if first_names.contains_key(first) => {
-                    let mut link = self.changed(node);
-                    if let Some(first) = first_names.get(first) {
-                        link.kind = Kind::HardLink { first: first.clone() };
+            match &entry.kind {
+                EntryKind::Directory => {
+                    let folder = self.changed(entry, &to);
+                    self.inner_folder(folder)?;
+                }
+                EntryKind::Hardlink { target } => {
+                    let first = TreePath::clean(target);
+                    match first_names.get(&first) {
+                        // Its first name was copied before it, so it stays another name of it.
+                        Some(copied) => {
+                            let kind = EntryKind::Hardlink { target: copied.bytes().to_vec() };
+                            let link = Entry { kind, ..self.changed(entry, &to) };
+                            self.put(link, None)?;
+                        }
+                        None => {
+                            self.file(from, path, &to)?;
+                            first_names.insert(first, to);
+                        }
                     }
-                    self.put(to, link, None);
-                }
-                Kind::HardLink { first } => {
-                    let first = first.clone();
-                    self.file(from, path, &to)?;
-                    first_names.insert(first, to);
                 }
                 _ => {
                     self.file(from, path, &to)?;
@@ -276,22 +286,21 @@ impl Layer<'_> {
 
     /// Copies a folder that is in a copied folder: where there was one, its mode and owner become those of
     /// the copy.
-    fn inner_folder(&mut self, node: &Node, to: &TreePath) -> Result<(), CopyError> {
-        match self.target.get(to) {
-            Some(old) if !old.is_directory() => Err(CopyError::NoDirectory { path: to.clone() }),
+    fn inner_folder(&mut self, folder: Entry) -> Result<(), CopyError> {
+        let path = TreePath::clean(&folder.path);
+        match self.target.at(&folder.path) {
+            Some(old) if !old.is_directory() => Err(CopyError::NoDirectory { path }),
             _ => {
-                let node = self.changed(node);
-                self.put(to.clone(), node, None);
-                Ok(())
+                self.make(&path.parent())?;
+                self.put(folder, None)
             }
         }
     }
 
     /// Gives a folder that was there the time of the one that is copied over it.
-    fn stamp(&mut self, from: &Tree, real: &TreePath, at: &TreePath) {
-        let Some(mtime) = from.get(real).map(|node| node.mtime) else { return };
-        if let Some(node) = self.target.get(at).cloned() {
-            self.put(at.clone(), Node { mtime, ..node }, None);
-        }
+    fn stamp(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
+        let (Some(over), Some(node)) = (from.get(real), self.target.at(at.bytes())) else { return Ok(()) };
+        let folder = Entry::directory(at.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(over.mtime);
+        self.put(folder, None)
     }
 }

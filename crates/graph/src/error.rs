@@ -1,12 +1,13 @@
 //! Why files cannot be copied into a tree, and why a stage makes no sense.
 
-use dockerfile::{ChmodError, ExposeError, ScopeError, SignalError};
+use dockerfile::{ChmodError, ExposeError, PatternError, ScopeError, SignalError};
 use fault::{Fault, Hint, Kind};
+use layer::LayerError;
 
 use crate::path::TreePath;
 
 /// A copy that makes no sense, in BuildKit's words where people look for them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// There is nothing at a path that is copied.
     #[error("\"/{path}\": not found")]
@@ -24,6 +25,15 @@ pub enum CopyError {
         /// The path.
         path: TreePath,
     },
+    /// The root cannot be followed or changed: links in a circle, too many entries.
+    #[error(transparent)]
+    Target(Box<LayerError>),
+    /// An --exclude or --parents that cannot be read.
+    #[error(transparent)]
+    Pattern(PatternError),
+    /// A source that is no pattern.
+    #[error("bad pattern {0:?}: expected `*`, `?` and closed `[...]`")]
+    Wildcard(String),
     /// A folder onto something else.
     #[error("cannot copy to non-directory: /{path}")]
     NoDirectory {
@@ -48,6 +58,8 @@ impl Fault for CopyError {
             Self::NotFound { path, ignored: true, .. } => {
                 Some(Hint::new(format!("the ignore file hides {path}: add a line `!{path}` to it")))
             }
+            Self::Target(problem) => problem.hint(),
+            Self::Pattern(problem) => problem.hint(),
             Self::NotFound { nearest: Some(nearest), .. } => Some(Hint::new(format!("did you mean {nearest}"))),
             _ => None,
         }

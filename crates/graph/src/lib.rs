@@ -6,14 +6,16 @@
 mod copy;
 mod error;
 mod image;
+mod lay;
 mod link;
 mod path;
 mod stage;
 mod tree;
 
-pub use copy::{Change, Copying, Destination, Owner, Picked, Times, copy, make_directories};
+pub use copy::{Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
 pub use error::{CopyError, StageError};
 pub use image::{HistoryLine, Image};
+pub use lay::{Content, From, Laid, Lay, lay_copy, lay_workdir};
 pub use path::TreePath;
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
-pub use tree::{Kind, Node, Tree};
+pub use tree::Tree;

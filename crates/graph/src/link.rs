@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use layer::tar::EntryKind;
+
 use crate::error::CopyError;
 use crate::path::TreePath;
-use crate::tree::{Kind, Tree};
+use crate::tree::Tree;
 
 /// As many links as Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -22,8 +24,8 @@ pub(crate) fn follow(tree: &Tree, path: &TreePath) -> Result<TreePath, CopyError
             continue;
         }
         let next = at.join(&part);
-        let target = match tree.get(&next).map(|node| &node.kind) {
-            Some(Kind::Symlink { target }) => target,
+        let target = match tree.get(&next).map(|entry| &entry.kind) {
+            Some(EntryKind::Symlink { target }) => target,
             _ => {
                 at = next;
                 continue;
@@ -45,30 +47,23 @@ pub(crate) fn follow(tree: &Tree, path: &TreePath) -> Result<TreePath, CopyError
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use layer::tar::Entry;
 
     use super::*;
-    use crate::tree::Node;
-
-    fn link(target: &str) -> Node {
-        let kind = Kind::Symlink { target: target.as_bytes().to_vec() };
-        Node { kind, mode: 0o777, uid: 0, gid: 0, mtime: 0, xattrs: BTreeMap::new() }
-    }
 
     #[test]
     fn links_lead_nowhere_out_of_the_tree() {
         let tree: Tree = [
-            ("lib", link("usr/lib")),
-            ("usr", Node::directory(0o755, 0)),
-            ("usr/lib", Node::directory(0o755, 0)),
-            ("usr/up", link("../../../../etc")),
-            ("usr/lib/here", link("/usr/lib")),
-            ("loop", link("loop/x")),
-            ("round", link("about")),
-            ("about", link("/round")),
-            ("new", link("/not/there")),
+            Entry::symlink("lib", "usr/lib"),
+            Entry::directory("usr"),
+            Entry::directory("usr/lib"),
+            Entry::symlink("usr/up", "../../../../etc"),
+            Entry::symlink("usr/lib/here", "/usr/lib"),
+            Entry::symlink("loop", "loop/x"),
+            Entry::symlink("round", "about"),
+            Entry::symlink("about", "/round"),
+            Entry::symlink("new", "/not/there"),
         ]
-        .map(|(path, node)| (TreePath::from(path), node))
         .into_iter()
         .collect();
         let to = |path: &str| follow(&tree, &path.into()).map(|path| path.to_string());

@@ -2,39 +2,46 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use graph::{Changes, CopyError, Copying, Destination, Owner, Picked, Times, Tree, TreePath, copy, make_directories};
+use layer::index::PathIndex;
+use layer::tar::{Entry, EntryKind};
 
-use graph::{Change, CopyError, Copying, Destination, Kind, Node, Owner, Picked, Times, Tree, TreePath, copy, make_directories};
-
-/// Reads `path/`, `path`, `path 0600`, `path -> target`.
-fn tree(lines: &[&str]) -> Tree {
-    let mut tree = Tree::default();
+/// Reads `path/`, `path`, `path 0600`, `path -> target`, with the folders above them.
+fn entries(lines: &[&str]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
     for line in lines {
         let (path, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let node = if let Some(target) = rest.strip_prefix("-> ") {
-            let kind = Kind::Symlink { target: target.as_bytes().to_vec() };
-            Node { kind, ..Node::file(0o777, 0, 7) }
-        } else {
-            let mode = u32::from_str_radix(rest, 8).ok();
-            if path.ends_with('/') { Node::directory(mode.unwrap_or(0o755), 7) } else { Node::file(mode.unwrap_or(0o644), 1, 7) }
-        };
-        for above in TreePath::from(path).ancestors() {
-            if tree.get(&above).is_none() {
-                tree.insert(above, Node::directory(0o755, 7));
+        let mode = u32::from_str_radix(rest, 8).ok();
+        let clean = TreePath::from(path);
+        for above in clean.ancestors() {
+            if !entries.iter().any(|entry| entry.path == above.bytes()) {
+                entries.push(Entry::directory(above.bytes()).mtime(7));
             }
         }
-        tree.insert(TreePath::from(path), node);
+        entries.retain(|entry| entry.path != clean.bytes());
+        entries.push(match (rest.strip_prefix("-> "), path.ends_with('/')) {
+            (Some(target), _) => Entry::symlink(clean.bytes(), target),
+            (None, true) => Entry::directory(clean.bytes()).mode(mode.unwrap_or(0o755)).mtime(7),
+            (None, false) => Entry::file(clean.bytes(), 1).mode(mode.unwrap_or(0o644)).mtime(7),
+        });
     }
-    tree
+    entries
 }
 
-fn shown(changes: &BTreeMap<TreePath, Change>) -> Vec<String> {
-    let line = |(path, change): (&TreePath, &Change)| {
-        let Node { kind, mode, uid, gid, .. } = &change.node;
+fn root(lines: &[&str]) -> PathIndex {
+    let mut index = PathIndex::new();
+    index.begin_layer();
+    entries(lines).iter().for_each(|entry| index.insert(entry).unwrap());
+    index
+}
+
+fn shown(changes: &Changes) -> Vec<String> {
+    let line = |(path, change): (&TreePath, &graph::Change)| {
+        let Entry { kind, mode, uid, gid, .. } = &change.entry;
         let what = match kind {
-            Kind::Directory => "/".to_owned(),
-            Kind::Symlink { target } => format!(" -> {}", String::from_utf8_lossy(target)),
-            Kind::HardLink { first } => format!(" = {first}"),
+            EntryKind::Directory => "/".to_owned(),
+            EntryKind::Symlink { target } => format!(" -> {}", String::from_utf8_lossy(target)),
+            EntryKind::Hardlink { target } => format!(" = {}", String::from_utf8_lossy(target)),
             _ => String::new(),
         };
         format!("{path}{what} {mode:o} {uid}:{gid}")
@@ -43,7 +50,7 @@ fn shown(changes: &BTreeMap<TreePath, Change>) -> Vec<String> {
 }
 
 struct Step<'a> {
-    target: Tree,
+    target: PathIndex,
     from: Tree,
     how: Copying<'a>,
 }
@@ -51,7 +58,7 @@ struct Step<'a> {
 impl Step<'_> {
     fn new(target: &[&str], from: &[&str]) -> Self {
         let how = Copying { owner: Owner::Root, mode: None, made_mode: None, excluded: None, times: Times { made: 9 } };
-        Self { target: tree(target), from: tree(from), how }
+        Self { target: root(target), from: entries(from).into_iter().collect(), how }
     }
 
     fn run(&mut self, sources: &[&str], to: &str) -> Result<Vec<String>, CopyError> {
@@ -100,7 +107,9 @@ fn item_48_links_of_the_target_are_followed_inside_of_its_root() {
     let target = ["lib -> usr/lib", "usr/lib/", "out -> ../../../etc"];
     assert_eq!(Step::new(&target, &["f"]).run(&["f"], "/lib/").unwrap(), ["usr/ 755 0:0", "usr/lib/ 755 0:0", "usr/lib/f 644 0:0"]);
     assert_eq!(Step::new(&target, &["f"]).run(&["f"], "/out/g").unwrap(), ["etc/ 755 0:0", "etc/g 644 0:0"]);
-    assert_eq!(Step::new(&target, &["d/lib/x"]).run(&["d"], "/").unwrap_err(), CopyError::NoDirectory { path: "lib".into() });
+    assert!(matches!(Step::new(&target, &["d/lib/x"]).run(&["d"], "/"), Err(CopyError::NoDirectory { path }) if path == "lib".into()));
+    let circle = ["a -> b", "b -> a"];
+    assert!(matches!(Step::new(&circle, &["f"]).run(&["f"], "/a/"), Err(CopyError::Target(_))));
 }
 
 #[test]
@@ -120,30 +129,33 @@ fn item_50_a_folder_that_was_there_keeps_mode_and_owner_and_gets_the_other_s_tim
     let mut step = Step::new(&["t/ 1777"], &["d/x"]);
     let to = Destination::read(b"/t", &TreePath::default());
     let changes = copy(&mut step.target, &step.from, &[Picked { named: "d".into() }], &to, &step.how).unwrap();
-    let folder = &changes[&TreePath::from("t")].node;
+    let folder = &changes[&TreePath::from("t")].entry;
     assert_eq!((folder.mode, folder.mtime), (0o1777, 7));
     // A folder that is made has the step's own time.
     let changes =
         copy(&mut step.target, &step.from, &[Picked { named: "d".into() }], &Destination::read(b"/new", &TreePath::default()), &step.how);
-    assert_eq!(changes.unwrap()[&TreePath::from("new")].node.mtime, 9);
+    assert_eq!(changes.unwrap()[&TreePath::from("new")].entry.mtime, 9);
 }
 
 #[test]
 fn item_51_files_and_folders_do_not_replace_each_other() {
-    assert_eq!(Step::new(&["x"], &["d/y"]).run(&["d"], "/x").unwrap_err(), CopyError::NoDirectory { path: "x".into() });
-    assert_eq!(Step::new(&["t/f/"], &["d/f"]).run(&["d"], "/t").unwrap_err(), CopyError::IsDirectory { path: "t/f".into() });
-    assert_eq!(Step::new(&["x"], &["f"]).run(&["f"], "/x/y").unwrap_err(), CopyError::NoDirectory { path: "x".into() });
+    let refused = |target: &str, from: &str, source: &str, to: &str| match Step::new(&[target], &[from]).run(&[source], to) {
+        Err(CopyError::NoDirectory { path }) => format!("no folder {path}"),
+        Err(CopyError::IsDirectory { path }) => format!("a folder {path}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(refused("x", "d/y", "d", "/x"), "no folder x");
+    assert_eq!(refused("t/f/", "d/f", "d", "/t"), "a folder t/f");
+    assert!(refused("x", "f", "f", "/x/y").contains("Target"));
     assert!(matches!(Step::new(&[], &["f"]).run(&["none"], "/"), Err(CopyError::NotFound { path, .. }) if path == "none".into()));
 }
 
 #[test]
 fn item_49_owners_are_root_s_kept_or_given_and_names_of_one_file_stay_together() {
     let mut step = Step::new(&["w/"], &["d/a", "d/s -> a", "e/b"]);
-    let mut node = Node { uid: 5, gid: 6, ..Node::file(0o4755, 3, 7) };
-    step.from.insert("d/a".into(), node.clone());
-    node.kind = Kind::HardLink { first: "d/a".into() };
-    step.from.insert("d/b".into(), node.clone());
-    step.from.insert("e/c".into(), node);
+    step.from.insert(Entry::file("d/a", 3).mode(0o4755).owner(5, 6));
+    step.from.insert(Entry::hardlink("d/b", "d/a").mode(0o4755).owner(5, 6));
+    step.from.insert(Entry::hardlink("e/c", "d/a").mode(0o4755).owner(5, 6));
     assert_eq!(step.run(&["d"], "/o").unwrap(), ["o/ 755 0:0", "o/a 4755 0:0", "o/b = o/a 4755 0:0", "o/s -> a 777 0:0"]);
     step.how.owner = Owner::Kept;
     assert_eq!(step.run(&["d/b"], "/p").unwrap(), ["p 4755 5:6"]);
@@ -174,7 +186,7 @@ fn item_56_what_is_left_out_is_not_there_and_a_folder_comes_with_what_is_not() {
 
 #[test]
 fn item_61_a_working_folder_is_made_for_its_user_and_only_once() {
-    let mut tree = tree(&["var/"]);
+    let mut tree = root(&["var/"]);
     let owner = Owner::Is { uid: 7, gid: 8 };
     let made = make_directories(&mut tree, &"var/a/b".into(), owner, Times { made: 9 }).unwrap();
     assert_eq!(shown(&made), ["var/ 755 0:0", "var/a/ 755 7:8", "var/a/b/ 755 7:8"]);

@@ -35,21 +35,22 @@ impl Default for Compression {
     }
 }
 
-/// Level 5: as small as zlib's 6, three times as fast.
 impl Default for GzipLevel {
     fn default() -> Self {
-        Self(5)
+        Self::DEFAULT
     }
 }
 
-/// Level 3, which is Zstandard's own default.
 impl Default for ZstdLevel {
     fn default() -> Self {
-        Self(3)
+        Self::DEFAULT
     }
 }
 
 impl GzipLevel {
+    /// Level 5: smaller than zlib's 6, and faster.
+    pub const DEFAULT: Self = Self(5);
+
     /// Checks a level.
     ///
     /// # Errors
@@ -60,6 +61,9 @@ impl GzipLevel {
 }
 
 impl ZstdLevel {
+    /// Level 3, which is Zstandard's own default.
+    pub const DEFAULT: Self = Self(3);
+
     /// Checks a level.
     ///
     /// # Errors

@@ -3,11 +3,13 @@
 //! Works on readers and writers only: never opens a file by a path, never speaks to a place, and
 //! holds no layer in memory. Start at [`tar::Entry`].
 
+pub mod binary;
 mod compress;
 mod compression;
 mod create;
 mod cut;
 mod error;
+pub mod index;
 mod inflate;
 mod pool;
 pub mod tar;

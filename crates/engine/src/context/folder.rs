@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use graph::{Kind, Node, Tree, TreePath};
+use graph::{Tree, TreePath};
+use layer::tar::{Device, Entry, EntryKind};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, major, minor, readlinkat, statat};
 
 use super::beneath;
@@ -132,7 +133,7 @@ struct Walk<'a> {
     /// Files with several names, by disk and number: the name that was met first.
     names: HashMap<(u64, u64), TreePath>,
     /// Folders that are left out, unless something in them is not.
-    waiting: Vec<(TreePath, Node)>,
+    waiting: Vec<(TreePath, Entry)>,
 }
 
 impl Walk<'_> {
@@ -159,11 +160,11 @@ impl Walk<'_> {
             if visit == Visit::Skip || (visit == Visit::LookInside && !is_folder) {
                 continue;
             }
-            let Some(node) = self.node(&handle, &below, &stat).map_err(|problem| unreadable(root, &below, problem))? else { continue };
+            let Some(entry) = self.entry(&handle, &below, &stat).map_err(|problem| unreadable(root, &below, problem))? else { continue };
             if visit == Visit::Take {
-                self.take(&below, node, &stat);
+                self.take(&below, entry, &stat);
             } else {
-                self.waiting.push((below.clone(), node));
+                self.waiting.push((below.clone(), entry));
             }
             if is_folder {
                 self.folder(&below)?;
@@ -173,44 +174,45 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn take(&mut self, path: &TreePath, node: Node, stat: &Stat) {
-        for (above, node) in std::mem::take(&mut self.waiting) {
-            self.walked.tree.insert(above, node);
+    fn take(&mut self, path: &TreePath, entry: Entry, stat: &Stat) {
+        for (_, above) in std::mem::take(&mut self.waiting) {
+            self.walked.tree.insert(above);
         }
-        if matches!(node.kind, Kind::File { .. }) {
+        if matches!(entry.kind, EntryKind::File { .. }) {
             self.walked.stamps.insert(path.clone(), Stamp::of(stat));
         }
-        self.walked.tree.insert(path.clone(), node);
+        self.walked.tree.insert(entry);
     }
 
     /// Describes what was found.
-    fn node(&mut self, folder: &OwnedFd, path: &TreePath, stat: &Stat) -> io::Result<Option<Node>> {
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
+    fn entry(&mut self, folder: &OwnedFd, path: &TreePath, stat: &Stat) -> io::Result<Option<Entry>> {
+        let device = || Device { major: major(stat.st_rdev), minor: minor(stat.st_rdev) };
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => self.file(path, stat, size),
-            FileType::Symlink => Kind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() },
-            FileType::Fifo => Kind::Fifo,
+            FileType::Directory => EntryKind::Directory,
+            FileType::RegularFile => self.file(path, stat),
+            FileType::Symlink => EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() },
+            FileType::Fifo => EntryKind::Fifo,
             // BuildKit sends a socket as an empty file.
-            FileType::Socket => Kind::File { size: 0 },
-            device @ (FileType::CharacterDevice | FileType::BlockDevice) => {
-                Kind::Device { character: device == FileType::CharacterDevice, major: major(stat.st_rdev), minor: minor(stat.st_rdev) }
-            }
+            FileType::Socket => EntryKind::File { size: 0 },
+            FileType::CharacterDevice => EntryKind::CharDevice(device()),
+            FileType::BlockDevice => EntryKind::BlockDevice(device()),
             FileType::Unknown => return Ok(None),
         };
-        let mode = stat.st_mode & PERMISSIONS;
-        Ok(Some(Node { kind, mode, uid: stat.st_uid, gid: stat.st_gid, mtime: stat.st_mtime, xattrs: BTreeMap::new() }))
+        let (path, mode) = (path.bytes().to_vec(), stat.st_mode & PERMISSIONS);
+        let (uid, gid) = (stat.st_uid.into(), stat.st_gid.into());
+        Ok(Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs: BTreeMap::new() }))
     }
 
-    fn file(&mut self, path: &TreePath, stat: &Stat, size: u64) -> Kind {
+    fn file(&mut self, path: &TreePath, stat: &Stat) -> EntryKind {
+        let file = EntryKind::File { size: u64::try_from(stat.st_size).unwrap_or(0) };
         if stat.st_nlink < 2 {
-            return Kind::File { size };
+            return file;
         }
         match self.names.get(&(stat.st_dev, stat.st_ino)) {
-            Some(first) => Kind::HardLink { first: first.clone() },
+            Some(first) => EntryKind::Hardlink { target: first.bytes().to_vec() },
             None => {
                 self.names.insert((stat.st_dev, stat.st_ino), path.clone());
-                Kind::File { size }
+                file
             }
         }
     }
@@ -253,10 +255,10 @@ mod tests {
         let walked = Folder::open(home.path()).unwrap().walk(&all).unwrap();
         assert_eq!(names(&walked), ["a", "a/again", "a/b", "a/b/file", "a.txt", "link", "socket"]);
         let kind = |path: &str| walked.tree.get(&path.into()).unwrap().kind.clone();
-        assert_eq!(kind("a/again"), Kind::File { size: 5 });
-        assert_eq!(kind("a/b/file"), Kind::HardLink { first: "a/again".into() });
-        assert_eq!(kind("link"), Kind::Symlink { target: b"/etc/passwd".to_vec() });
-        assert_eq!(kind("socket"), Kind::File { size: 0 });
+        assert_eq!(kind("a/again"), EntryKind::File { size: 5 });
+        assert_eq!(kind("a/b/file"), EntryKind::Hardlink { target: b"a/again".to_vec() });
+        assert_eq!(kind("link"), EntryKind::Symlink { target: b"/etc/passwd".to_vec() });
+        assert_eq!(kind("socket"), EntryKind::File { size: 0 });
         assert_eq!(walked.tree.get(&"a.txt".into()).unwrap().mode, 0o4750);
     }
 

@@ -1,8 +1,7 @@
-//! Carries builds out: reads contexts and bases, writes layers and images.
+//! Carries a build out: looks at contexts, and writes layers and what is told of them.
 //!
-//! It never decides what a Dockerfile means: that is `graph`'s. Nothing outside of a context is ever read
-//! through it, whatever links lie in it. Start at [`Folder`].
+//! What a step means is decided in `graph`; here the bytes are. Start at [`context::Folder`] for where they come from, at
+//! [`pack::pack`] for where they go.
 
-mod context;
-
-pub use context::{ContextError, Folder, Stamp, Visit, Walked};
+pub mod context;
+pub mod pack;

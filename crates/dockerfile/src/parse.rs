@@ -163,6 +163,10 @@ impl Context<'_> {
     }
 
     fn suggest(&mut self, span: Span, reason: Reason, suggestion: Option<String>) {
+        if self.problems.is_full() {
+            self.problems.count();
+            return;
+        }
         self.problems.add(Problem::new(self.source, span, reason, suggestion));
     }
 

@@ -180,7 +180,8 @@ impl Context<'_> {
         let name = keyword.text.to_lowercase();
         let heredocs = self.heredocs(&name, rest, whole, reader);
         let end = heredocs.last().map_or(logical.span.end, |heredoc| heredoc.end);
-        let span = Span::new(logical.span.start, end);
+        // A line of nothing but the escape character may stand before the name.
+        let span = Span::new(whole.span().start, end);
         if let Some(at) = self.source.replaced_in(span) {
             self.report(Span::new(at, at + char::REPLACEMENT_CHARACTER.len_utf8()), Reason::NotText);
         }

@@ -10,6 +10,8 @@ use crate::source::{Position, Source, Span};
 const KEPT: usize = 100;
 /// And once their lines take more bytes than this: each problem has a line of its own.
 const KEPT_BYTES: usize = 1 << 20;
+/// A sentence has at most this many characters.
+const LONGEST: usize = 1000;
 /// A line is shown up to this many characters.
 const SHOWN: usize = 160;
 
@@ -218,10 +220,16 @@ impl Problem {
         lines
     }
 
+    /// Says what is wrong, on one line of a bearable length, and without what a terminal would obey.
     fn sentence(&self) -> String {
-        match &self.suggestion {
+        let sentence = match &self.suggestion {
             Some(suggestion) => format!("{} (did you mean {suggestion}?)", self.reason),
             None => self.reason.to_string(),
+        };
+        let printable = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+        match sentence.char_indices().nth(LONGEST) {
+            Some((end, _)) => sentence.get(..end).unwrap_or_default().chars().map(printable).chain("...".chars()).collect(),
+            None => sentence.chars().map(printable).collect(),
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::suggest::nearest;
 /// Arguments that are for the builder, and never become variables of a command.
 const NEVER_SET: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
+/// The arguments that say how the network is reached.
+const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
 /// A word that cannot be expanded, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
@@ -120,6 +123,20 @@ impl Globals {
     /// Returns the names that are set, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns the proxies of the command line in upper and in lower case, for the environment of every command. They
+    /// need no `ARG`, and belong neither into a history nor into a cache key.
+    pub fn proxies(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for name in PROXIES {
+            let given = self.build_arguments.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+            if let Some((_, value)) = given {
+                pairs.push((name.to_owned(), value.clone()));
+                pairs.push((name.to_lowercase(), value.clone()));
+            }
+        }
+        pairs
     }
 
     /// Returns the arguments of the command line.

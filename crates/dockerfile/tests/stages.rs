@@ -39,6 +39,12 @@ fn item_32_a_base_is_an_earlier_stage_or_an_image() {
 }
 
 #[test]
+fn item_33_a_platform_of_a_stage_means_nothing() {
+    let file = read("FROM --platform=linux/arm64 x AS a\nFROM --platform=linux/amd64 a\n");
+    assert_eq!(Graph::new(&file, &[]).unwrap().idle_platforms(&file), [1]);
+}
+
+#[test]
 fn item_34_a_blank_base_is_refused() {
     let file = read("ARG x\nFROM ${x}\n");
     let error = Graph::new(&file, &[Base::Name(String::new())]).unwrap_err();

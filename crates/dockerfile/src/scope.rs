@@ -7,6 +7,7 @@ use fault::{Fault, Hint, Kind};
 
 use crate::automatic::AutomaticArguments;
 use crate::expand::{Environment, ExpandError, Expansion, Rules, expand};
+use crate::heredoc::Heredoc;
 use crate::instruction::{Declaration, Instruction};
 use crate::problem::excerpt;
 use crate::source::{Source, Span, Word};
@@ -261,6 +262,18 @@ impl StageScope {
     /// Names the word, and the place in it.
     pub fn expand_by(&self, word: &Word, rules: Rules) -> Result<Expansion, ScopeError> {
         expand(&word.text, self, rules).map_err(|error| ScopeError::new(error, word))
+    }
+
+    /// Returns the content of a heredoc of `COPY` or `ADD` as its file gets it: expanded, unless its word was quoted.
+    ///
+    /// # Errors
+    /// Names the content, and the place in it.
+    pub fn expand_heredoc(&self, heredoc: &Heredoc) -> Result<Expansion, ScopeError> {
+        let text = heredoc.text();
+        if !heredoc.expands {
+            return Ok(Expansion { text, ..Expansion::default() });
+        }
+        self.expand_by(&Word::new(text, heredoc.content_span), Rules::heredoc())
     }
 
     /// Returns the environment of a command, in the order of first definition.

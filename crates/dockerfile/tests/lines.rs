@@ -4,7 +4,7 @@
 
 mod support;
 
-use dockerfile::{CommandLine, CopySource, Instruction, Rules, Script, Source, SyntaxConcern, expand, parse};
+use dockerfile::{CommandLine, CopySource, Instruction, Rules, Script, Source, StageScope, SyntaxConcern, expand, parse};
 use fault::Fault;
 use support::{copy, one, problems, read, refused, run, shell_text, variables};
 
@@ -172,6 +172,9 @@ fn item_14_content_of_copied_heredocs() {
     let expansion = expand(&first.text(), &variables(&[("V", "vv")]), Rules::heredoc()).unwrap();
     assert_eq!(expansion.text, "vv $V u \"q\" \\ 'vv'\n");
     assert_eq!(second.text(), "$V\n");
+    let scope = StageScope::new([("V".to_owned(), "vv".to_owned())]);
+    assert_eq!(scope.expand_heredoc(first).unwrap().text, expansion.text);
+    assert_eq!(scope.expand_heredoc(second).unwrap().text, "$V\n");
     assert!(refused("COPY a <<E\nE").contains("cannot accept a heredoc as a destination"));
 }
 

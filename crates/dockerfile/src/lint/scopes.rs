@@ -190,11 +190,10 @@ impl Checker<'_, '_> {
         self.expand(destination)?;
         for source in sources {
             match source {
-                CopySource::Inline(heredoc) if heredoc.expands => {
-                    let expansion = expand(&heredoc.text(), &self.state.scope, Rules::heredoc()).ok()?;
+                CopySource::Inline(heredoc) => {
+                    let expansion = self.state.scope.expand_heredoc(heredoc).ok()?;
                     self.undefined(&self.state.scope.clone(), expansion.unset.iter().map(String::as_str));
                 }
-                CopySource::Inline(_) => {}
                 CopySource::Path(path) => {
                     let path = self.expand(path)?;
                     let ignored = |list: &PatternList| !list.takes_back() && list.matches(crate::clean(&path).trim_start_matches('/'));

@@ -152,6 +152,11 @@ fn a_large_file_takes_work_and_memory_in_proportion() {
     let file = parse(&Source::new("Dockerfile", "FROM x AS a\n".repeat(100_000))).unwrap();
     let graph = Graph::new(&file, &[]).unwrap();
     assert_eq!(graph.reachable(graph.target(None).unwrap()).unwrap(), [99_999]);
+    let variables: String = (0..20_000).map(|number| format!("ENV a{number}=${{b{number}}}\n")).collect();
+    let file = parse(&Source::new("Dockerfile", format!("FROM scratch\n{variables}"))).unwrap();
+    let base = |_| lint::StageBase::default();
+    let warnings = lint::check_scopes(&file, &Default::default(), &BTreeMap::new(), &base, None, &Default::default());
+    assert_eq!(warnings.len(), 1000);
     let heredoc = many("RUN <<E\n", 1) + &"x\n".repeat(400_000) + "E\n";
     assert_eq!(parse(&Source::new("Dockerfile", heredoc)).unwrap().stages[0].statements.len(), 1);
     assert!(parse(&Source::new("Dockerfile", format!("FROM x\nRUN {}", "[".repeat(500_000)))).is_ok(), "nothing nests");

@@ -88,6 +88,7 @@ fn item_19_20_21_expansion() {
         ("${x", "failed to process \"${x\": unsupported modifier (\u{fffd}) in substitution"),
         ("${", "failed to process \"${\": syntax error: missing '}'"),
         ("${A:-x", "failed to process \"${A:-x\": syntax error: missing '}'"),
+        ("${A:-'x}", "failed to process \"${A:-'x}\": syntax error: missing '}'"),
         ("${A/x}", "failed to process \"${A/x}\": syntax error: missing '/' in ${}"),
         ("${A/x/y", "failed to process \"${A/x/y\": syntax error: missing '}'"),
         ("${Z:?msg}", "failed to process \"${Z:?msg}\": Z: msg"),

@@ -186,7 +186,7 @@ impl Context<'_> {
             self.report(Span::new(at, at + char::REPLACEMENT_CHARACTER.len_utf8()), Reason::NotText);
         }
         if !NAMES.contains(&name.as_str()) {
-            let suggestion = nearest_in_case(&keyword.text, &NAMES);
+            let suggestion = if self.problems.is_full() { None } else { nearest_in_case(&keyword.text, &NAMES) };
             self.suggest(keyword.span, Reason::UnknownInstruction(keyword.text), suggestion);
             return None;
         }

@@ -115,6 +115,21 @@ pub enum GraphError {
     Trigger(#[from] Problems),
 }
 
+impl GraphError {
+    /// Returns the place it is about, to be shown by [`Source::show`](crate::Source::show). A target has none, and the
+    /// problems of a trigger have their own.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::CopyFromLater { span, .. }
+            | Self::MountFromLater { span, .. }
+            | Self::Circular { span, .. }
+            | Self::Index { span, .. }
+            | Self::BlankBase { span, .. } => Some(*span),
+            Self::Target { .. } | Self::Trigger(_) => None,
+        }
+    }
+}
+
 impl Fault for GraphError {
     fn kind(&self) -> Kind {
         Kind::Usage

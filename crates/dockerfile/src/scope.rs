@@ -9,7 +9,6 @@ use crate::automatic::AutomaticArguments;
 use crate::expand::{Environment, ExpandError, Expansion, Rules, expand};
 use crate::heredoc::Heredoc;
 use crate::instruction::{Declaration, Instruction};
-use crate::problem::excerpt;
 use crate::source::{Source, Span, Word};
 use crate::suggest::nearest;
 
@@ -37,11 +36,7 @@ impl ScopeError {
 
     /// Returns the lines that show it: the place and what is wrong, the line, and a mark under it.
     pub fn render(&self, source: &Source) -> Vec<String> {
-        let position = source.position(self.span.start);
-        let width = source.slice(self.span).lines().next().map_or(1, |text| text.chars().count());
-        let mut lines = vec![format!("{}:{position}: {self}", source.name())];
-        lines.extend(excerpt(source.line(position.line), position, width.max(1)));
-        lines
+        source.show(self.span, &self.to_string())
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod support;
 
-use dockerfile::{Environment, Instruction, Pairs, Rules, Unset, automatic_arguments, expand};
+use dockerfile::{Environment, Globals, Instruction, Pairs, Rules, StageScope, Unset, automatic_arguments, expand};
 use oci::Platform;
 use support::{one, refused, scope_of, shell_text, variables};
 
@@ -221,4 +221,13 @@ fn item_29_proxies_reach_commands_without_being_declared() {
     let pairs: Vec<String> = globals.proxies().iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(pairs, ["HTTP_PROXY=http://p", "http_proxy=http://p", "NO_PROXY=local", "no_proxy=local"]);
     assert!(scope.run_prefix().is_empty() && !scope.is_set("HTTP_PROXY"));
+}
+
+#[test]
+fn an_expansion_that_fails_is_shown_in_its_place() {
+    let source = dockerfile::Source::new("Dockerfile", "FROM x\nLABEL a=b \\\n  c=${x:?unset}\n");
+    let file = dockerfile::parse(&source).unwrap();
+    let error = StageScope::default().apply(&file.stages[0].statements[0].instruction, &Globals::default(), '\\').unwrap_err();
+    assert_eq!(error.render(&source)[1..], ["  3 |   c=${x:?unset}", "    |     ^^^^^^^^^^^"]);
+    assert!(error.render(&source)[0].starts_with("Dockerfile:3:"));
 }

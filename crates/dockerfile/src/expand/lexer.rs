@@ -172,8 +172,8 @@ impl Lexer<'_> {
         self.depth += 1;
         let value = self.braces();
         self.depth -= 1;
-        // An error inside names the substitution; a quote inside it names itself.
-        if matches!(value, Err(ExpandReason::Brace | ExpandReason::Slash | ExpandReason::Modifier(_) | ExpandReason::BadSubstitution)) {
+        // What is wrong with a substitution is shown where it begins.
+        if value.is_err() {
             self.at = start;
         }
         value

@@ -47,6 +47,15 @@ pub enum ExposeError {
     },
 }
 
+impl ExposeError {
+    /// Returns the place it is about, to be shown by [`Source::show`](crate::Source::show).
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Expand { span, .. } | Self::Port { span, .. } | Self::Protocol { span, .. } => *span,
+        }
+    }
+}
+
 impl Fault for ExposeError {
     fn kind(&self) -> Kind {
         Kind::Usage

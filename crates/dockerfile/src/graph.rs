@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fault::{Fault, Hint, Kind};
 
-use crate::instruction::{Dockerfile, Instruction, Statement};
+use crate::instruction::{Dockerfile, Instruction, Stage, Statement};
 use crate::parse::parse_trigger;
 use crate::problem::Problems;
 use crate::quote::quote;
@@ -113,6 +113,21 @@ pub enum GraphError {
     /// A trigger of an earlier stage that cannot be read.
     #[error("{0}")]
     Trigger(#[from] Problems),
+}
+
+impl GraphError {
+    /// Returns the place it is about, to be shown by [`Source::show`](crate::Source::show). A target has none, and the
+    /// problems of a trigger have their own.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::CopyFromLater { span, .. }
+            | Self::MountFromLater { span, .. }
+            | Self::Circular { span, .. }
+            | Self::Index { span, .. }
+            | Self::BlankBase { span, .. } => Some(*span),
+            Self::Target { .. } | Self::Trigger(_) => None,
+        }
+    }
 }
 
 impl Fault for GraphError {
@@ -263,6 +278,13 @@ impl Graph {
             (Use::Base, Provider::Stage(index)) => Some(*index),
             _ => None,
         })
+    }
+
+    /// Returns the stages of a file whose `--platform` means nothing, since they begin with another stage and have its
+    /// platform.
+    pub fn idle_platforms(&self, file: &Dockerfile) -> Vec<usize> {
+        let idle = |(index, stage): (usize, &Stage)| (stage.platform.is_some() && self.base(index).is_some()).then_some(index);
+        file.stages.iter().enumerate().filter_map(idle).collect()
     }
 
     /// Returns the name of a stage, or `stage-2` for one that has none.

@@ -15,6 +15,9 @@ use crate::source::Span;
 
 pub use scopes::{StageBase, check_scopes};
 
+/// How many warnings are looked for with effort.
+const ENOUGH: usize = 1000;
+
 /// A rule that a file does not keep.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
@@ -88,6 +91,11 @@ impl Findings<'_> {
         if !self.options.skip.contains(rule) && !header.check.skip.contains(rule) {
             self.warnings.push(Warning { line, rule, message, span: header.span });
         }
+    }
+
+    /// Tells whether there are more warnings than anybody reads; then no effort is made to find others.
+    fn is_full(&self) -> bool {
+        self.warnings.len() >= ENOUGH
     }
 
     fn finish(mut self) -> Vec<Warning> {

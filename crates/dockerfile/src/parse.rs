@@ -163,6 +163,10 @@ impl Context<'_> {
     }
 
     fn suggest(&mut self, span: Span, reason: Reason, suggestion: Option<String>) {
+        if self.problems.is_full() {
+            self.problems.count();
+            return;
+        }
         self.problems.add(Problem::new(self.source, span, reason, suggestion));
     }
 
@@ -176,12 +180,13 @@ impl Context<'_> {
         let name = keyword.text.to_lowercase();
         let heredocs = self.heredocs(&name, rest, whole, reader);
         let end = heredocs.last().map_or(logical.span.end, |heredoc| heredoc.end);
-        let span = Span::new(logical.span.start, end);
+        // A line of nothing but the escape character may stand before the name.
+        let span = Span::new(whole.span().start, end);
         if let Some(at) = self.source.replaced_in(span) {
             self.report(Span::new(at, at + char::REPLACEMENT_CHARACTER.len_utf8()), Reason::NotText);
         }
         if !NAMES.contains(&name.as_str()) {
-            let suggestion = nearest_in_case(&keyword.text, &NAMES);
+            let suggestion = if self.problems.is_full() { None } else { nearest_in_case(&keyword.text, &NAMES) };
             self.suggest(keyword.span, Reason::UnknownInstruction(keyword.text), suggestion);
             return None;
         }

@@ -8,6 +8,10 @@ use crate::source::{Position, Source, Span};
 
 /// More problems than these are counted, not kept: nobody reads them.
 const KEPT: usize = 100;
+/// And once their lines take more bytes than this: each problem has a line of its own.
+const KEPT_BYTES: usize = 1 << 20;
+/// A sentence has at most this many characters.
+const LONGEST: usize = 1000;
 /// A line is shown up to this many characters.
 const SHOWN: usize = 160;
 
@@ -216,10 +220,16 @@ impl Problem {
         lines
     }
 
+    /// Says what is wrong, on one line of a bearable length, and without what a terminal would obey.
     fn sentence(&self) -> String {
-        match &self.suggestion {
+        let sentence = match &self.suggestion {
             Some(suggestion) => format!("{} (did you mean {suggestion}?)", self.reason),
             None => self.reason.to_string(),
+        };
+        let printable = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+        match sentence.char_indices().nth(LONGEST) {
+            Some((end, _)) => sentence.get(..end).unwrap_or_default().chars().map(printable).chain("...".chars()).collect(),
+            None => sentence.chars().map(printable).collect(),
         }
     }
 }
@@ -329,11 +339,28 @@ impl Fault for Problems {
 pub(crate) struct Collector {
     found: Vec<Problem>,
     uncounted: usize,
+    /// How many bytes of lines are kept with the problems.
+    bytes: usize,
 }
 
 impl Collector {
     pub fn add(&mut self, problem: Problem) {
-        if self.found.len() < KEPT { self.found.push(problem) } else { self.uncounted += 1 }
+        if self.is_full() {
+            self.uncounted += 1;
+            return;
+        }
+        self.bytes += problem.line.len();
+        self.found.push(problem);
+    }
+
+    /// Tells whether a further problem would only be counted; then it need not be made.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= KEPT || self.bytes > KEPT_BYTES
+    }
+
+    /// Counts a problem that is not kept.
+    pub fn count(&mut self) {
+        self.uncounted += 1;
     }
 
     /// Tells whether nothing was found.

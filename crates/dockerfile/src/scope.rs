@@ -1,19 +1,22 @@
 //! Which variables an instruction sees: the global arguments, and those of a stage.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fault::{Fault, Hint, Kind};
 
 use crate::automatic::AutomaticArguments;
 use crate::expand::{Environment, ExpandError, Expansion, Rules, expand};
+use crate::heredoc::Heredoc;
 use crate::instruction::{Declaration, Instruction};
-use crate::problem::excerpt;
 use crate::source::{Source, Span, Word};
 use crate::suggest::nearest;
 
 /// Arguments that are for the builder, and never become variables of a command.
 const NEVER_SET: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+
+/// The arguments that say how the network is reached.
+const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 /// A word that cannot be expanded, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +36,7 @@ impl ScopeError {
 
     /// Returns the lines that show it: the place and what is wrong, the line, and a mark under it.
     pub fn render(&self, source: &Source) -> Vec<String> {
-        let position = source.position(self.span.start);
-        let width = source.slice(self.span).lines().next().map_or(1, |text| text.chars().count());
-        let mut lines = vec![format!("{}:{position}: {self}", source.name())];
-        lines.extend(excerpt(source.line(position.line), position, width.max(1)));
-        lines
+        source.show(self.span, &self.to_string())
     }
 }
 
@@ -62,29 +61,44 @@ pub struct Applied {
     pub unset: BTreeSet<String>,
 }
 
-/// Sets a variable where it stands, or behind the others.
-fn set(variables: &mut Vec<(String, String)>, name: &str, value: &str) {
-    match variables.iter_mut().find(|(own, _)| own == name) {
-        Some((_, own)) => value.clone_into(own),
-        None => variables.push((name.to_owned(), value.to_owned())),
+/// Names with their values in the order of first definition, found without looking at all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Ordered<T> {
+    pairs: Vec<(String, T)>,
+    places: HashMap<String, usize>,
+}
+
+impl<T> Ordered<T> {
+    /// Sets a variable where it stands, or behind the others.
+    fn set(&mut self, name: &str, value: T) {
+        let place = self.places.get(name).and_then(|place| self.pairs.get_mut(*place));
+        match place {
+            Some((_, own)) => *own = value,
+            None => {
+                self.places.insert(name.to_owned(), self.pairs.len());
+                self.pairs.push((name.to_owned(), value));
+            }
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&T> {
+        self.places.get(name).and_then(|place| self.pairs.get(*place)).map(|(_, value)| value)
     }
 }
 
 /// The arguments before the first `FROM`: only `FROM` lines and later global arguments see them.
 #[derive(Clone, Debug, Default)]
 pub struct Globals {
-    variables: Vec<(String, String)>,
+    variables: Ordered<String>,
     build_arguments: BTreeMap<String, String>,
 }
 
 impl Globals {
     /// Begins with the automatic arguments, and with those of the command line, which win over every default.
     pub fn new(automatic: AutomaticArguments, build_arguments: BTreeMap<String, String>) -> Self {
-        let mut variables = automatic.into_pairs();
-        for (name, value) in &mut variables {
-            if let Some(given) = build_arguments.get(name) {
-                value.clone_from(given);
-            }
+        let mut variables = Ordered::default();
+        for (name, value) in automatic.into_pairs() {
+            variables.set(&name, build_arguments.get(&name).cloned().unwrap_or(value));
         }
         Self { variables, build_arguments }
     }
@@ -102,7 +116,7 @@ impl Globals {
                 (None, None) => None,
             };
             if let Some(value) = &value {
-                set(&mut self.variables, &name.text, value);
+                self.variables.set(&name.text, value.clone());
             }
             applied.pairs.push((name.text.clone(), value));
         }
@@ -119,7 +133,21 @@ impl Globals {
 
     /// Returns the names that are set, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(|(name, _)| name.as_str())
+        self.variables.pairs.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns the proxies of the command line in upper and in lower case, for the environment of every command. They
+    /// need no `ARG`, and belong neither into a history nor into a cache key.
+    pub fn proxies(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for name in PROXIES {
+            let given = self.build_arguments.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+            if let Some((_, value)) = given {
+                pairs.push((name.to_owned(), value.clone()));
+                pairs.push((name.to_lowercase(), value.clone()));
+            }
+        }
+        pairs
     }
 
     /// Returns the arguments of the command line.
@@ -130,7 +158,7 @@ impl Globals {
 
 impl Environment for Globals {
     fn value(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.variables.as_slice().value(name)
+        self.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
     }
 }
 
@@ -159,20 +187,20 @@ impl Applied {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StageScope {
-    variables: Vec<(String, String)>,
-    image: Vec<(String, String)>,
-    arguments: Vec<(String, Option<String>)>,
+    variables: Ordered<String>,
+    image: Ordered<String>,
+    arguments: Ordered<Option<String>>,
 }
 
 impl StageScope {
     /// Begins a stage with the environment of its image. A stage that begins with another one takes a clone of its
     /// scope instead: it inherits arguments too.
     pub fn new(environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut image = Vec::new();
+        let mut image = Ordered::default();
         for (name, value) in environment {
-            set(&mut image, &name, &value);
+            image.set(&name, value);
         }
-        Self { variables: image.clone(), image, arguments: Vec::new() }
+        Self { variables: image.clone(), image, arguments: Ordered::default() }
     }
 
     /// Takes an instruction: `ENV` and `ARG` set variables, `LABEL` is expanded only, and others change nothing.
@@ -188,9 +216,9 @@ impl StageScope {
             Instruction::Env(pairs) => {
                 let applied = self.expand_pairs(&pairs.pairs, escape)?;
                 for (name, value) in &applied.pairs {
-                    let value = value.as_deref().unwrap_or_default();
-                    set(&mut self.variables, name, value);
-                    set(&mut self.image, name, value);
+                    let value = value.clone().unwrap_or_default();
+                    self.variables.set(name, value.clone());
+                    self.image.set(name, value);
                 }
                 Ok(applied)
             }
@@ -219,12 +247,9 @@ impl StageScope {
                 (None, None) => globals.value(name).map(Cow::into_owned),
             };
             if let Some(value) = value.as_ref().filter(|_| !NEVER_SET.contains(&name)) {
-                set(&mut self.variables, name, value);
+                self.variables.set(name, value.clone());
             }
-            match self.arguments.iter_mut().find(|(own, _)| own == name) {
-                Some((_, own)) => own.clone_from(&value),
-                None => self.arguments.push((name.to_owned(), value.clone())),
-            }
+            self.arguments.set(name, value.clone());
             applied.pairs.push((name.to_owned(), value));
         }
         Ok(applied)
@@ -246,44 +271,64 @@ impl StageScope {
         expand(&word.text, self, rules).map_err(|error| ScopeError::new(error, word))
     }
 
+    /// Returns the content of a heredoc of `COPY` or `ADD` as its file gets it: expanded, unless its word was quoted.
+    ///
+    /// # Errors
+    /// Names the content, and the place in it.
+    pub fn expand_heredoc(&self, heredoc: &Heredoc) -> Result<Expansion, ScopeError> {
+        let text = heredoc.text();
+        if !heredoc.expands {
+            return Ok(Expansion { text, ..Expansion::default() });
+        }
+        self.expand_by(&Word::new(text, heredoc.content_span), Rules::heredoc())
+    }
+
     /// Returns the environment of a command, in the order of first definition.
     pub fn environment(&self) -> &[(String, String)] {
-        &self.variables
+        &self.variables.pairs
     }
 
     /// Returns the environment that the image keeps: what its base had, and what `ENV` set.
     pub fn image_environment(&self) -> &[(String, String)] {
-        &self.image
+        &self.image.pairs
     }
 
     /// Returns the arguments that were declared, in the order of first declaration.
     pub fn arguments(&self) -> &[(String, Option<String>)] {
-        &self.arguments
+        &self.arguments.pairs
     }
 
     /// Returns the words that stand before a command in the history: `|2`, `a=1`, `b=1`; none without arguments.
     pub fn run_prefix(&self) -> Vec<String> {
-        if self.arguments.is_empty() {
+        let arguments = &self.arguments.pairs;
+        if arguments.is_empty() {
             return Vec::new();
         }
         let pair = |(name, value): &(String, Option<String>)| {
             let value = self.value(name).map_or_else(|| value.clone().unwrap_or_default(), Cow::into_owned);
             format!("{name}={value}")
         };
-        std::iter::once(format!("|{}", self.arguments.len())).chain(self.arguments.iter().map(pair)).collect()
+        std::iter::once(format!("|{}", arguments.len())).chain(arguments.iter().map(pair)).collect()
     }
 
     /// Tells whether looking up an unset variable is worth a warning, and which one may have been meant.
     ///
     /// An argument that was declared without a value is left out on purpose.
     pub fn undefined(&self, name: &str) -> Option<Option<&str>> {
-        let declared = self.arguments.iter().any(|(own, _)| own == name) || NEVER_SET.contains(&name);
-        (!declared && self.value(name).is_none()).then(|| nearest(name, self.variables.iter().map(|(own, _)| own.as_str())))
+        let declared = self.arguments.get(name).is_some() || NEVER_SET.contains(&name);
+        (!declared && self.value(name).is_none()).then(|| nearest(name, self.variables.pairs.iter().map(|(own, _)| own.as_str())))
+    }
+}
+
+impl StageScope {
+    /// Tells whether a variable is set.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.get(name).is_some()
     }
 }
 
 impl Environment for StageScope {
     fn value(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.variables.as_slice().value(name)
+        self.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
     }
 }

@@ -23,7 +23,9 @@ impl SignalError {
     /// Returns the signal that may have been meant.
     pub(crate) fn nearest(&self) -> Option<String> {
         let upper = self.text.to_uppercase();
-        nearest(upper.strip_prefix("SIG").unwrap_or(&upper), NAMES).map(|name| format!("SIG{name}"))
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        // Among names of three letters everything is near.
+        nearest(name, NAMES).filter(|_| name.len() > 3).map(|name| format!("SIG{name}"))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::problem::excerpt;
+
 /// A part of a source, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
@@ -136,6 +138,23 @@ impl Source {
         let end = self.starts.get(number).copied().unwrap_or(self.text.len());
         let line = self.slice(Span::new(*start, end)).trim_end_matches(['\r', '\n']);
         if number == 1 { line.trim_start_matches('\u{feff}') } else { line }
+    }
+
+    /// Returns the lines that show a sentence about a part of the source: the place with the sentence, the line, and a
+    /// mark under it.
+    ///
+    /// ```
+    /// use dockerfile::{Source, Span};
+    ///
+    /// let source = Source::new("Dockerfile", "FROM x\n");
+    /// assert_eq!(source.show(Span::new(5, 6), "no such image"), ["Dockerfile:1:6: no such image", "  1 | FROM x", "    |      ^"]);
+    /// ```
+    pub fn show(&self, span: Span, sentence: &str) -> Vec<String> {
+        let position = self.position(span.start);
+        let width = self.slice(span).lines().next().map_or(1, |text| text.chars().count());
+        let mut lines = vec![format!("{}:{position}: {sentence}", self.name)];
+        lines.extend(excerpt(self.line(position.line), position, width.max(1)));
+        lines
     }
 
     /// Returns the first place inside a span where bytes were not UTF-8.

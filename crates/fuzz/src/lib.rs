@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod archives;
+mod dockerfiles;
 mod documents;
 mod files;
 mod headers;
@@ -38,6 +39,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "auth-file", run: files::credentials },
     Target { name: "challenge", run: headers::challenge },
     Target { name: "config", run: documents::config },
+    Target { name: "dockerfile", run: dockerfiles::dockerfile },
+    Target { name: "dockerignore", run: dockerfiles::dockerignore },
     Target { name: "index", run: documents::index },
     Target { name: "link", run: headers::link },
     Target { name: "locator", run: names::locator },

@@ -172,8 +172,8 @@ impl Lexer<'_> {
         self.depth += 1;
         let value = self.braces();
         self.depth -= 1;
-        // An error inside names the substitution; a quote inside it names itself.
-        if matches!(value, Err(ExpandReason::Brace | ExpandReason::Slash | ExpandReason::Modifier(_) | ExpandReason::BadSubstitution)) {
+        // What is wrong with a substitution is shown where it begins.
+        if value.is_err() {
             self.at = start;
         }
         value
@@ -202,9 +202,18 @@ impl Lexer<'_> {
         }
     }
 
+    /// Reads a part of a substitution. Quotes that nothing closes there are spoken of as what is missing behind them.
+    fn inside(&mut self, stop: char, keep_escapes: bool) -> Result<(String, Words), ExpandReason> {
+        self.until(Some(stop), keep_escapes).map_err(|reason| match reason {
+            ExpandReason::SingleQuote | ExpandReason::DoubleQuote if stop == '/' => ExpandReason::Slash,
+            ExpandReason::SingleQuote | ExpandReason::DoubleQuote => ExpandReason::Brace,
+            reason => reason,
+        })
+    }
+
     /// Reads what follows a sign such as `:-`; with the colon, an empty variable is as one that is not set.
     fn modifier(&mut self, name: &str, sign: char, colon: bool) -> Result<String, ExpandReason> {
-        let (word, _) = self.until(Some('}'), matches!(sign, '#' | '%'))?;
+        let (word, _) = self.inside('}', matches!(sign, '#' | '%'))?;
         let value = self.look_up(name);
         if value.is_none() && self.rules.unset == Unset::Keep {
             return Ok(format!("${{{name}{}{sign}{word}}}", if colon { ":" } else { "" }));
@@ -232,8 +241,8 @@ impl Lexer<'_> {
         if all {
             self.next();
         }
-        let (pattern, _) = self.until(Some('/'), true)?;
-        let (replacement, _) = self.until(Some('}'), true)?;
+        let (pattern, _) = self.inside('/', true)?;
+        let (replacement, _) = self.inside('}', true)?;
         match self.look_up(name) {
             None if self.rules.unset == Unset::Keep => Ok(format!("${{{name}/{}{pattern}/{replacement}}}", if all { "/" } else { "" })),
             value => replace(&pattern, &value.unwrap_or_default(), &replacement, all),

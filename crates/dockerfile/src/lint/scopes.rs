@@ -1,13 +1,13 @@
 //! The checks that follow the variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{Platform, Reference};
 
 use super::{Findings, Warning};
 use crate::automatic::AutomaticArguments;
 use crate::directive::CheckOptions;
-use crate::expand::{Environment, Rules, expand};
+use crate::expand::{Rules, expand};
 use crate::expose::expose;
 use crate::ignore::PatternList;
 use crate::instruction::{CopySource, Dockerfile, Header, Instruction, Location, Stage};
@@ -126,9 +126,14 @@ struct Checker<'c, 'o> {
 impl Checker<'_, '_> {
     /// Checks an instruction and takes it into the scope; nothing when it cannot be expanded.
     fn check(&mut self, instruction: &Instruction, globals: &Globals) -> Option<()> {
-        let before = self.state.scope.clone();
+        // Only an instruction that sets variables has a scope before and another one behind it.
+        let sets = matches!(instruction, Instruction::Env(_) | Instruction::Arg(_)) && self.header.original.contains('$');
+        let before = (sets && !self.findings.is_full()).then(|| self.state.scope.clone());
         let applied = self.state.scope.apply(instruction, globals, self.escape).ok()?;
-        self.undefined(&before, applied.unset.iter().map(String::as_str));
+        match before {
+            Some(before) => self.undefined(&before, &applied.unset),
+            None => self.undefined_here(&applied.unset),
+        }
         match instruction {
             Instruction::Workdir(path) => {
                 let path = self.expand(path)?;
@@ -146,7 +151,7 @@ impl Checker<'_, '_> {
             }
             Instruction::Expose(words) => {
                 let exposed = expose(words, &self.state.scope, Rules::word(self.escape)).ok()?;
-                self.undefined(&before, exposed.unset.iter().map(String::as_str));
+                self.undefined_here(&exposed.unset);
                 for port in &exposed.casing {
                     let message = format!("Defined protocol '{port}' in EXPOSE instruction should be lowercase");
                     self.findings.add(self.header, "ExposeProtoCasing", message);
@@ -168,7 +173,7 @@ impl Checker<'_, '_> {
                 for field in run.mounts.iter().flat_map(|mount| &mount.fields) {
                     let value = field.value.as_deref().unwrap_or_default();
                     let expansion = expand(value, &self.state.scope, Rules::word(self.escape)).ok()?;
-                    self.undefined(&before, expansion.unset.iter().map(String::as_str));
+                    self.undefined_here(&expansion.unset);
                 }
             }
             _ => {}
@@ -190,11 +195,10 @@ impl Checker<'_, '_> {
         self.expand(destination)?;
         for source in sources {
             match source {
-                CopySource::Inline(heredoc) if heredoc.expands => {
-                    let expansion = expand(&heredoc.text(), &self.state.scope, Rules::heredoc()).ok()?;
-                    self.undefined(&self.state.scope.clone(), expansion.unset.iter().map(String::as_str));
+                CopySource::Inline(heredoc) => {
+                    let expansion = self.state.scope.expand_heredoc(heredoc).ok()?;
+                    self.undefined_here(&expansion.unset);
                 }
-                CopySource::Inline(_) => {}
                 CopySource::Path(path) => {
                     let path = self.expand(path)?;
                     let ignored = |list: &PatternList| !list.takes_back() && list.matches(crate::clean(&path).trim_start_matches('/'));
@@ -210,25 +214,28 @@ impl Checker<'_, '_> {
 
     fn expand(&mut self, word: &Word) -> Option<String> {
         let expansion = self.state.scope.expand(word, self.escape).ok()?;
-        self.undefined(&self.state.scope.clone(), expansion.unset.iter().map(String::as_str));
+        self.undefined_here(&expansion.unset);
         Some(expansion.text)
     }
 
+    /// Warns of variables that nothing sets, in the scope as it is.
+    fn undefined_here(&mut self, names: &BTreeSet<String>) {
+        if !names.is_empty() && !self.findings.is_full() {
+            self.undefined(&self.state.scope.clone(), names);
+        }
+    }
+
     /// Warns of variables that nothing sets. Where the image is not known, it may set them.
-    fn undefined<'n>(&mut self, scope: &StageScope, names: impl Iterator<Item = &'n str>) {
+    fn undefined(&mut self, scope: &StageScope, names: &BTreeSet<String>) {
         for name in names {
+            if self.findings.is_full() {
+                return;
+            }
             // The shell's own signs are set by no image.
             let sign = !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
             let Some(meant) = scope.undefined(name).filter(|_| self.state.complete || sign) else { continue };
             let meant = meant.map(|meant| format!(" (did you mean ${meant}?)")).unwrap_or_default();
             self.findings.add(self.header, "UndefinedVar", format!("Usage of undefined variable '${name}'{meant}"));
         }
-    }
-}
-
-impl StageScope {
-    /// Tells whether a variable is set.
-    pub fn is_set(&self, name: &str) -> bool {
-        self.value(name).is_some()
     }
 }

@@ -12,7 +12,7 @@ use layer::binary::{Binary, Sniffer};
 use layer::tar::{Entry, EntryKind};
 use layer::{Compressed, LayerWriter, Settings};
 
-pub use contents::{Contents, Nowhere};
+pub use contents::{Contents, Nowhere, Reading};
 pub use error::PackError;
 pub use store::pack_into;
 

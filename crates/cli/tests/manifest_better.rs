@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use program::clients::lists;
 use program::{Home, Ran, images, tag_of};
 use serde_json::Value;
-use testkit::fixtures::{BuiltImage, Image, Index, attestation_entry, attestation_for, write_layout};
+use testkit::fixtures::{BuiltImage, Image, Index, attestation_entry, attestation_for, platform, write_layout};
 use testkit::registry::{DebianRegistry, RegistryOptions};
 
 /// A registry with images, and a home that knows it.
@@ -161,6 +161,79 @@ fn hole_4_amending_a_list_that_is_only_in_its_registry_starts_from_it() {
     world.done("manifest create R/app:1 R/app:amd64");
     world.done("manifest create --amend R/new:1 R/app:amd64");
     assert_eq!(world.files().iter().filter(|file| file.contains('/')).count(), 2, "{:?}", world.files());
+}
+
+#[test]
+fn hole_4_what_others_pushed_since_a_list_was_started_from_its_tag_is_not_lost_silently() {
+    let Some(world) = World::start(&["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x"]) else { return };
+    let from_registry = |name: &str| format!("docker://{}/{name}", world.registry.host());
+    world.done("manifest create R/app:1 R/app:amd64");
+    world.done("manifest push --purge R/app:1");
+    world.done("manifest create --amend R/app:1 R/app:arm64");
+    // Another job adds its image to the same tag.
+    world.home.done(&["create", "-t", &from_registry("app:other"), &from_registry("app:1"), &from_registry("app:s390x")]);
+    world.copy(&from_registry("app:other"), "app", "1");
+    let strict = world.fails("manifest push --strict R/app:1");
+    assert!(strict.contains("R/app:1 is sha256:") && strict.contains("this list was started from sha256:"), "{strict}");
+    assert_eq!(world.platforms("app:1"), ["linux/amd64", "linux/s390x"]);
+    world.done("manifest push --refresh R/app:1");
+    let mut platforms = world.platforms("app:1");
+    platforms.sort();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64", "linux/s390x"]);
+    // What this list pushed itself is no difference.
+    world.done("manifest create --amend R/app:1 R/app:arm-v7");
+    let pushed = world.done("manifest push --strict R/app:1");
+    assert!(!pushed.stderr.contains("started from"), "{}", pushed.stderr);
+    assert_eq!(world.platforms("app:1").len(), 4);
+}
+
+#[test]
+fn hole_4_a_folder_without_images_is_no_list_and_what_cannot_be_kept_is_said() {
+    let Some(world) = World::start(&["linux/amd64", "linux/arm64"]) else { return };
+    let made = images(&["linux/amd64"]);
+    let annotated = Index::new().image(&made[0]).annotation("org.example.a", "1").build();
+    let layout = world.home.path().join("annotated");
+    write_layout(&layout, &[(&annotated, Some("1"))], &[&made[0]]);
+    world.copy(&format!("oci:{}:1", layout.display()), "app", "1");
+    std::fs::create_dir_all(world.file("R_app-1")).unwrap();
+    let amended = world.done("manifest create --amend R/app:1 R/app:arm64");
+    assert!(amended.stderr.contains("index annotations of "), "{}", amended.stderr);
+    assert!(amended.stderr.contains("are left behind: org.example.a"), "{}", amended.stderr);
+    world.done("manifest push R/app:1");
+    assert_eq!(world.platforms("app:1").len(), 2);
+}
+
+#[test]
+fn an_image_that_was_named_with_its_digest_stays_that_image() {
+    let Some(world) = World::start(&["linux/amd64", "linux/arm64"]) else { return };
+    let digest = images(&["linux/arm64"])[0].digest().clone();
+    world.done(&format!("manifest create R/app:1 R/app:amd64 R/app:arm64@{digest}"));
+    world.put(&Image::new("linux/arm64").text("newer").build(), "app", "arm64");
+    for line in ["manifest push --strict R/app:1", "manifest push --refresh R/app:1"] {
+        let pushed = world.done(line);
+        assert_eq!(pushed.stderr, "", "{line}");
+        let text = world.home.done(&["inspect", "--raw", &format!("docker://{}/app:1", world.registry.host())]);
+        assert!(text.contains(&digest.to_string()), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_nested_index_is_no_difference_and_one_image_for_two_platforms_is_refused() {
+    let Some(world) = World::start(&["linux/amd64"]) else { return };
+    let made = images(&["linux/arm64", "linux/s390x"]);
+    let inner = Index::new().image(&made[0]).build();
+    let nested = Index::new().image(&made[1]).add(inner.descriptor()).build();
+    let twice = Index::new().image(&made[0]).add(made[0].descriptor().with_platform(platform("linux/arm/v7"))).build();
+    let layout = world.home.path().join("indexes");
+    write_layout(&layout, &[(&inner, None), (&nested, Some("nested")), (&twice, Some("twice"))], &[&made[0], &made[1]]);
+    for tag in ["nested", "twice"] {
+        world.copy(&format!("oci:{}:{tag}", layout.display()), "app", tag);
+    }
+    world.done("manifest create R/app:1 R/app:nested R/app:amd64");
+    world.done("manifest push --strict R/app:1");
+    assert_eq!(world.platforms("app:1").len(), 3);
+    let refused = world.fails("manifest create --amend R/app:twice R/app:amd64");
+    assert!(refused.contains("for linux/arm64 and for linux/arm/v7"), "{refused}");
 }
 
 #[test]

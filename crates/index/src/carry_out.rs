@@ -39,21 +39,51 @@ pub struct Outcome {
 /// the ones before it moved.
 pub async fn carry_out(plan: &Plan, targets: &[Target], limits: Limits, events: &Events) -> Result<Outcome, IndexError> {
     let mut copied = Copied::default();
-    for target in targets {
-        for (name, _) in &target.names {
-            target.place.check_movable(name, plan.document.digest()).await?;
-        }
-    }
+    check_movable(plan, targets).await?;
     for target in targets {
         copied += place_content(plan, &Copier::new(&*target.place, limits, events)).await?;
     }
     let mut names = Vec::new();
     for target in targets {
         for (name, expected) in &target.names {
-            names.push(target.place.tag(name, &plan.document, expected).await?);
+            match target.place.tag(name, &plan.document, expected).await {
+                Ok(tagged) => names.push(tagged),
+                Err(problem) => return Err(half_moved(targets, names.len(), problem)),
+            }
         }
     }
     Ok(Outcome { digest: plan.document.digest().clone(), names, copied })
+}
+
+/// Asks every target whether its names may be moved, where that can be known before anything is brought there.
+///
+/// # Errors
+/// The place's own, for a name that its rules keep where it is.
+pub async fn check_movable(plan: &Plan, targets: &[Target]) -> Result<(), IndexError> {
+    for target in targets {
+        for (name, _) in &target.names {
+            target.place.check_movable(name, plan.document.digest()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Says which names were moved before the one that was not.
+fn half_moved(targets: &[Target], count: usize, problem: content::Error) -> IndexError {
+    let names = targets.iter().flat_map(|target| target.names.iter().map(|(name, _)| shown(&*target.place, name)));
+    let mut moved: Vec<String> = names.take(count + 1).collect();
+    match moved.pop() {
+        Some(name) if !moved.is_empty() => IndexError::HalfMoved { moved, name, problem: Box::new(problem) },
+        _ => problem.into(),
+    }
+}
+
+fn shown(place: &dyn Place, name: &Selector) -> String {
+    match name {
+        Selector::Name(name) => format!("{}:{name}", place.name()),
+        Selector::Digest(digest) => format!("{}@{digest}", place.name()),
+        Selector::Only => place.name(),
+    }
 }
 
 /// Brings everything below the document, and the document itself, into a place without a name.

@@ -18,6 +18,17 @@ pub enum IndexError {
         #[source]
         problem: Box<content::Error>,
     },
+    /// A name could not be moved after others were.
+    #[error("{} moved already, {name} was not", moved.join(" and "))]
+    HalfMoved {
+        /// The names that point at the result.
+        moved: Vec<String>,
+        /// The one that does not.
+        name: String,
+        /// Why.
+        #[source]
+        problem: Box<content::Error>,
+    },
     /// Two images claim one platform; a client would take either.
     #[error("two images for {platform}: {first} ({}) and {second} ({})", first_digest.short(), second_digest.short())]
     SamePlatform {
@@ -151,7 +162,7 @@ impl Fault for IndexError {
             | Self::Required { .. }
             | Self::OtherDigest { .. }
             | Self::NoPlatform(_) => Kind::Answer,
-            Self::NoBase { .. } | Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
+            Self::NoBase { .. } | Self::HalfMoved { .. } | Self::AllMissing(_) | Self::Absent { .. } | Self::ReadBack { .. } => Kind::Place,
             _ => Kind::Usage,
         }
     }
@@ -159,7 +170,7 @@ impl Fault for IndexError {
     fn hint(&self) -> Option<Hint> {
         let text = match self {
             Self::Content(error) => return error.hint(),
-            Self::Source { problem, .. } => return problem.hint(),
+            Self::Source { problem, .. } | Self::HalfMoved { problem, .. } => return problem.hint(),
             Self::SamePlatform { first, second, second_digest, .. } if first == second => {
                 format!("{first} holds both: take one of them by its digest, such as {first}@{second_digest}")
             }

@@ -84,8 +84,10 @@ impl<'a> Reading<'a> {
             let mut entries = index.as_index().map(|index| index.manifests.clone()).unwrap_or_default();
             check_sizes(&entries, &self.part.place.name())?;
             let mut seen = HashSet::new();
-            // The very same entry twice is one entry; a digest under two platforms or types is two.
-            entries.retain(|entry| seen.insert((entry.digest.clone(), entry.platform.clone(), entry.media_type.clone())));
+            // The very same entry twice is one entry; a digest under two platforms or types is two, and so is one that speaks of
+            // two images.
+            let key = |entry: &Descriptor| (entry.digest.clone(), entry.platform.clone(), entry.media_type.clone(), entry.attests());
+            entries.retain(|entry| seen.insert(key(entry)));
             let got = self.entries.fetch_add(entries.len() as u64, Ordering::Relaxed).saturating_add(entries.len() as u64);
             if got > self.limits.manifests {
                 return Err(Error::Limit { what: format!("entries of {label}"), limit: self.limits.manifests, got }.into());
@@ -141,7 +143,8 @@ impl<'a> Reading<'a> {
         let label = &self.part.label;
         let config = manifest.as_image().map(|image| image.config.clone());
         let Some(config) = config.filter(|config| config.media_type.is_image_config()) else {
-            if as_stated_only {
+            // Something else than an image is carried along as it is, and called an image only by force.
+            if as_stated_only && (stated.is_none() || believed.is_some()) {
                 return Ok(Settled::unsaid(entry, stated));
             }
             let config = manifest.as_image().map_or(String::new(), |image| image.config.media_type.to_string());

@@ -13,12 +13,13 @@ mod evidence;
 mod flatten;
 mod follow;
 mod gather;
+mod orphans;
 mod plan;
 mod settle;
 mod transfer;
 
 pub use annotate::{Annotation, AnnotationError, Level};
-pub use carry_out::{Outcome, Target, carry_out};
+pub use carry_out::{Outcome, Target, carry_out, check_movable};
 pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe, find_image};
 pub use encode::Encoding;
 pub use error::IndexError;

@@ -11,6 +11,7 @@ use crate::IndexError;
 use crate::annotate::{Annotation, Level};
 use crate::encode::Encoding;
 use crate::gather::{Attestations, Candidate, Gathered, Role, offered};
+use crate::orphans::{drop_orphans, orphans};
 
 const NO_ANNOTATIONS: &str = "a Docker manifest list has no annotations";
 
@@ -136,6 +137,7 @@ pub fn plan(sources: &[Gathered], base: Option<&Gathered>, wish: &Wish) -> Resul
         // What stands in the document twice is one image all the same.
         let entries = sources.first().map(|source| source.candidates.clone()).unwrap_or_default();
         let mut warnings = Vec::new();
+        warnings.extend(orphans(&entries));
         let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
         keep_only(&mut entries, wish, &mut warnings);
         check_images(&entries)?;
@@ -176,6 +178,7 @@ fn finish(mut entries: Vec<Candidate>, ground: Ground<'_>, wish: &Wish, mut warn
     if wish.attestations == Attestations::Drop {
         entries.retain(|entry| !matches!(entry.role, Role::Attestation(_)) && !entry.descriptor.is_attestation());
     }
+    warnings.extend(orphans(&entries));
     let mut entries = distinct(&entries, wish.duplicates, &mut warnings)?;
     keep_only(&mut entries, wish, &mut warnings);
     drop_orphans(&mut entries);
@@ -206,8 +209,8 @@ fn keep_only(entries: &mut Vec<Candidate>, wish: &Wish, warnings: &mut Vec<Strin
 fn stays(entry: &Candidate, wish: &Wish) -> bool {
     match entry.role {
         Role::Image(_) => wish.only.is_empty() || wish.only.iter().any(|wanted| is_named(entry, wanted)),
-        Role::Attestation(_) => true,
-        Role::Other => wish.only.is_empty(),
+        // What says no platform is not asked for one.
+        Role::Attestation(_) | Role::Other => true,
     }
 }
 
@@ -329,13 +332,6 @@ fn same_platform(platform: &Platform, first: &Candidate, second: &Candidate) -> 
         second: second.label.clone(),
         second_digest: second.descriptor.digest.clone(),
     }
-}
-
-/// An attestation goes with the image it speaks of.
-fn drop_orphans(entries: &mut Vec<Candidate>) {
-    let images: Vec<Digest> =
-        entries.iter().filter(|entry| matches!(entry.role, Role::Image(_))).map(|entry| entry.descriptor.digest.clone()).collect();
-    entries.retain(|entry| !matches!(&entry.role, Role::Attestation(subject) if !images.contains(subject)));
 }
 
 /// An index without an image is what no client can use, and what a slip of the hand makes.

@@ -4,13 +4,13 @@
 
 mod parts;
 
-use content::{Limits, Memory};
+use content::{Events, Expected, Limits, Memory};
 use index::{
-    Checked, Duplicates, Encoding, IndexError, Lone, Manner, MediaChoice, OfIndex, Part, Role, Sequence, Spelling, Wish, gather, plan,
-    plan_entries,
+    Checked, Duplicates, Encoding, IndexError, Lone, Manner, MediaChoice, OfIndex, Part, Role, Sequence, Spelling, Target, Wish, carry_out,
+    gather, plan, plan_entries,
 };
 use oci::MediaType;
-use parts::{decide, part, part_for, platforms, read, three};
+use parts::{decide, name, part, part_for, platforms, read, three};
 use testkit::fixtures::{Image, Index, attestation_entry, attestation_for, put, put_index};
 
 fn as_stated() -> Manner {
@@ -59,6 +59,41 @@ async fn only_some_platforms_stay_and_a_missing_one_is_said() {
     assert_eq!(platforms(&plan), ["linux/arm/v7"]);
     assert_eq!(plan.warnings, ["no linux/s390x image among the sources: they offer linux/amd64, linux/arm/v7"]);
     assert!(matches!(decide(parts(), &only("s390x")).await, Err(IndexError::Empty)));
+}
+
+#[tokio::test]
+async fn an_attestation_of_two_images_stays_twice_and_one_of_no_image_is_said() {
+    let (place, images) = three().await;
+    let attestation = attestation_for(&images[0]);
+    put(&place, &attestation, None).await;
+    let entry = |image| attestation_entry(&attestation, image);
+    let index = Index::new().image(&images[0]).image(&images[1]).add(entry(&images[0])).add(entry(&images[1])).add(entry(&images[2]));
+    put_index(&place, &[&images[0], &images[1], &attestation], &index.build(), Some("attested")).await;
+    let plan = decide(vec![part(&place, "attested"), part(&place, "arm")], &Wish::default()).await.unwrap();
+    assert_eq!(plan.entries.iter().filter(|entry| matches!(entry.role, Role::Attestation(_))).count(), 3);
+    let plan = decide(vec![part(&place, "attested")], &Wish { lone: Lone::ANewIndex, ..Wish::default() }).await.unwrap();
+    assert_eq!(plan.entries.iter().filter(|entry| matches!(entry.role, Role::Attestation(_))).count(), 2);
+    let (digest, absent) = (attestation.digest().short(), images[2].digest().short());
+    assert_eq!(plan.warnings, [format!("attestation {digest} of attested is left out: it speaks of {absent}, which is not there")]);
+}
+
+#[tokio::test]
+async fn names_that_moved_before_one_that_did_not_are_named() {
+    let (place, images) = three().await;
+    let plan = decide(vec![part(&place, "amd64"), part(&place, "arm")], &Wish::default()).await.unwrap();
+    let wrong = Expected::Digest(images[1].digest().clone());
+    let names = vec![(name("one"), Expected::Any), (name("arm"), wrong.clone()), (name("three"), Expected::Any)];
+    let carry = |names| {
+        let targets = [Target { place: std::sync::Arc::new(place.clone()), names }];
+        let plan = plan.clone();
+        async move { carry_out(&plan, &targets, Limits::default(), &Events::none()).await.unwrap_err() }
+    };
+    let error = carry(names).await;
+    assert_eq!(error.to_string(), "memory:one moved already, memory:arm was not");
+    assert!(matches!(error, IndexError::HalfMoved { .. }), "{error}");
+    // Where none moved before it, there is nothing more to say.
+    let error = carry(vec![(name("arm"), wrong)]).await;
+    assert!(matches!(error, IndexError::Content(content::Error::Moved { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -184,6 +219,10 @@ async fn what_says_no_platform_is_carried_along_where_platforms_are_kept_as_stat
     assert!(matches!(gathered(part(&place, "report"), Manner::default()).await, Err(IndexError::NotAnImage { .. })));
     let carried = gathered(part(&place, "report"), as_stated()).await.unwrap();
     assert_eq!((carried.role, carried.descriptor.platform), (Role::Other, None));
+    // No word makes an image of it, only force.
+    let called = || part_for(&place, "report", "linux/amd64");
+    assert!(matches!(gathered(called(), as_stated()).await, Err(IndexError::NotAnImage { .. })));
+    assert!(gathered(called(), Manner { checked: Checked::Force, ..as_stated() }).await.is_ok());
 }
 
 #[tokio::test]

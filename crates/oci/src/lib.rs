@@ -25,7 +25,7 @@ pub use manifest::{ImageIndex, ImageManifest};
 pub use media::{Family, MediaType};
 pub use platform::{Matcher, Platform, PlatformError, PlatformSet};
 pub use raw::{Body, MAX_MANIFEST_SIZE, ManifestError, RawManifest};
-pub use reference::{DOCKER_HUB, Reference, ReferenceError};
+pub use reference::{DOCKER_HUB, Reference, ReferenceError, without_password};
 pub use tag::{Tag, Thing};
 
 use serde::{Deserialize, Deserializer};

@@ -1,5 +1,6 @@
 //! Image references by Docker's rules (distribution/reference, `reference.go` and `normalize.go`).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -239,7 +240,7 @@ impl FromStr for Reference {
             return Err(ReferenceError::Empty);
         }
         if text.contains("://") {
-            return Err(ReferenceError::Url(shorten(text)));
+            return Err(ReferenceError::Url(shorten(&without_password(text))));
         }
         if is_bare_digest(text) {
             return Err(ReferenceError::BareDigest(text.to_owned()));
@@ -341,6 +342,20 @@ fn is_path_part(part: &str) -> bool {
         .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
+/// Takes a user and a password out of a text that may be an address, so that it can be shown: what stands before an `@`
+/// and that a host and a path follow.
+pub fn without_password(text: &str) -> Cow<'_, str> {
+    let start = text.find("://").map_or(0, |scheme| scheme + 3);
+    let rest = text.get(start..).unwrap_or_default();
+    let slash = rest.find('/').unwrap_or(rest.len());
+    // A password may have a slash in it; in a name, nothing but a digest follows the `@`.
+    let at = rest.rfind('@').filter(|at| start > 0 || *at < slash && slash < rest.len());
+    match at {
+        Some(at) => Cow::Owned(format!("{}***{}", text.get(..start).unwrap_or_default(), rest.get(at..).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
 pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
@@ -349,6 +364,22 @@ pub(crate) fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (text, shown) in [
+            ("https://ann:secret@host/x:1", "https://***@host/x:1"),
+            ("http://ann:se/cr@et@host:5000/x", "http://***@host:5000/x"),
+            ("ann:secret@host/x", "***@host/x"),
+            ("https://host/x:1", "https://host/x:1"),
+            ("host:5000/x@sha256:abc", "host:5000/x@sha256:abc"),
+            ("x@sha256:abc", "x@sha256:abc"),
+        ] {
+            assert_eq!(without_password(text), shown);
+        }
+        let error = "https://ann:secret@host/x".parse::<Reference>().unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
 
     fn parse(text: &str) -> Reference {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -293,6 +293,11 @@ impl RemoteError {
         matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Dropped { .. })
     }
 
+    /// Tells whether the registry does not let us see it. Many say so of what is not there, too.
+    pub const fn is_denial(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+
     /// Tells whether the same request may work in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         match self {

@@ -201,6 +201,13 @@ fn signatures_of_the_images_go_with_them_to_another_repository() {
     let shown = world.home.done(&["inspect", "--referrers", "--json", &format!("docker://{target}")]);
     assert!(shown.contains(&bundle.digest().to_string()), "{shown}");
     assert!(!shown.contains(&report.digest().to_string()), "{shown}");
+    // One that came since goes there by the same command again, though the tag stays.
+    let later = testkit::fixtures::Artifact::of("application/vnd.dev.sigstore.bundle.v0.3+json").layer("text/plain", "signed later");
+    let later = later.subject(&world.amd.manifest.descriptor()).build();
+    world.put("later", &later.manifest, &[&later]);
+    world.done(&["create", "--progress", "none", "-t", &target, ":amd64"]);
+    let shown = world.home.done(&["inspect", "--referrers", "--json", &format!("docker://{target}")]);
+    assert!(shown.contains(&later.digest().to_string()), "{shown}");
 }
 
 #[test]

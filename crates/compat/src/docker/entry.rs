@@ -10,12 +10,21 @@ use super::error::Flaw;
 
 /// The field of ours that docker passes over: where an image is that no registry has.
 const SOURCE: &str = "PolyarchSource";
+/// The same for the index that an image came with.
+const INDEX: &str = "PolyarchIndex";
 
 /// Where an image of a list is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// In the repository that its name says.
     Named,
+    /// There, too, and it was not named itself: it came with an index.
+    Child {
+        /// The index, as it was named.
+        index: Reference,
+        /// What that was.
+        digest: Digest,
+    },
     /// In a layout, an archive or an engine: the locator, with an absolute path.
     Elsewhere(String),
 }
@@ -73,8 +82,14 @@ impl Entry {
         if let (Some(view), Some(key)) = (view, view_key(&self.descriptor.media_type)) {
             fields.insert(key.to_owned(), view);
         }
-        if let Location::Elsewhere(locator) = &self.location {
-            fields.insert(SOURCE.to_owned(), json!(locator));
+        match &self.location {
+            Location::Named => {}
+            Location::Child { index, digest } => {
+                fields.insert(INDEX.to_owned(), json!({"Ref": index.to_string(), "Digest": digest}));
+            }
+            Location::Elsewhere(locator) => {
+                fields.insert(SOURCE.to_owned(), json!(locator));
+            }
         }
         Value::Object(fields)
     }
@@ -96,7 +111,7 @@ impl Entry {
             .into_iter()
             .find_map(|key| tree.get(key).filter(|view| !view.is_null()).map(|view| (key, view.clone())))
             .map_or((None, None), |(key, view)| (Some(key), Some(view)));
-        let location = text(SOURCE).map_or(Location::Named, Location::Elsewhere);
+        let location = text(SOURCE).map(Location::Elsewhere).or_else(|| child_of(&field(INDEX))).unwrap_or(Location::Named);
         let descriptor = match text("Digest").filter(|digest| !digest.is_empty()) {
             Some(digest) => of_old(&digest, kind, view.as_ref(), field("Platform"))?,
             None => serde_json::from_value(field("Descriptor")).map_err(Flaw::Json)?,
@@ -124,6 +139,13 @@ impl Entry {
         RawManifest::parse_with(expected.algorithm(), raw.clone(), Some(&self.descriptor.media_type)).map_err(Flaw::Manifest)?;
         Ok(())
     }
+}
+
+/// Reads which index an image came with. What cannot be read counts as not written: the image is then one that was
+/// named itself.
+fn child_of(field: &Value) -> Option<Location> {
+    let text = |key: &str| field.get(key).and_then(Value::as_str);
+    Some(Location::Child { index: text("Ref")?.parse().ok()?, digest: text("Digest")?.parse().ok()? })
 }
 
 /// The descriptor of a file of docker 18.06 and before, whose digest is that of the view on one line.
@@ -169,6 +191,19 @@ mod tests {
             assert_eq!(keys, ["Ref", "Descriptor", "Raw", view]);
             assert_eq!(Entry::parse(text.as_bytes()).unwrap(), entry);
         }
+    }
+
+    #[test]
+    fn it_is_kept_where_an_image_is_and_what_it_came_with() {
+        let image = Image::new("linux/amd64").build();
+        let index = || "localhost:5000/app:multi".parse().unwrap();
+        for location in [Location::Elsewhere("oci:/dist".into()), Location::Child { index: index(), digest: Digest::of(b"index") }] {
+            let entry = Entry { location, ..entry(&image) };
+            assert_eq!(Entry::parse(entry.to_text().as_bytes()).unwrap(), entry);
+        }
+        let mut broken = entry(&image).value();
+        broken["PolyarchIndex"] = json!({"Ref": "UP", "Digest": 1});
+        assert_eq!(Entry::parse(broken.to_string().as_bytes()).unwrap(), entry(&image));
     }
 
     #[test]

@@ -53,6 +53,16 @@ pub enum DockerError {
         /// The file of both.
         file: String,
     },
+    /// An index says of one image that it is for several platforms; docker keeps one of them.
+    #[error("{image} stands in its index for {one} and for {other}, and a list on this machine holds it once")]
+    SeveralPlatforms {
+        /// The image.
+        image: Box<Reference>,
+        /// The platform that was met first.
+        one: String,
+        /// The other one.
+        other: String,
+    },
     /// The image that is to be annotated is in no such list.
     #[error("manifest for image {image} does not exist in {list}")]
     NotInList {
@@ -121,6 +131,18 @@ pub enum DockerError {
         /// Its digest.
         digest: Digest,
     },
+    /// A file without an image's bytes says another length than its registry.
+    #[error("failed to put manifest {list}: expected {expected} bytes of {image}, its registry has {got}")]
+    OtherSize {
+        /// The list.
+        list: Box<Reference>,
+        /// The image.
+        image: Box<Reference>,
+        /// The size in the file.
+        expected: u64,
+        /// The size in the registry.
+        got: u64,
+    },
     /// Tags have moved since their images were read, and that was not to be.
     #[error("{0} of the list's images are not what their tags are now: nothing was pushed")]
     Stale(usize),
@@ -176,7 +198,11 @@ pub enum Flaw {
 impl Fault for DockerError {
     fn kind(&self) -> Kind {
         match self {
-            Self::ListName { .. } | Self::Name { .. } | Self::Unsupported { .. } | Self::SameFile { .. } => Kind::Usage,
+            Self::ListName { .. }
+            | Self::Name { .. }
+            | Self::Unsupported { .. }
+            | Self::SameFile { .. }
+            | Self::SeveralPlatforms { .. } => Kind::Usage,
             Self::Exists | Self::Collides { .. } | Self::OtherDigest(_) | Self::NoPlatform(_) | Self::Stale(_) => Kind::Answer,
             _ => Kind::Place,
         }
@@ -195,7 +221,11 @@ impl Fault for DockerError {
             Self::Broken { list, .. } => format!("`manifest rm {list}` removes what is there; then create it again"),
             Self::SameFile { .. } => "name one of them by its digest".to_owned(),
             Self::Stale(_) => "`--refresh` takes what the tags are now".to_owned(),
-            Self::Gone { .. } => "`manifest create --amend` reads its images again".to_owned(),
+            Self::SeveralPlatforms { .. } => "`polyarch create -t NAME ...` keeps both".to_owned(),
+            Self::OtherSize { image, .. } => format!("`manifest create --amend LIST {image}` reads it again"),
+            Self::Gone { image, .. } => {
+                format!("name it again with `manifest create --amend LIST {image}` once it is there, or begin anew with `manifest rm LIST`")
+            }
             Self::Put { hint, .. } => return hint.clone(),
             _ => return None,
         }))

@@ -21,10 +21,14 @@ use super::list::List;
 const OWN: &str = ".polyarch";
 
 /// What is written beside: whole lists, and files of lists that are there.
-const NEW: &str = "new-";
-const FILE: &str = "file-";
+/// No name has a `#`, so nothing here is taken for a note of whose folder one is.
+const NEW: &str = "#new-";
+const FILE: &str = "#file-";
 /// How long what is written beside is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(60 * 60);
+
+/// How often a list is written anew when our own folder went meanwhile.
+const TRIES: u32 = 10;
 
 /// The most bytes of a file: a manifest in base64, what it says, and the rest.
 const MAX_FILE: u64 = 3 * oci::MAX_MANIFEST_SIZE;
@@ -106,6 +110,17 @@ impl Folder {
     /// # Errors
     /// Leaves a list that is new as it was: not there. One that was there keeps each file whole.
     pub fn save(&self, list: &List) -> Result<(), DockerError> {
+        let mut tries = 1;
+        loop {
+            match self.try_to_save(list) {
+                // The last list of all was removed meanwhile, and our own folder with it.
+                Err(DockerError::Disk { problem, .. }) if problem.kind() == ErrorKind::NotFound && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn try_to_save(&self, list: &List) -> Result<(), DockerError> {
         let folder = self.of(list.name());
         let own = self.root.join(OWN);
         fs::create_dir_all(&own).map_err(|problem| disk("write", &own, problem))?;
@@ -113,37 +128,44 @@ impl Folder {
         if folder.is_dir() {
             return self.update(list, &folder, &own);
         }
-        let new = tempfile::Builder::new().prefix(NEW).tempdir_in(&own).map_err(|problem| disk("write", &own, problem))?;
-        // Others may read it, as what docker writes.
-        open_to_all(new.path()).map_err(|problem| disk("write", new.path(), problem))?;
+        let mut builder = tempfile::Builder::new();
+        // Others may read it, as what docker writes: the umask takes away what they may not.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+        let new = builder.prefix(NEW).tempdir_in(&own).map_err(|problem| disk("write", &own, problem))?;
         for entry in list.entries() {
             write(&new.path().join(file_name(&entry.reference)), new.path(), entry)?;
         }
-        fs::rename(new.path(), &folder).map_err(|problem| disk("write", &folder, problem))?;
-        // The folder has gone to its place; nothing is left to remove.
-        drop(new.keep());
-        self.sign(list.name())
+        match fs::rename(new.path(), &folder) {
+            // The folder has gone to its place; nothing is left to remove.
+            Ok(()) => drop(new.keep()),
+            // Somebody else made it meanwhile: both lists become one, as docker's do.
+            Err(problem) if is_there(&problem) => return self.update(list, &folder, &own),
+            Err(problem) => return Err(disk("write", &folder, problem)),
+        }
+        self.sign(list.name());
+        Ok(())
     }
 
     fn update(&self, list: &List, folder: &Path, own: &Path) -> Result<(), DockerError> {
         for entry in list.entries() {
-            let path = folder.join(file_name(&entry.reference));
-            let same = fs::read(&path).is_ok_and(|old| Entry::parse(&old).is_ok_and(|old| old == *entry));
-            if !same {
-                write(&path, own, entry)?;
+            let file = file_name(&entry.reference);
+            if list.changed().contains(&file) {
+                write(&folder.join(file), own, entry)?;
             }
         }
         for gone in list.gone() {
             remove_file(&folder.join(gone))?;
         }
-        self.sign(list.name())
+        self.sign(list.name());
+        Ok(())
     }
 
-    /// Notes whose folder it is.
-    fn sign(&self, list: &Reference) -> Result<(), DockerError> {
-        let note = self.note(list);
-        let Some(identity) = identity(&self.of(list)) else { return Ok(()) };
-        fs::write(&note, format!("{list}\n{identity}\n")).map_err(|problem| disk("write", &note, problem))
+    /// Notes whose folder it is. The list is in its place by now; without a note it is as one of docker's.
+    fn sign(&self, list: &Reference) {
+        if let Some(identity) = identity(&self.of(list)) {
+            let _ = fs::write(self.note(list), format!("{list}\n{identity}\n"));
+        }
     }
 
     /// Forgets a list, one that cannot be read too.
@@ -189,8 +211,17 @@ fn write(path: &Path, beside: &Path, entry: &Entry) -> Result<(), DockerError> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file: NamedTempFile = builder.prefix(FILE).tempfile_in(beside).map_err(failed)?;
     file.write_all(entry.to_text().as_bytes()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    match file.persist(path) {
+        Ok(_) => Ok(()),
+        // The list's folder is on another disk, behind a link: what is written beside it docker would take for an image.
+        Err(error) if error.error.kind() == ErrorKind::CrossesDevices => fs::write(path, entry.to_text()).map_err(failed),
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+/// Tells whether a folder could not go where another one is.
+fn is_there(problem: &io::Error) -> bool {
+    matches!(problem.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists)
 }
 
 /// Removes what writers that were killed have left beside. What a living one has there is younger.
@@ -211,17 +242,6 @@ fn remove_file(path: &Path) -> Result<(), DockerError> {
         Err(problem) if problem.kind() != ErrorKind::NotFound => Err(disk("remove", path, problem)),
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn open_to_all(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Tells one folder from another one of the same name: its place on the disk, and when it was made.
@@ -272,13 +292,14 @@ mod tests {
         let own = home.path().join("manifests").join(OWN);
         fs::create_dir_all(&own).unwrap();
         let hours_ago = SystemTime::now() - 2 * LEFT_ALONE;
-        for (name, old) in [("new-old", true), ("file-old", true), ("file-young", false), ("r.io_app-1", true)] {
+        for (name, old) in [("#new-old", true), ("#file-old", true), ("#file-young", false), ("r.io_app-1", true), ("new-r.io_app-1", true)]
+        {
             let file = fs::File::create(own.join(name)).unwrap();
             file.set_modified(if old { hours_ago } else { SystemTime::now() }).unwrap();
         }
         Folder::new(home.path()).save(&list("r.io/app:2")).unwrap();
         let mut left: Vec<String> = fs::read_dir(&own).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         left.sort();
-        assert_eq!(left, ["file-young", "r.io_app-1", "r.io_app-2"]);
+        assert_eq!(left, ["#file-young", "new-r.io_app-1", "r.io_app-1", "r.io_app-2"]);
     }
 }

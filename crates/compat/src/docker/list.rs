@@ -1,5 +1,7 @@
 //! A list that is being made: its images, and how they change.
 
+use std::collections::BTreeSet;
+
 use oci::{Descriptor, Digest, Platform, Reference};
 
 use super::entry::{Entry, Location};
@@ -14,6 +16,8 @@ pub struct List {
     entries: Vec<Entry>,
     /// Files that it had and has no more.
     gone: Vec<String>,
+    /// Files that are another one now: only they are written, as somebody else may change the others meanwhile.
+    changed: BTreeSet<String>,
 }
 
 /// What `annotate` is told. An empty text is "not given", as in docker.
@@ -43,7 +47,7 @@ pub struct Forgotten {
 impl List {
     /// Makes a list of what it holds.
     pub fn new(name: Reference, entries: Vec<Entry>) -> Self {
-        let mut list = Self { name, entries, gone: Vec::new() };
+        let mut list = Self { name, entries, gone: Vec::new(), changed: BTreeSet::new() };
         list.sort();
         list
     }
@@ -63,6 +67,11 @@ impl List {
         &self.gone
     }
 
+    /// Returns the files that are other ones now.
+    pub(super) const fn changed(&self) -> &BTreeSet<String> {
+        &self.changed
+    }
+
     /// Finds an image by its name, or by the locator it came from.
     pub fn find(&self, image: &str) -> Option<&Entry> {
         let named = image.parse::<Reference>().ok().map(|reference| file_name(&reference));
@@ -77,10 +86,15 @@ impl List {
     /// as it was annotated; one that is new has the platform of its own config. Returns the images
     /// whose annotations went that way.
     ///
+    /// An image that was named for itself keeps its place: the list's own tag does not bring back what stood there for its
+    /// platform.
+    ///
     /// # Errors
-    /// Where two names would be kept in one file.
+    /// Where two images would be kept in one file.
     pub fn take(&mut self, source: &Reference, new: Vec<Entry>) -> Result<Vec<Forgotten>, DockerError> {
         let mut forgotten = Vec::new();
+        refuse_several_platforms(&new)?;
+        let new: Vec<Entry> = new.into_iter().filter(|entry| !self.is_replaced(entry)).collect();
         for entry in &new {
             let file = file_name(&entry.reference);
             let other = self.entries.iter().find(|old| file_name(&old.reference) == file && old.reference != entry.reference);
@@ -93,7 +107,7 @@ impl List {
         // An index that was read before may have had other images.
         let is_from = |old: &Entry| match new.first().map(|entry| &entry.location) {
             Some(Location::Elsewhere(locator)) => matches!(&old.location, Location::Elsewhere(other) if other == locator),
-            _ => old.reference == *source || is_of(old, source),
+            _ => is_of(old, source) || (old.reference == *source && old.location == Location::Named),
         };
         let is_stale = |old: &Entry| is_from(old) && !new.iter().any(|entry| entry.reference == old.reference);
         self.drop_where(is_stale);
@@ -102,15 +116,23 @@ impl List {
                 Some(old) if old.descriptor.digest == entry.descriptor.digest => {
                     // What was annotated stays; bytes that were not kept are kept now.
                     let descriptor = Descriptor { platform: old.descriptor.platform.clone(), ..entry.descriptor.clone() };
-                    *old = Entry { descriptor, ..entry };
+                    let new = Entry { descriptor, ..entry };
+                    if *old != new {
+                        self.changed.insert(file_name(&new.reference));
+                        *old = new;
+                    }
                 }
                 Some(old) => {
                     if old.platform() != entry.platform() {
                         forgotten.push(Forgotten { reference: old.reference.clone(), platform: old.platform() });
                     }
+                    self.changed.insert(file_name(&entry.reference));
                     *old = entry;
                 }
-                None => self.entries.push(entry),
+                None => {
+                    self.changed.insert(file_name(&entry.reference));
+                    self.entries.push(entry);
+                }
             }
         }
         self.drop_orphans();
@@ -128,6 +150,26 @@ impl List {
         self.drop_where(|old| {
             is_of(old, &name) && old.reference != new.reference && !old.descriptor.is_attestation() && old.platform().same_as(&platform)
         });
+    }
+
+    /// Tells whether something else was named for the platform of an image that the list's own tag has.
+    fn is_replaced(&self, new: &Entry) -> bool {
+        let (platform, name) = (new.platform(), &self.name);
+        let replaces = |old: &Entry| !old.descriptor.is_attestation() && !is_of(old, name) && old.platform().same_as(&platform);
+        is_of(new, name) && !platform.os.is_empty() && !new.descriptor.is_attestation() && self.entries.iter().any(replaces)
+    }
+
+    /// Notes that the list's own tag is the list itself now.
+    pub fn was_pushed(&mut self, pushed: &Digest) {
+        let name = self.name.clone();
+        for entry in self.entries.iter_mut().filter(|entry| is_of(entry, &name)) {
+            if let Location::Child { digest, .. } = &mut entry.location
+                && digest != pushed
+            {
+                digest.clone_from(pushed);
+                self.changed.insert(file_name(&entry.reference));
+            }
+        }
     }
 
     /// Takes away attestations of images that are not in the list any more.
@@ -158,6 +200,7 @@ impl List {
             let has = self.entries.iter().map(|entry| entry.reference.to_string()).collect();
             return Err(DockerError::NotInList { image: image.to_owned(), list: self.name.to_string(), has });
         };
+        self.changed.insert(file_name(&entry.reference));
         let platform = entry.descriptor.platform.get_or_insert_default();
         let set = |field: &mut String, word: &str| {
             if !word.is_empty() {
@@ -181,10 +224,21 @@ impl List {
     }
 }
 
-/// Tells whether an image came with a source that was an index: it has the source's name, and a digest.
+/// Tells whether an image came with a source that was an index.
 fn is_of(entry: &Entry, source: &Reference) -> bool {
-    let own = &entry.reference;
-    own.name() == source.name() && own.tag() == source.tag() && own.digest().is_some() && source.digest().is_none()
+    matches!(&entry.location, Location::Child { index, .. } if index == source)
+}
+
+/// Docker keeps one file for a digest, so that a list cannot say two things of it.
+fn refuse_several_platforms(new: &[Entry]) -> Result<(), DockerError> {
+    let same = |one: &Entry, other: &Entry| one.reference == other.reference && one.platform() != other.platform();
+    for (at, one) in new.iter().enumerate() {
+        if let Some(other) = new.iter().skip(at + 1).find(|other| same(one, other)) {
+            let (image, one, other) = (Box::new(one.reference.clone()), one.platform().to_string(), other.platform().to_string());
+            return Err(DockerError::SeveralPlatforms { image, one, other });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -196,6 +250,12 @@ mod tests {
 
     fn entry(name: &str, image: &BuiltImage) -> Entry {
         Entry::new(name.parse().unwrap(), image.descriptor(), &image.manifest)
+    }
+
+    /// One that came with an index.
+    fn child(index: &str, image: &BuiltImage) -> Entry {
+        let location = Location::Child { index: named(index), digest: Digest::of(b"the index") };
+        Entry { location, ..entry(&format!("{index}@{}", image.digest()), image) }
     }
 
     fn named(name: &str) -> Reference {
@@ -232,24 +292,82 @@ mod tests {
             (Image::new("linux/amd64").build(), Image::new("linux/arm64").build(), Image::new("linux/amd64").text("n").build());
         let attestation = attestation_for(&old);
         let at = |image: &BuiltImage| format!("r.io/app:1@{}", image.digest());
+        let own = |image: &BuiltImage| child("r.io/app:1", image);
         let attested = Entry::new(named(&at(&attestation)), attestation_entry(&attestation, &old), &attestation.manifest);
-        let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&old), &old), entry(&at(&arm), &arm), attested]);
+        let attested = Entry { location: own(&old).location, ..attested };
+        let mut list = List::new(named("r.io/app:1"), vec![own(&old), own(&arm), attested]);
         list.take(&named("r.io/app:new"), vec![entry("r.io/app:new", &new)]).unwrap();
         assert_eq!(names(&list), [at(&arm), "r.io/app:new".to_owned()]);
         assert_eq!(list.gone().len(), 2, "{:?}", list.gone());
+        // Nor does the tag bring it back when it is read again; what is new there comes.
+        let riscv = Image::new("linux/riscv64").build();
+        list.take(&named("r.io/app:1"), vec![own(&old), own(&arm), own(&riscv)]).unwrap();
+        let mut expected = [at(&arm), at(&riscv), "r.io/app:new".to_owned()];
+        expected.sort_by_key(|name| file_name(&named(name)));
+        assert_eq!(names(&list), expected);
+    }
+
+    #[test]
+    fn an_image_that_was_named_with_its_digest_stays() {
+        let (pinned, moved) = (Image::new("linux/amd64").build(), Image::new("linux/amd64").text("2").build());
+        let at = format!("r.io/app:1@{}", pinned.digest());
+        for (one, other) in [(("r.io/app:1", &moved), (at.as_str(), &pinned)), ((&at, &pinned), ("r.io/app:1", &moved))] {
+            // The list's own tag, and another list's.
+            for list in ["r.io/app:1", "r.io/app:2"] {
+                let mut list = List::new(named(list), Vec::new());
+                for (name, image) in [one, other] {
+                    list.take(&named(name), vec![entry(name, image)]).unwrap();
+                }
+                assert_eq!(names(&list), ["r.io/app:1", at.as_str()]);
+            }
+        }
+    }
+
+    #[test]
+    fn one_image_for_two_platforms_is_refused_rather_than_lost() {
+        let image = Image::new("linux/amd64").build();
+        let mut i386 = child("r.io/app:multi", &image);
+        i386.descriptor.platform = Some("linux/386".parse().unwrap());
+        let mut list = List::new(named("r.io/app:1"), Vec::new());
+        let error = list.take(&named("r.io/app:multi"), vec![child("r.io/app:multi", &image), i386]).unwrap_err();
+        assert!(matches!(error, DockerError::SeveralPlatforms { .. }), "{error}");
+        assert!(list.entries().is_empty());
+    }
+
+    #[test]
+    fn only_what_changed_is_written() {
+        let (one, two) = (Image::new("linux/amd64").build(), Image::new("linux/arm64").build());
+        let mut list = List::new(named("r.io/app:1"), vec![entry("r.io/app:a", &one), entry("r.io/app:b", &two)]);
+        list.take(&named("r.io/app:a"), vec![entry("r.io/app:a", &one)]).unwrap();
+        assert!(list.changed().is_empty());
+        list.annotate("r.io/app:b", &Annotate { variant: "v9".into(), ..Annotate::default() }).unwrap();
+        assert_eq!(list.changed().iter().collect::<Vec<_>>(), ["r.io_app-b"]);
+    }
+
+    #[test]
+    fn a_push_makes_the_list_s_own_tag_what_the_list_is() {
+        let (own, other) = (Image::new("linux/amd64").build(), Image::new("linux/arm64").build());
+        let mut list = List::new(named("r.io/app:1"), vec![child("r.io/app:1", &own), child("r.io/app:2", &other)]);
+        list.was_pushed(&Digest::of(b"pushed"));
+        let bases = |list: &List| -> Vec<bool> {
+            let is = |entry: &Entry| matches!(&entry.location, Location::Child { digest, .. } if *digest == Digest::of(b"pushed"));
+            list.entries().iter().map(is).collect()
+        };
+        assert_eq!((bases(&list), list.changed().len()), (vec![true, false], 1));
     }
 
     #[test]
     fn an_index_that_is_read_again_brings_only_what_it_has_now() {
         let (one, two) = (Image::new("linux/amd64").build(), Image::new("linux/amd64").text("2").build());
         let at = |image: &BuiltImage| format!("r.io/app:multi@{}", image.digest());
-        let mut list = List::new(named("r.io/app:1"), vec![entry(&at(&one), &one)]);
-        list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
+        let child = |image: &BuiltImage| child("r.io/app:multi", image);
+        let mut list = List::new(named("r.io/app:1"), vec![child(&one)]);
+        list.take(&named("r.io/app:multi"), vec![child(&two)]).unwrap();
         assert_eq!(names(&list), [at(&two)]);
         // The name may be a single image's by then, and an index's again.
         list.take(&named("r.io/app:multi"), vec![entry("r.io/app:multi", &one)]).unwrap();
         assert_eq!(names(&list), ["r.io/app:multi"]);
-        list.take(&named("r.io/app:multi"), vec![entry(&at(&two), &two)]).unwrap();
+        list.take(&named("r.io/app:multi"), vec![child(&two)]).unwrap();
         assert_eq!(names(&list), [at(&two)]);
     }
 
@@ -257,13 +375,12 @@ mod tests {
     fn a_place_on_this_machine_replaces_what_it_had_and_nothing_else() {
         let (one, two, riscv) =
             (Image::new("linux/s390x").build(), Image::new("linux/s390x").text("2").build(), Image::new("linux/riscv64").build());
-        let at = |image: &BuiltImage| format!("r.io/app:1@{}", image.digest());
         let from_dist = |image: &BuiltImage| {
             let location = Location::Elsewhere("oci:/dist".to_owned());
             Entry { location, ..entry(&format!("r.io/app@{}", image.digest()), image) }
         };
         // The last one is from the registry, under the list's own tag.
-        let mut list = List::new(named("r.io/app:1"), vec![from_dist(&one), entry(&at(&riscv), &riscv)]);
+        let mut list = List::new(named("r.io/app:1"), vec![from_dist(&one), child("r.io/app:1", &riscv)]);
         list.take(&named("r.io/app:1"), vec![from_dist(&two)]).unwrap();
         let digests: Vec<&Digest> = list.entries().iter().map(|entry| &entry.descriptor.digest).collect();
         assert!(digests.len() == 2 && digests.contains(&two.digest()) && digests.contains(&riscv.digest()), "{digests:?}");

@@ -45,7 +45,8 @@ pub(crate) enum Written {
 
 /// Reads a source.
 pub(crate) fn read(text: &str) -> Result<Written, ImagetoolsError> {
-    let bad = |why: &str, hint: Option<String>| ImagetoolsError::Source { text: cut(text), why: why.to_owned(), hint };
+    let bad =
+        |why: &str, hint: Option<String>| ImagetoolsError::Source { text: cut(&oci::without_password(text)), why: why.to_owned(), hint };
     if text.trim_start().starts_with('{') {
         return descriptor(text).map(|stated| Written::Descriptor(Box::new(stated))).map_err(|why| bad(&why, None));
     }

@@ -36,7 +36,14 @@ impl Metadata {
     pub fn prepare(path: &Path) -> Result<Self, MetadataError> {
         // A link's target is what is written; a file that is not there yet stands for itself.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let ready = if in_place(&path) { OpenOptions::new().write(true).open(&path).map(drop) } else { beside(&path).map(drop) };
+        let ready = if is_pipe(&path) {
+            // Opening it waits for its reader, who may wait for the work that is not done yet.
+            Ok(())
+        } else if in_place(&path) {
+            OpenOptions::new().write(true).open(&path).map(drop)
+        } else {
+            beside(&path).map(drop)
+        };
         ready.map_err(|problem| MetadataError { path: path.clone(), problem })?;
         Ok(Self(path))
     }
@@ -54,6 +61,17 @@ impl Metadata {
 /// A pipe or a device is written as it is; replacing it would destroy it.
 fn in_place(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_path: &Path) -> bool {
+    false
 }
 
 fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {

@@ -1,9 +1,10 @@
 //! `manifest create`: reads every image, then writes the list, or nothing.
 
-use compat::docker::{DockerError, Folder, List};
+use compat::docker::{DockerError, Folder, List, Location};
 use fault::Failure;
 use index::{Checked, Manner};
-use oci::{Locator, Reference};
+use oci::{Locator, RawManifest, Reference, without_password};
+use remote::RemoteError;
 
 use super::sources::{self, Source};
 use super::{Count, words};
@@ -16,7 +17,7 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Create) -> R
         return Err(count().into());
     }
     let name = sources::name(list, "").map_err(|error| match error {
-        DockerError::Name { problem, .. } => DockerError::ListName { text: list.clone(), problem },
+        DockerError::Name { problem, .. } => DockerError::ListName { text: without_password(list).into_owned(), problem },
         other => other,
     })?;
     folder.check_free(&name)?;
@@ -29,9 +30,10 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Create) -> R
     // Hole 3: every image is read again. Hole 4: a list that is only in its registry is started from.
     let start = async {
         match here {
-            Some(here) => Ok(here),
-            None if words.amend => from_registry(session, &opener, &name).await,
-            None => Ok(List::new(name.clone(), Vec::new())),
+            // Where a docker that was killed has left a folder with nothing in it, there is no list yet.
+            Some(here) if !here.entries().is_empty() => Ok(here),
+            _ if words.amend => from_registry(session, &opener, &name).await,
+            _ => Ok(List::new(name.clone(), Vec::new())),
         }
     };
     let (list, read) = futures_util::future::try_join(start, sources::read(&images, &opener, &name, Manner::default())).await?;
@@ -57,13 +59,34 @@ pub fn take(session: &Session, mut list: List, read: Vec<(Reference, Vec<compat:
     Ok(list)
 }
 
+/// Says what an index has that docker's files have no place for.
+fn warn_of_losses(session: &Session, name: &Reference, root: &RawManifest) {
+    let Some(index) = root.as_index() else { return };
+    let keys: Vec<&str> = index.annotations.keys().map(String::as_str).collect();
+    if !keys.is_empty() {
+        session.console.warn(&format!("index annotations of {name} are left behind: {}", keys.join(", ")));
+    }
+    let types = index.artifact_type.is_some() || index.manifests.iter().any(|entry| entry.artifact_type.is_some());
+    for (what, _) in [("the subject", index.subject.is_some()), ("artifact types", types)].iter().filter(|(_, is_there)| *is_there) {
+        session.console.warn(&format!("{what} of {name} are left behind: `polyarch create` keeps them"));
+    }
+}
+
 /// Reads what the registry has under the list's name.
 async fn from_registry(session: &Session, opener: &Opener, name: &Reference) -> Result<List, Failure> {
     let empty = List::new(name.clone(), Vec::new());
     let opened = opener.far_source(&Locator::Registry(name.clone())).await?;
-    if sources::root(&*opened.place, &opened.selector).await?.is_none() {
-        return Ok(empty);
-    }
+    let root = match opened.place.manifest(&opened.selector).await {
+        Ok(root) => root,
+        Err(problem) if problem.is_missing() => return Ok(empty),
+        // So some registries answer for a repository that does not exist yet. Who may not read may not push.
+        Err(content::Error::Place(fault)) if fault.downcast_ref().is_some_and(RemoteError::is_denial) => {
+            session.console.warn(&format!("cannot see whether {name} exists, so this begins with an empty list: {fault}"));
+            return Ok(empty);
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    warn_of_losses(session, name, &root);
     // What it says is believed, so that what is wrong with it can be mended.
     let manner = Manner { checked: Checked::Force, ..Manner::default() };
     let read = sources::read(&[Source::Named(name.clone())], opener, name, manner).await?;
@@ -71,7 +94,8 @@ async fn from_registry(session: &Session, opener: &Opener, name: &Reference) -> 
     let read = read.into_iter().map(|(source, entries)| {
         let by_digest = |entry: compat::docker::Entry| {
             let reference = sources::with_digest(name, &entry.descriptor.digest);
-            compat::docker::Entry { reference, ..entry }
+            let location = Location::Child { index: name.clone(), digest: root.digest().clone() };
+            compat::docker::Entry { reference, location, ..entry }
         };
         (source, entries.into_iter().map(by_digest).collect::<Vec<_>>())
     });

@@ -5,7 +5,7 @@ use content::{Expected, Limits, Place};
 use fault::Failure;
 use futures_util::future::try_join_all;
 use index::{Candidate, Duplicates, Encoding, Lone, Manner, Plan, Role, Sequence, Target, Wish, carry_out, plan_entries};
-use oci::{Descriptor, Locator, RawManifest, Reference};
+use oci::{Descriptor, Locator, RawManifest, Reference, Selector};
 
 use super::sources::{self, Source};
 use super::{Count, create, words};
@@ -23,13 +23,16 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     opener.will_write(&name);
     let target = opener.target(&Locator::Registry(name.clone()), true).await?;
-    let list = compare(session, folder, words, &opener, list).await?;
+    let Compared { list, expected, is_refreshed } = compare(session, words, &opener, list).await?;
     let (entries, plan) = decide(&opener, &list).await?;
     plan.warnings.iter().for_each(|warning| session.console.warn(warning));
     let put =
         |failure: &Failure| DockerError::Put { list: Box::new(name.clone()), problem: one_line(failure), hint: failure.fault().hint() };
     check_digest(&name, &plan)?;
-    let targets = [Target { place: target.place.clone(), names: vec![(target.selector.clone(), Expected::Any)] }];
+    if is_refreshed {
+        folder.save(&list)?;
+    }
+    let targets = [Target { place: target.place.clone(), names: vec![(target.selector.clone(), expected)] }];
     let outcome = carry_out(&plan, &targets, Limits::default(), &session.console.events()).await.map_err(|error| put(&error.into()))?;
     for entry in entries.iter().filter(|entry| !sources::is_same_repository(entry, &name)) {
         let digest = &entry.descriptor.digest;
@@ -38,6 +41,9 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
     session.console.data(outcome.digest.to_string());
     if words.purge {
         folder.remove(&name)?;
+    } else if let Some(mut list) = folder.list(&name)? {
+        list.was_pushed(&outcome.digest);
+        folder.save(&list)?;
     }
     Ok(Done::Well)
 }
@@ -89,16 +95,18 @@ fn candidate(entry: &Entry, opened: Opened) -> Candidate {
 
 /// Compares each image's tag with what the list has of it (hole 3), and takes the new one where that
 /// was asked for.
-async fn compare(session: &Session, folder: &Folder, words: &words::Push, opener: &Opener, list: List) -> Result<List, Failure> {
+async fn compare(session: &Session, words: &words::Push, opener: &Opener, list: List) -> Result<Compared, Failure> {
     let mut opened = Vec::new();
     for entry in list.entries() {
         opened.push(sources::open_entry(entry, opener).await?);
     }
     let answers = try_join_all(list.entries().iter().zip(&opened).map(|(entry, opened)| ask(entry, opened))).await?;
     let mut moved: Vec<Source> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for (entry, now) in list.entries().iter().zip(&answers) {
-        let Some(line) = difference(entry, now)? else { continue };
+        let Some(line) = difference(list.name(), entry, now)?.filter(|line| !lines.contains(line)) else { continue };
         session.console.warn(&line);
+        lines.push(line);
         moved.extend(named_by(entry)?.filter(|source| !moved.contains(source)));
     }
     if words.strict && !moved.is_empty() {
@@ -107,13 +115,34 @@ async fn compare(session: &Session, folder: &Folder, words: &words::Push, opener
     if words.refresh && !moved.is_empty() {
         let read = sources::read(&moved, opener, list.name(), Manner::default()).await?;
         let list = create::take(session, list, read)?;
-        folder.save(&list)?;
-        return Ok(list);
+        return Ok(Compared { expected: expected(&list), list, is_refreshed: true });
     }
     // What its tag does not lead to may be gone altogether, and not every registry would say so.
-    let unproven = list.entries().iter().zip(&opened).zip(&answers).filter(|((entry, _), now)| !proves(entry, now));
+    let is_proven = |entry: &Entry, now: &Now| entry.raw.is_some() && proves(entry, now);
+    let unproven = list.entries().iter().zip(&opened).zip(&answers).filter(|((entry, _), now)| !is_proven(entry, now));
     try_join_all(unproven.map(|((entry, opened), _)| check_there(list.name(), entry, &*opened.place))).await?;
-    Ok(list)
+    // That somebody else moved the tag was said, and is overridden.
+    let is_own = moved.iter().any(|source| matches!(source, Source::Named(name) if name == list.name()));
+    let expected = if is_own { Expected::Any } else { expected(&list) };
+    Ok(Compared { list, expected, is_refreshed: false })
+}
+
+/// A list after the tags of its images were looked at.
+struct Compared {
+    list: List,
+    /// What its own tag must still be.
+    expected: Expected,
+    /// The list holds what it did not hold on the disk.
+    is_refreshed: bool,
+}
+
+/// A list that was started from its own tag replaces what it was started from, and nothing newer.
+fn expected(list: &List) -> Expected {
+    let own = list.entries().iter().find_map(|entry| match &entry.location {
+        Location::Child { index, digest } if index == list.name() => Some(digest.clone()),
+        _ => None,
+    });
+    own.map_or(Expected::Any, Expected::Digest)
 }
 
 /// What is behind an image's tag now.
@@ -131,10 +160,11 @@ enum Now {
 /// Returns what an image was named by, if that may be something else by now: a tag, or a place on
 /// this machine.
 fn named_by(entry: &Entry) -> Result<Option<Source>, Failure> {
-    Ok(match (&entry.location, entry.reference.tag()) {
-        (Location::Elsewhere(locator), _) => Some(Source::parse(locator)?),
-        (Location::Named, Some(tag)) => Some(Source::Named(entry.reference.with(oci::Thing::Tag(tag.clone())))),
-        (Location::Named, None) => None,
+    Ok(match &entry.location {
+        Location::Elsewhere(locator) => Some(Source::parse(locator)?),
+        Location::Child { index, .. } => Some(Source::Named(index.clone())).filter(|_| index.digest().is_none()),
+        // Who names a digest wants that very image.
+        Location::Named => Some(Source::Named(entry.reference.clone())).filter(|_| entry.reference.digest().is_none()),
     })
 }
 
@@ -160,13 +190,24 @@ fn proves(entry: &Entry, now: &Now) -> bool {
     match now {
         Now::Points(found) => found.digest == *digest,
         Now::Holds(root) => {
-            root.digest() == digest || root.as_index().is_some_and(|index| index.manifests.iter().any(|child| child.digest == *digest))
+            let is_as_read = matches!(&entry.location, Location::Child { digest: read, .. } if read == root.digest());
+            is_as_read
+                || root.digest() == digest
+                || root.as_index().is_some_and(|index| index.manifests.iter().any(|child| child.digest == *digest))
         }
         Now::NoTag | Now::Nothing => false,
     }
 }
 
-fn difference(entry: &Entry, now: &Now) -> Result<Option<String>, Failure> {
+fn difference(list: &Reference, entry: &Entry, now: &Now) -> Result<Option<String>, Failure> {
+    // Of the list's own tag all matters, and not only what came from it: it is about to be replaced.
+    if let (Location::Child { index, digest }, Now::Holds(root)) = (&entry.location, now)
+        && index == list
+    {
+        let (then, now) = (digest.short(), root.digest().short());
+        return Ok((root.digest() != digest)
+            .then(|| format!("{index} is {now} now, this list was started from {then}: --refresh takes in what is there")));
+    }
     let Some(source) = named_by(entry)?.filter(|_| !proves(entry, now)) else { return Ok(None) };
     let digest = entry.descriptor.digest.short();
     Ok(Some(match now {
@@ -177,9 +218,16 @@ fn difference(entry: &Entry, now: &Now) -> Result<Option<String>, Failure> {
 }
 
 async fn check_there(list: &Reference, entry: &Entry, place: &dyn Place) -> Result<(), Failure> {
-    if place.has(&entry.descriptor).await? {
-        return Ok(());
+    let (list, image) = (Box::new(list.clone()), Box::new(entry.reference.clone()));
+    let Descriptor { digest, size: expected, .. } = entry.descriptor.clone();
+    // Docker before 23 kept no bytes, so that nobody has counted them yet.
+    if entry.raw.is_none() {
+        return match place.resolve(&Selector::Digest(digest.clone())).await {
+            Ok(found) if found.size == expected => Ok(()),
+            Ok(found) => Err(DockerError::OtherSize { list, image, expected, got: found.size }.into()),
+            Err(problem) if problem.is_missing() => Err(DockerError::Gone { list, image, digest }.into()),
+            Err(problem) => Err(problem.into()),
+        };
     }
-    let (list, image, digest) = (Box::new(list.clone()), Box::new(entry.reference.clone()), entry.descriptor.digest.clone());
-    Err(DockerError::Gone { list, image, digest }.into())
+    if place.has(&entry.descriptor).await? { Ok(()) } else { Err(DockerError::Gone { list, image, digest }.into()) }
 }

@@ -40,6 +40,12 @@ pub const fn reference(locator: &Locator) -> Option<&Reference> {
     }
 }
 
+/// Tells whether docker would take a word for a name: `oci:latest`, as long as there is no folder `latest`.
+fn is_a_name_of_docker_s(locator: &Locator) -> bool {
+    let Locator::Layout { path, .. } = locator else { return false };
+    path.components().count() == 1 && !path.exists() && name(&locator.to_string(), "").is_ok()
+}
+
 /// Returns the same place by an absolute path, so that it is found from any folder.
 pub fn absolute(locator: &Locator) -> Locator {
     let mut locator = locator.clone();
@@ -70,7 +76,7 @@ impl Source {
     /// In docker's words, where it is no name.
     pub fn parse(text: &str) -> Result<Self, DockerError> {
         match text.parse::<Locator>() {
-            Ok(locator) if reference(&locator).is_none() => Ok(Self::Elsewhere(absolute(&locator))),
+            Ok(locator) if reference(&locator).is_none() && !is_a_name_of_docker_s(&locator) => Ok(Self::Elsewhere(absolute(&locator))),
             _ => Ok(Self::Named(name(text, "")?)),
         }
     }
@@ -104,7 +110,7 @@ impl Source {
 /// Where its place cannot be opened, or is not known any more.
 pub async fn open_entry(entry: &Entry, opener: &Opener) -> Result<Opened, Failure> {
     let source = match &entry.location {
-        Location::Named => Source::Named(entry.reference.clone()),
+        Location::Named | Location::Child { .. } => Source::Named(entry.reference.clone()),
         Location::Elsewhere(locator) => Source::parse(locator)?,
     };
     source.open(opener).await
@@ -168,14 +174,14 @@ async fn entries(gathered: &Gathered, source: &Source, list: &Reference) -> Resu
     let name = source.reference(list);
     let is_alone = gathered.root.as_index().is_none();
     let made: Vec<Entry> = stream::iter(&gathered.candidates)
-        .map(|candidate| entry(candidate, source, &name, is_alone))
+        .map(|candidate| entry(candidate, source, &name, gathered.root.digest(), is_alone))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
     Ok((name, made))
 }
 
-async fn entry(candidate: &Candidate, source: &Source, name: &Reference, is_alone: bool) -> Result<Entry, Failure> {
+async fn entry(candidate: &Candidate, source: &Source, name: &Reference, root: &Digest, is_alone: bool) -> Result<Entry, Failure> {
     let digest = &candidate.descriptor.digest;
     let manifest = match &candidate.manifest {
         Some(read) => read.clone(),
@@ -183,7 +189,7 @@ async fn entry(candidate: &Candidate, source: &Source, name: &Reference, is_alon
     };
     let (reference, location) = match source {
         Source::Named(own) if is_alone => (own.clone(), Location::Named),
-        Source::Named(own) => (with_digest(own, digest), Location::Named),
+        Source::Named(own) => (with_digest(own, digest), Location::Child { index: own.clone(), digest: root.clone() }),
         Source::Elsewhere(locator) => (name.with(oci::Thing::Digest(digest.clone())), Location::Elsewhere(locator.to_string())),
     };
     let entry = Entry::new(reference, candidate.descriptor.clone(), &manifest);
@@ -198,7 +204,7 @@ pub fn with_digest(name: &Reference, digest: &Digest) -> Reference {
 
 /// Tells whether two places are one repository of one registry.
 pub fn is_same_repository(entry: &Entry, list: &Reference) -> bool {
-    entry.location == Location::Named && entry.reference.name() == list.name()
+    !matches!(entry.location, Location::Elsewhere(_)) && entry.reference.name() == list.name()
 }
 
 /// Asks a place for the document behind a selector; `None` where it has none.

@@ -9,7 +9,7 @@ use std::path::Path;
 use compat::imagetools::{CreateWords, FOLLOWING, ImagetoolsError, Order, explain, metadata, order};
 use content::{Events, Expected, Limits};
 use fault::Failure;
-use index::{Change, Gathered, IndexError, Lone, Manner, OfIndex, Part, Plan, carry_out, follow, gather, plan};
+use index::{Change, Gathered, IndexError, Lone, Manner, OfIndex, Part, Plan, carry_out, check_movable, follow, gather, plan};
 use oci::{Digest, Locator, MAX_MANIFEST_SIZE, Thing};
 
 use super::{Create, names_of};
@@ -184,9 +184,12 @@ impl Making<'_> {
             _ => Expected::Any,
         };
         let stale = stale(tags, (0..tags.len()).map(expected).collect(), plan.document.digest());
-        let targets = targets(&stale);
-        follow(plan, &targets, &FOLLOWING, self.limits, events).await?;
-        carry_out(plan, &targets, self.limits, events).await?;
+        let stale = targets(&stale);
+        check_movable(plan, &stale).await?;
+        // To every repository: what came since to an image that stands there already is brought, too.
+        let all: Vec<(&Tag, Expected)> = tags.iter().map(|tag| (tag, Expected::Any)).collect();
+        follow(plan, &targets(&all), &FOLLOWING, self.limits, events).await?;
+        carry_out(plan, &stale, self.limits, events).await?;
         pushing.done(plan);
         Ok(())
     }

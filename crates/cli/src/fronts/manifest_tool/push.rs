@@ -9,7 +9,7 @@ use compat::manifest_tool::{Arguments, ListType, Member, Problem, Spec, Unsuppor
 use content::{Expected, Limits};
 use fault::Failure;
 use index::{Checked, Gathered, IndexError, Part, Target, carry_out, gather, plan};
-use oci::{Locator, Reference, Selector, Tag};
+use oci::{Locator, Reference, Selector, Tag, without_password};
 
 use crate::commands::Session;
 use crate::fronts::one_line;
@@ -108,7 +108,7 @@ async fn push(mut session: Session, login: Login, spec: &Spec, list: ListType, c
 
 /// Reads the target's name, which is one in a registry.
 fn target(image: &str) -> Result<(Locator, Reference), Problem> {
-    let wrong = |cause: String| Problem::Target { image: image.to_owned(), cause };
+    let wrong = |cause: String| Problem::Target { image: without_password(image).into_owned(), cause };
     let locator: Locator = image.parse().map_err(|error: oci::LocatorError| wrong(error.to_string()))?;
     match &locator {
         Locator::Name(name) | Locator::Registry(name) => {
@@ -134,7 +134,10 @@ fn names(spec: &Spec, name: &Reference) -> Result<Vec<(Selector, Expected)>, Pro
 }
 
 fn source(member: &Member) -> Result<Locator, Problem> {
-    member.image.parse().map_err(|error: oci::LocatorError| Problem::Name { image: member.image.clone(), cause: error.to_string() })
+    member
+        .image
+        .parse()
+        .map_err(|error: oci::LocatorError| Problem::Name { image: without_password(&member.image).into_owned(), cause: error.to_string() })
 }
 
 /// What is known while sources are read.

@@ -58,7 +58,7 @@ impl Pushing {
         }
     }
 
-    /// Says what stopped it; names move last, so it stopped everywhere.
+    /// Says what stopped it. Names move last, one repository after the other; which of them moved stands in the problem.
     pub fn failed(&self, problem: &ImagetoolsError) {
         for (vertex, _) in &self.vertices {
             self.say([vertex.failed(&problem.to_string())]);

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 
 use super::entry::EntryKind;
 use super::header::{self, Header};
+use super::pax::Record;
 use super::seen::Seen;
 use super::{BLOCK, Entry, WHITEOUT, WHITEOUT_OPAQUE, padding, path, pax, windows};
 use crate::error::{Got, LayerError, Problem, shown};
@@ -240,7 +241,7 @@ impl Encoder {
 }
 
 /// Encodes the header of an entry whose path is clean, with an extended header before it where one is needed.
-fn encode(entry: &Entry, type_bits: u32, mut records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<u8>, Problem> {
+fn encode(entry: &Entry, type_bits: u32, mut records: Vec<Record>) -> Result<Vec<u8>, Problem> {
     let mut header = Header {
         name: entry.path.clone(),
         mode: u64::from(entry.mode | type_bits),

@@ -347,3 +347,24 @@ fn cut(text: &[u8]) -> Vec<u8> {
     }
     cut
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_what_does_not_fit_has_a_record() {
+        let header = |entry: &Entry| encode(entry, 0, Vec::new()).unwrap();
+        let largest = (8 << 30) - 1;
+        assert_eq!(header(&Entry::file("a", largest)).len(), BLOCK);
+        let large = header(&Entry::file("a", largest + 1));
+        assert!(large.len() == 3 * BLOCK && large[BLOCK..].starts_with(b"19 size=8589934592\n"));
+        // The field holds nothing then, as Go has it: who does not know the record sees that something is wrong.
+        assert_eq!(&large[2 * BLOCK + 124..][..12], b"00000000000\0");
+        assert_eq!(header(&Entry::file("a", 0).mtime(-1)).len(), 3 * BLOCK);
+        let mut device = Entry::file("a", 0);
+        device.kind = EntryKind::CharDevice(crate::tar::Device { major: 1 << 21, minor: 0 });
+        assert_eq!(encode(&device, 0, Vec::new()), Err(Problem::Number("major number")));
+    }
+}

@@ -9,7 +9,7 @@ use crate::compression::Compression;
 use crate::cut::{Cutter, LARGE};
 use crate::error::LayerError;
 use crate::pool::Pool;
-use crate::tar::{BLOCK, Encoder, Entry, Options, copy_content, pad};
+use crate::tar::{BLOCK, Encoder, Entry, Options, clean, copy_content, pad};
 
 /// How a layer is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl<W: Write> LayerWriter<W> {
     pub fn append(&mut self, entry: &Entry, content: impl Read) -> Result<(), LayerError> {
         let header = self.encoder.header(entry)?;
         let size = entry.size();
-        self.tape.entry(&entry.path, header.len() as u64 + size.next_multiple_of(BLOCK as u64))?;
+        self.tape.entry(&clean(&entry.path).unwrap_or_default(), header.len() as u64 + size.next_multiple_of(BLOCK as u64))?;
         self.tape.write_all(&header).map_err(LayerError::written)?;
         let is_large = size >= LARGE;
         if is_large {
@@ -118,7 +118,7 @@ impl<W: Write> LayerWriter<W> {
     }
 
     fn bare(&mut self, name: &[u8], header: &[u8]) -> Result<(), LayerError> {
-        self.tape.entry(name, header.len() as u64)?;
+        self.tape.entry(&clean(name).unwrap_or_default(), header.len() as u64)?;
         self.tape.write_all(header).map_err(LayerError::written)
     }
 

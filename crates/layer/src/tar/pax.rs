@@ -3,6 +3,9 @@
 /// The key of an extended attribute, before its name: what Go, GNU tar and bsdtar write and read.
 pub(crate) const XATTR: &[u8] = b"SCHILY.xattr.";
 
+/// A key and a value.
+pub(crate) type Record = (Vec<u8>, Vec<u8>);
+
 /// Appends one record. Its length counts the digits of the length itself.
 pub(crate) fn append(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     const SPACE_EQUALS_NEWLINE: usize = 3;

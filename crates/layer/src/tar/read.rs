@@ -219,8 +219,14 @@ impl<R: Read> Reader<R> {
             let is_set = !value.is_empty();
             let number = |what| if is_set { pax::decimal(value).ok_or(what).map(Some) } else { Ok(None) };
             let taken = match key {
-                b"path" => Ok(extension.path = is_set.then(|| value.to_vec())),
-                b"linkpath" => Ok(extension.link = is_set.then(|| value.to_vec())),
+                b"path" => {
+                    extension.path = is_set.then(|| value.to_vec());
+                    Ok(())
+                }
+                b"linkpath" => {
+                    extension.link = is_set.then(|| value.to_vec());
+                    Ok(())
+                }
                 b"size" => number("an extended header has a bad size").map(|size| extension.size = size),
                 b"uid" => number("an extended header has a bad owner").map(|uid| extension.uid = uid),
                 b"gid" => number("an extended header has a bad group").map(|gid| extension.gid = gid),

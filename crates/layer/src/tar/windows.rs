@@ -2,6 +2,7 @@
 
 use super::Entry;
 use super::entry::EntryKind;
+use super::pax::Record;
 
 /// The directories every such layer begins with: for the registry's differences, and for files.
 pub(crate) const FIRST: [&[u8]; 2] = [b"Hives", FILES];
@@ -23,7 +24,7 @@ pub(crate) fn below_files(entry: &mut Entry) {
 }
 
 /// What an entry's header says for Windows: the bits of its mode that name the type, and its records.
-pub(crate) fn describe(entry: &Entry, with_security: bool) -> (u32, Vec<(Vec<u8>, Vec<u8>)>) {
+pub(crate) fn describe(entry: &Entry, with_security: bool) -> (u32, Vec<Record>) {
     let (bits, attributes, security) = match entry.kind {
         EntryKind::Directory => (0o040_000, Some(&b"16"[..]), DIRECTORY_SECURITY),
         EntryKind::File { .. } => (0o100_000, Some(&b"32"[..]), FILE_SECURITY),

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 
 use super::entry::EntryKind;
 use super::header::{self, Header};
+use super::pax::Record;
 use super::seen::Seen;
 use super::{BLOCK, Entry, WHITEOUT, WHITEOUT_OPAQUE, padding, path, pax, windows};
 use crate::error::{Got, LayerError, Problem, shown};
@@ -240,7 +241,7 @@ impl Encoder {
 }
 
 /// Encodes the header of an entry whose path is clean, with an extended header before it where one is needed.
-fn encode(entry: &Entry, type_bits: u32, mut records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<u8>, Problem> {
+fn encode(entry: &Entry, type_bits: u32, mut records: Vec<Record>) -> Result<Vec<u8>, Problem> {
     let mut header = Header {
         name: entry.path.clone(),
         mode: u64::from(entry.mode | type_bits),
@@ -345,4 +346,25 @@ fn cut(text: &[u8]) -> Vec<u8> {
         }
     }
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_what_does_not_fit_has_a_record() {
+        let header = |entry: &Entry| encode(entry, 0, Vec::new()).unwrap();
+        let largest = (8 << 30) - 1;
+        assert_eq!(header(&Entry::file("a", largest)).len(), BLOCK);
+        let large = header(&Entry::file("a", largest + 1));
+        assert!(large.len() == 3 * BLOCK && large[BLOCK..].starts_with(b"19 size=8589934592\n"));
+        // The field holds nothing then, as Go has it: who does not know the record sees that something is wrong.
+        assert_eq!(&large[2 * BLOCK + 124..][..12], b"00000000000\0");
+        assert_eq!(header(&Entry::file("a", 0).mtime(-1)).len(), 3 * BLOCK);
+        let mut device = Entry::file("a", 0);
+        device.kind = EntryKind::CharDevice(crate::tar::Device { major: 1 << 21, minor: 0 });
+        assert_eq!(encode(&device, 0, Vec::new()), Err(Problem::Number("major number")));
+    }
 }

@@ -104,6 +104,31 @@ fn the_rules_of_fitting() {
     assert_eq!(judge(b"\0asm\x01\0\0\0", "wasi/wasm"), "fits");
 }
 
+/// A program with one program header, a GNU property that says which level of x86-64 it needs (bits, 8 is v4).
+fn property(bits: u32) -> Vec<u8> {
+    let mut bytes = elf(64, false, 62, 0);
+    for (at, number) in [(32, 64_u16), (54, 56), (56, 1)] {
+        bytes[at..at + 2].copy_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend(0x6474_e553_u32.to_le_bytes());
+    bytes.extend([0; 4]);
+    for number in [120_u64, 0, 0, 32, 32, 8] {
+        bytes.extend(number.to_le_bytes());
+    }
+    for number in [4, 16, 5, u32::from_le_bytes(*b"GNU\0"), 0xc000_8002, 4, bits, 0] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn the_level_of_x86_64_is_told_by_a_property() {
+    assert_eq!(judge(&property(0b0001), "linux/amd64"), "fits");
+    assert_eq!(judge(&property(0b0111), "linux/amd64"), "x86-64-v3 above linux/amd64");
+    assert_eq!(judge(&property(0b0111), "linux/amd64/v3"), "fits");
+    assert_eq!(judge(&property(0b1000), "linux/amd64/v3"), "x86-64-v4 above linux/amd64/v3");
+}
+
 /// A file of Windows: machine, subsystem, and the flags of .NET where it is one.
 fn pe(machine: u16, subsystem: u16, runtime: Option<u32>) -> Vec<u8> {
     let mut bytes = vec![0; 0x400];

@@ -190,7 +190,9 @@ impl Walk<'_> {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => EntryKind::Directory,
             FileType::RegularFile => self.file(path, stat),
-            FileType::Symlink => EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() },
+            FileType::Symlink => {
+                EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() }
+            }
             FileType::Fifo => EntryKind::Fifo,
             // BuildKit sends a socket as an empty file.
             FileType::Socket => EntryKind::File { size: 0 },

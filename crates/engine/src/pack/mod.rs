@@ -7,7 +7,7 @@ mod store;
 
 use std::io::{self, Read, Write};
 
-use graph::{Content, Lay, Laid, TreePath};
+use graph::{Content, Laid, Lay, TreePath};
 use layer::binary::{Binary, Sniffer};
 use layer::tar::{Entry, EntryKind};
 use layer::{Compressed, LayerWriter, Settings};

@@ -80,9 +80,8 @@ impl Judging<'_> {
             Binary::Script { interpreter, argument } => {
                 self.started(&TreePath::clean(interpreter), depth + 1);
                 if let Some(name) = argument.as_deref().filter(|_| interpreter.ends_with(b"/env")).and_then(command::of_env) {
-                    for program in command::named(name, command::FOLDERS.iter().copied(), self.seen.root) {
-                        self.started(&program, depth + 1);
-                    }
+                    let program = command::named(name, command::FOLDERS.iter().copied(), self.seen.root);
+                    program.iter().for_each(|program| self.started(program, depth + 1));
                 }
             }
             Binary::Elf(elf) => {
@@ -136,9 +135,7 @@ impl Judging<'_> {
 /// Tells whether a file is run by itself, and not loaded, linked or read.
 fn is_program(binary: &Binary) -> bool {
     match binary {
-        Binary::Elf(Elf { kind, interpreter, .. }) => {
-            *kind == ElfKind::Executable || (*kind == ElfKind::Shared && interpreter.is_some())
-        }
+        Binary::Elf(Elf { kind, interpreter, .. }) => *kind == ElfKind::Executable || (*kind == ElfKind::Shared && interpreter.is_some()),
         Binary::Pe(_) | Binary::MachO(_) => true,
         _ => false,
     }

@@ -67,6 +67,9 @@ impl Destination {
     }
 }
 
+/// Tells by a path below the copied folder, and whether it is a folder, what is left out.
+pub type Excludes<'a> = dyn Fn(&[u8], bool) -> bool + 'a;
+
 /// How files are copied.
 pub struct Copying<'a> {
     /// Whose they are.
@@ -76,7 +79,7 @@ pub struct Copying<'a> {
     /// The mode that made folders get by --chmod, where it gives them one.
     pub made_mode: Option<u32>,
     /// Which paths below a copied folder are left out: --exclude.
-    pub excluded: Option<&'a dyn Fn(&[u8], bool) -> bool>,
+    pub excluded: Option<&'a Excludes<'a>>,
     /// The times of what is made.
     pub times: Times,
 }

@@ -28,6 +28,9 @@ pub enum Step {
     Run(Box<RunStep>),
 }
 
+/// A file whose content stands in the Dockerfile: its name, and its content.
+pub type Inline = (String, String);
+
 /// A `COPY` or `ADD`, expanded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyStep {
@@ -36,7 +39,7 @@ pub struct CopyStep {
     /// Paths and patterns, or addresses for `ADD`.
     pub sources: Vec<String>,
     /// Files whose content stands in the Dockerfile: name and content.
-    pub inline: Vec<(String, String)>,
+    pub inline: Vec<Inline>,
     /// Where to, as it was written.
     pub destination: String,
     /// The working folder that a destination without `/` is in.
@@ -297,7 +300,7 @@ impl Taking<'_> {
         Some(self.recipe.image.text("WorkingDir")).filter(|path| !path.is_empty()).unwrap_or_else(|| "/".to_owned())
     }
 
-    fn sources(&mut self, sources: &[CopySource]) -> Result<(Vec<String>, Vec<(String, String)>), StageError> {
+    fn sources(&mut self, sources: &[CopySource]) -> Result<(Vec<String>, Vec<Inline>), StageError> {
         let (mut paths, mut inline) = (Vec::new(), Vec::new());
         for source in sources {
             match source {

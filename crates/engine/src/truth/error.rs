@@ -45,7 +45,7 @@ impl fmt::Display for Lie {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untrue {
     /// What the label says.
-    pub platform: Platform,
+    pub platform: Box<Platform>,
     /// What the files say; never empty.
     pub lies: Vec<Lie>,
 }

@@ -55,7 +55,7 @@ pub fn judge(image: &Image, seen: &Seen<'_>, allowed: &Allowed) -> Result<Vec<No
     }
     let foreign: Vec<Note> = seen.added.values().filter_map(|program| judging.foreign(&program.path, &program.binary)).collect();
     judging.most(&foreign);
-    if judging.lies.is_empty() { Ok(foreign) } else { Err(Untrue { platform: image.platform.clone(), lies: judging.lies }) }
+    if judging.lies.is_empty() { Ok(foreign) } else { Err(Untrue { platform: Box::new(image.platform.clone()), lies: judging.lies }) }
 }
 
 struct Judging<'a> {

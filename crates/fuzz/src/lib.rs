@@ -9,9 +9,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod archives;
+mod dockerfiles;
 mod documents;
 mod files;
 mod headers;
+mod layers;
 mod names;
 mod paths;
 mod records;
@@ -36,9 +38,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "archive", run: archives::images },
     Target { name: "archive-bytes", run: archives::bytes },
     Target { name: "auth-file", run: files::credentials },
+    Target { name: "binary", run: layers::binary },
     Target { name: "challenge", run: headers::challenge },
     Target { name: "config", run: documents::config },
+    Target { name: "dockerfile", run: dockerfiles::dockerfile },
+    Target { name: "dockerignore", run: dockerfiles::dockerignore },
     Target { name: "index", run: documents::index },
+    Target { name: "layer-tar", run: layers::tar },
     Target { name: "link", run: headers::link },
     Target { name: "locator", run: names::locator },
     Target { name: "manifest", run: documents::manifest },

@@ -1,0 +1,43 @@
+//! Where the bytes of a layer's files are.
+
+use std::io::Read;
+
+use graph::TreePath;
+
+use super::error::PackError;
+use crate::context::{Folder, Walked};
+
+/// What is done with the bytes of a file.
+pub type Reading<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<(), PackError>;
+
+/// Files by their paths in a tree.
+pub trait Contents: Send + Sync {
+    /// Opens the file, has it read to its end, and makes sure that it stayed the one that was looked at.
+    ///
+    /// # Errors
+    /// Where it is not there, cannot be read, or changed, and what reading it reports.
+    fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError>;
+}
+
+/// No files at all: for steps that only make folders, or whose content stands in the Dockerfile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Contents for Nowhere {
+    fn read(&self, path: &TreePath, _: Reading<'_>) -> Result<(), PackError> {
+        Err(PackError::Missing(path.clone()))
+    }
+}
+
+/// A folder, and what was seen of it.
+impl Contents for (Folder, Walked) {
+    fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
+        let (folder, walked) = self;
+        let stamp = walked.stamps.get(path).ok_or_else(|| PackError::Missing(path.clone()))?;
+        let mut file = folder.file(path, stamp)?;
+        let read = reading(&mut file);
+        // That it changed is the better message where it could not be read for that.
+        folder.check(path, stamp, &file)?;
+        read
+    }
+}

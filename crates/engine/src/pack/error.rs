@@ -1,0 +1,47 @@
+//! Why a layer cannot be written.
+
+use fault::{Fault, Hint, Kind};
+use graph::TreePath;
+use layer::LayerError;
+
+use crate::context::ContextError;
+
+/// What is wrong with a layer on its way.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// A file of a context.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// An entry, or the place that the layer goes to.
+    #[error(transparent)]
+    Layer(LayerError),
+    /// The place that the layer goes to.
+    #[error(transparent)]
+    Place(#[from] content::Error),
+    /// A file that was not seen where it is to be read.
+    #[error("/{0}: its content is not known here")]
+    Missing(TreePath),
+    /// The layer was not written to its end.
+    #[error("the layer was not written to its end: {0}")]
+    Stopped(String),
+}
+
+impl Fault for PackError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Context(problem) => problem.kind(),
+            Self::Layer(problem) => problem.kind(),
+            Self::Place(problem) => problem.kind(),
+            Self::Missing(_) | Self::Stopped(_) => Kind::Build,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Context(problem) => problem.hint(),
+            Self::Layer(problem) => problem.hint(),
+            Self::Place(problem) => problem.hint(),
+            Self::Missing(_) | Self::Stopped(_) => None,
+        }
+    }
+}

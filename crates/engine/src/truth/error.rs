@@ -1,0 +1,71 @@
+//! An image that is not what its label says.
+
+use std::fmt;
+
+use fault::{Fault, Hint, Kind};
+use graph::TreePath;
+use layer::binary::Machine;
+use oci::Platform;
+
+/// One thing that is not as the label says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// What the image starts, or what that needs, is for another machine.
+    Started {
+        /// The file.
+        path: TreePath,
+        /// What it is for.
+        found: Machine,
+    },
+    /// Most of the programs that were added are for other machines.
+    Most {
+        /// How many of them.
+        foreign: usize,
+        /// Of how many.
+        all: usize,
+        /// The first of them.
+        path: TreePath,
+        /// What that is for.
+        found: Machine,
+    },
+}
+
+impl fmt::Display for Lie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started { path, found } => write!(formatter, "it starts /{path}, which is for {found}"),
+            Self::Most { foreign, all, path, found } => {
+                write!(formatter, "{foreign} of the {all} programs that were added are for other machines, as /{path} for {found}")
+            }
+        }
+    }
+}
+
+/// The label says one platform, the files say another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untrue {
+    /// What the label says.
+    pub platform: Box<Platform>,
+    /// What the files say; never empty.
+    pub lies: Vec<Lie>,
+}
+
+impl fmt::Display for Untrue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the image is labelled {}, and is not for it", self.platform)?;
+        self.lies.iter().try_for_each(|lie| write!(formatter, "\n  {lie}"))
+    }
+}
+
+impl std::error::Error for Untrue {}
+
+impl Fault for Untrue {
+    fn kind(&self) -> Kind {
+        Kind::Build
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        let (Lie::Started { path, .. } | Lie::Most { path, .. }) = self.lies.first()?;
+        Some(Hint::new(format!("build /{path} for {}, or say `--allow-foreign /{path}` if it is meant", self.platform)))
+    }
+}

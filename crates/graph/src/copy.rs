@@ -1,0 +1,309 @@
+//! What COPY, ADD and WORKDIR do to a tree, and which entries the layer has that comes of it.
+//!
+//! The rules are those of BuildKit, measured: a layer has what changed, and before it every folder on
+//! the way there, those that were there with what they were.
+
+use std::collections::BTreeMap;
+
+use layer::index::{Follow, PathIndex};
+use layer::tar::{Entry, EntryKind};
+
+use crate::error::CopyError;
+use crate::link::follow;
+use crate::path::TreePath;
+use crate::tree::Tree;
+
+/// Whose the copied files are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// Root's, as what comes from a context.
+    #[default]
+    Root,
+    /// As they were, as what comes from another stage.
+    Kept,
+    /// Somebody's: --chown.
+    Is {
+        /// The user's number.
+        uid: u64,
+        /// The group's number.
+        gid: u64,
+    },
+}
+
+/// The times of folders that a step makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Seconds since 1970.
+    pub made: i64,
+}
+
+/// One source of a copy: a path in a tree, found already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// The path as it was named, whose last part a file is called by.
+    pub named: TreePath,
+}
+
+/// Where copies go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The path, from the root.
+    pub path: TreePath,
+    /// It is a folder in any case: it was written with `/` or `/.` at its end.
+    pub is_folder: bool,
+}
+
+impl Destination {
+    /// Reads a destination, below the working folder where it does not begin with `/`.
+    pub fn read(text: &[u8], working: &TreePath) -> Self {
+        let is_folder = text.is_empty() || text.ends_with(b"/") || text.ends_with(b"/.") || text == b"." || text == b"..";
+        let path = if text.starts_with(b"/") {
+            TreePath::clean(text)
+        } else {
+            // Cleaned together, so that `..` leads out of the working folder.
+            TreePath::clean(&[working.bytes(), b"/", text].concat())
+        };
+        Self { path, is_folder }
+    }
+}
+
+/// Tells by a path below the copied folder, and whether it is a folder, what is left out.
+pub type Excludes<'a> = dyn Fn(&[u8], bool) -> bool + 'a;
+
+/// How files are copied.
+pub struct Copying<'a> {
+    /// Whose they are.
+    pub owner: Owner,
+    /// What becomes of permissions: --chmod.
+    pub mode: Option<&'a dyn Fn(u32, bool) -> u32>,
+    /// The mode that made folders get by --chmod, where it gives them one.
+    pub made_mode: Option<u32>,
+    /// Which paths below a copied folder are left out: --exclude.
+    pub excluded: Option<&'a Excludes<'a>>,
+    /// The times of what is made.
+    pub times: Times,
+}
+
+/// An entry of a layer that is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The entry.
+    pub entry: Entry,
+    /// The path in the source's tree whose bytes it has; `None` for what has none, and for folders that
+    /// were there or were made.
+    pub source: Option<TreePath>,
+}
+
+/// What a step changed, in the order of its layer.
+pub type Changes = BTreeMap<TreePath, Change>;
+
+/// Copies sources into a root. The root's index is changed, and what changed is returned.
+///
+/// # Errors
+/// Says which path cannot be.
+pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destination, how: &Copying<'_>) -> Result<Changes, CopyError> {
+    target.begin_layer();
+    let mut layer = Layer { target, changes: Changes::new(), how };
+    for source in sources {
+        let real = follow(from, &source.named)?;
+        let is_folder = from.is_directory(&real);
+        if !is_folder && from.get(&real).is_none() {
+            return Err(CopyError::NotFound { path: source.named.clone(), nearest: None, ignored: false });
+        }
+        let mut at = layer.real(&to.path)?;
+        if to.is_folder {
+            layer.make(&at)?;
+        }
+        if is_folder {
+            layer.folder(from, &real, &at)?;
+            continue;
+        }
+        if layer.is_directory(&at) {
+            // The very link is replaced, if there is one.
+            at = at.join(source.named.name());
+        }
+        layer.make(&at.parent())?;
+        layer.file(from, &real, &at)?;
+    }
+    Ok(layer.changes)
+}
+
+/// Makes a folder and those above it, where they are missing; returns what was made, with every
+/// folder on the way.
+///
+/// # Errors
+/// Where something else is in the way.
+pub fn make_directories(target: &mut PathIndex, path: &TreePath, owner: Owner, times: Times) -> Result<Changes, CopyError> {
+    let how = Copying { owner, mode: None, made_mode: None, excluded: None, times };
+    target.begin_layer();
+    let mut layer = Layer { target, changes: Changes::new(), how: &how };
+    let at = layer.real(path)?;
+    layer.make(&at)?;
+    Ok(layer.changes)
+}
+
+/// The layer that is being made, over the root that it changes.
+struct Layer<'a> {
+    target: &'a mut PathIndex,
+    changes: Changes,
+    how: &'a Copying<'a>,
+}
+
+impl Layer<'_> {
+    /// Follows the links of a path in the root.
+    fn real(&self, path: &TreePath) -> Result<TreePath, CopyError> {
+        let place = self.target.destination(path.bytes(), Follow::All).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        Ok(TreePath::clean(&place.path))
+    }
+
+    fn is_directory(&self, path: &TreePath) -> bool {
+        self.target.at(path.bytes()).is_some_and(layer::index::Node::is_directory)
+    }
+
+    /// Makes a folder and those above it, where they are missing.
+    fn make(&mut self, path: &TreePath) -> Result<(), CopyError> {
+        if self.is_directory(path) {
+            return Ok(());
+        }
+        for path in path.ancestors().chain([path.clone()]) {
+            match self.target.at(path.bytes()) {
+                Some(node) if node.is_directory() => {}
+                Some(_) => return Err(CopyError::NoDirectory { path }),
+                None => {
+                    let (uid, gid) = self.owner(0, 0);
+                    let folder = Entry::directory(path.bytes()).mode(self.how.made_mode.unwrap_or(0o755));
+                    self.put(folder.owner(uid, gid).mtime(self.how.times.made), None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an entry into root and layer, behind the folders on its way.
+    fn put(&mut self, entry: Entry, source: Option<TreePath>) -> Result<(), CopyError> {
+        let path = TreePath::clean(&entry.path);
+        for above in path.ancestors() {
+            if !self.changes.contains_key(&above)
+                && let Some(node) = self.target.at(above.bytes())
+            {
+                let folder = Entry::directory(above.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(node.mtime);
+                self.changes.insert(above, Change { entry: folder, source: None });
+            }
+        }
+        self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        self.changes.insert(path, Change { entry, source });
+        Ok(())
+    }
+
+    fn owner(&self, uid: u64, gid: u64) -> (u64, u64) {
+        match self.how.owner {
+            Owner::Root => (0, 0),
+            Owner::Kept => (uid, gid),
+            Owner::Is { uid, gid } => (uid, gid),
+        }
+    }
+
+    /// Returns a copied entry as it will be, at its new path.
+    fn changed(&self, entry: &Entry, at: &TreePath) -> Entry {
+        let (uid, gid) = self.owner(entry.uid, entry.gid);
+        let mode = match (&entry.kind, self.how.mode) {
+            (EntryKind::Symlink { .. }, _) | (_, None) => entry.mode,
+            (kind, Some(change)) => change(entry.mode, *kind == EntryKind::Directory),
+        };
+        Entry { path: at.bytes().to_vec(), uid, gid, mode, ..entry.clone() }
+    }
+
+    fn file(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
+        let Some(entry) = from.get(real) else { return Ok(()) };
+        if self.is_directory(at) {
+            return Err(CopyError::IsDirectory { path: at.clone() });
+        }
+        let mut copied = self.changed(entry, at);
+        // Outside of its folder another name of a file is a file.
+        let source = match &entry.kind {
+            EntryKind::Hardlink { target } => {
+                let first = TreePath::clean(target);
+                if let Some(file) = from.get(&first) {
+                    copied.kind = file.kind.clone();
+                }
+                first
+            }
+            _ => real.clone(),
+        };
+        self.put(copied, Some(source))
+    }
+
+    /// Copies what is in a folder.
+    fn folder(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
+        let was_there = self.is_directory(at);
+        self.make(at)?;
+        if was_there && !at.is_root() {
+            // A folder that was there keeps what it is, and gets the time of the one that comes over it.
+            self.stamp(from, real, at)?;
+        }
+        // Folders that are left out, unless something in them is not.
+        let mut waiting: Vec<(&TreePath, Entry)> = Vec::new();
+        let mut first_names: BTreeMap<TreePath, TreePath> = BTreeMap::new();
+        for (path, entry) in from.below(real) {
+            let Some(rest) = path.below(real).filter(|rest| !rest.is_empty()) else { continue };
+            waiting.retain(|(folder, _)| path.below(folder).is_some());
+            let to = self.real(&at.join(rest).parent())?.join(path.name());
+            let is_folder = entry.kind == EntryKind::Directory;
+            if self.how.excluded.is_some_and(|excluded| excluded(rest, is_folder)) {
+                if is_folder {
+                    waiting.push((path, self.changed(entry, &to)));
+                }
+                continue;
+            }
+            for (_, folder) in std::mem::take(&mut waiting) {
+                self.inner_folder(folder)?;
+            }
+            match &entry.kind {
+                EntryKind::Directory => {
+                    let folder = self.changed(entry, &to);
+                    self.inner_folder(folder)?;
+                }
+                EntryKind::Hardlink { target } => {
+                    let first = TreePath::clean(target);
+                    match first_names.get(&first) {
+                        // Its first name was copied before it, so it stays another name of it.
+                        Some(copied) => {
+                            let kind = EntryKind::Hardlink { target: copied.bytes().to_vec() };
+                            let link = Entry { kind, ..self.changed(entry, &to) };
+                            self.put(link, None)?;
+                        }
+                        None => {
+                            self.file(from, path, &to)?;
+                            first_names.insert(first, to);
+                        }
+                    }
+                }
+                _ => {
+                    self.file(from, path, &to)?;
+                    first_names.insert(path.clone(), to);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a folder that is in a copied folder: where there was one, its mode and owner become those of
+    /// the copy.
+    fn inner_folder(&mut self, folder: Entry) -> Result<(), CopyError> {
+        let path = TreePath::clean(&folder.path);
+        match self.target.at(&folder.path) {
+            Some(old) if !old.is_directory() => Err(CopyError::NoDirectory { path }),
+            _ => {
+                self.make(&path.parent())?;
+                self.put(folder, None)
+            }
+        }
+    }
+
+    /// Gives a folder that was there the time of the one that is copied over it.
+    fn stamp(&mut self, from: &Tree, real: &TreePath, at: &TreePath) -> Result<(), CopyError> {
+        let (Some(over), Some(node)) = (from.get(real), self.target.at(at.bytes())) else { return Ok(()) };
+        let folder = Entry::directory(at.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(over.mtime);
+        self.put(folder, None)
+    }
+}

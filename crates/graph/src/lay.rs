@@ -1,0 +1,251 @@
+//! What a step of a stage lays over a root: from an expanded step to the entries of its layer.
+
+use std::collections::BTreeMap;
+
+use dockerfile::{Chmod, IncludeList, Inclusion, PatternList, has_wildcard, parents_pivot, wildcard_match};
+use layer::index::PathIndex;
+use layer::tar::{Entry, EntryKind};
+
+use crate::copy::{Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
+use crate::error::CopyError;
+use crate::link::follow;
+use crate::path::TreePath;
+use crate::stage::CopyStep;
+use crate::tree::Tree;
+
+/// The mode of a file whose content stands in the Dockerfile.
+const INLINE_MODE: u32 = 0o644;
+
+/// Where the bytes of an entry are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It has none.
+    Nothing,
+    /// At this path of the tree that was copied from.
+    Source(TreePath),
+    /// Here: they stood in the Dockerfile.
+    Inline(Vec<u8>),
+}
+
+/// An entry of a layer, and where its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Laid {
+    /// The entry.
+    pub entry: Entry,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// The entries of a layer, in its order.
+pub type Lay = BTreeMap<TreePath, Laid>;
+
+/// What files are copied from.
+pub struct From<'a> {
+    /// The files.
+    pub tree: &'a Tree,
+    /// They keep their owners, as what comes from a stage or an image; what comes from a context is root's.
+    pub keeps_owners: bool,
+    /// Tells whether an ignore file hides a path that is not there.
+    pub hides: &'a dyn Fn(&TreePath) -> bool,
+}
+
+/// Lays a `COPY` or `ADD` over a root.
+///
+/// # Errors
+/// Says which source is not there, or which path cannot be written.
+pub fn lay_copy(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, times: Times) -> Result<Lay, CopyError> {
+    let owner = match (&step.chown, from.keeps_owners) {
+        (Some(text), _) if !text.is_empty() => {
+            let owner = root.owner(text).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+            Owner::Is { uid: owner.uid, gid: owner.gid }
+        }
+        (_, true) => Owner::Kept,
+        (_, false) => Owner::Root,
+    };
+    let excluded = PatternList::new(step.exclude.iter().map(String::as_str)).map_err(CopyError::Pattern)?;
+    let exclude = |path: &[u8], _: bool| excluded.matches(&String::from_utf8_lossy(path));
+    let change = |mode: u32, directory: bool| step.chmod.as_ref().map_or(mode, |chmod| chmod.apply(mode, directory));
+    let how = Copying {
+        owner,
+        mode: step.chmod.is_some().then_some(&change as &dyn Fn(u32, bool) -> u32),
+        made_mode: match step.chmod {
+            Some(Chmod::Octal(bits)) => Some(bits),
+            _ => None,
+        },
+        excluded: (!excluded.is_empty()).then_some(&exclude as &dyn Fn(&[u8], bool) -> bool),
+        times,
+    };
+    let to = Destination::read(step.destination.as_bytes(), &TreePath::from(step.working.as_str()));
+    // A layer of --link knows nothing of what is below it.
+    let mut alone = PathIndex::new();
+    let target = if step.link { &mut alone } else { &mut *root };
+    let mut lay = if step.parents {
+        copy_with_parents(step, target, from, &to, &how)?
+    } else {
+        let sources = pick(step, from)?;
+        sourced(copy(target, from.tree, &sources, &to, &how)?)
+    };
+    lay_inline(step, target, &to, &how, &mut lay)?;
+    if step.link {
+        root.begin_layer();
+        for laid in lay.values() {
+            root.insert(&laid.entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        }
+    }
+    Ok(lay)
+}
+
+/// Lays a `WORKDIR` over a root.
+///
+/// # Errors
+/// Where something else is in the way, or the user is unknown.
+pub fn lay_workdir(path: &str, user: &str, root: &mut PathIndex, times: Times) -> Result<Lay, CopyError> {
+    let owner = match user {
+        "" => Owner::Root,
+        user => {
+            let owner = root.owner(user).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+            Owner::Is { uid: owner.uid, gid: if user.contains(':') { owner.gid } else { primary(root, user, owner.gid) } }
+        }
+    };
+    Ok(sourced(make_directories(root, &TreePath::from(path), owner, times)?))
+}
+
+/// A number without a group is of the group that its line in /etc/passwd says, else of root's.
+fn primary(root: &PathIndex, user: &str, gid: u64) -> u64 {
+    if user.bytes().all(|byte| byte.is_ascii_digit()) { root.group_of(user).unwrap_or(0) } else { gid }
+}
+
+fn sourced(changes: Changes) -> Lay {
+    let laid = |(path, change): (TreePath, crate::copy::Change)| {
+        let content = change.source.map_or(Content::Nothing, Content::Source);
+        (path, Laid { entry: change.entry, content })
+    };
+    changes.into_iter().map(laid).collect()
+}
+
+/// Finds the sources: paths as they are, and what patterns match.
+fn pick(step: &CopyStep, from: &From<'_>) -> Result<Vec<Picked>, CopyError> {
+    let mut picked = Vec::new();
+    for source in &step.sources {
+        if !has_wildcard(source) {
+            let named = TreePath::clean(source.as_bytes());
+            check_there(&named, from)?;
+            picked.push(Picked { named });
+            continue;
+        }
+        // A pattern that matches nothing is no error, as little as the only one.
+        picked.extend(matches(source, from.tree)?.into_iter().map(|named| Picked { named }));
+    }
+    Ok(picked)
+}
+
+fn check_there(named: &TreePath, from: &From<'_>) -> Result<(), CopyError> {
+    let real = follow(from.tree, named)?;
+    if from.tree.is_directory(&real) || from.tree.get(&real).is_some() {
+        return Ok(());
+    }
+    let nearest = nearest(named, from.tree);
+    Err(CopyError::NotFound { path: named.clone(), nearest, ignored: (from.hides)(named) })
+}
+
+/// Finds a path beside the one that is not there, whose name differs by little.
+fn nearest(named: &TreePath, tree: &Tree) -> Option<TreePath> {
+    let folder = follow(tree, &named.parent()).ok()?;
+    let wanted = String::from_utf8_lossy(named.name()).to_lowercase();
+    let beside = tree.below(&folder).filter(|(path, _)| path.parent() == folder && **path != folder);
+    let close = |(path, _): &(&TreePath, &Entry)| {
+        let name = String::from_utf8_lossy(path.name()).to_lowercase();
+        name == wanted || (name.len().abs_diff(wanted.len()) <= 2 && differs_by(&name, &wanted) <= 2)
+    };
+    beside.filter(close).map(|(path, _)| path.clone()).next()
+}
+
+/// Counts letters to change, to add or to take away (Levenshtein).
+fn differs_by(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut diagonal = row.first().copied().unwrap_or(0);
+        if let Some(first) = row.first_mut() {
+            *first = above + 1;
+        }
+        for (at, own) in other.iter().enumerate() {
+            let left = row.get(at).copied().unwrap_or(0);
+            let Some(cell) = row.get_mut(at + 1) else { continue };
+            let cost = (diagonal + usize::from(*own != letter)).min(left + 1).min(*cell + 1);
+            diagonal = std::mem::replace(cell, cost);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Lists the paths that a pattern matches, in order. Links in front of the first wildcard are followed.
+fn matches(pattern: &str, tree: &Tree) -> Result<Vec<TreePath>, CopyError> {
+    let clean = dockerfile::clean(&format!("/{pattern}"));
+    let parts: Vec<&str> = clean.split('/').filter(|part| !part.is_empty()).collect();
+    let plain = parts.iter().take_while(|part| !has_wildcard(part)).count();
+    let prefix = TreePath::clean(parts.get(..plain).unwrap_or_default().join("/").as_bytes());
+    let rest = parts.get(plain..).unwrap_or_default().join("/");
+    let folder = follow(tree, &prefix)?;
+    if wildcard_match(&rest, "").is_none() {
+        return Err(CopyError::Wildcard(pattern.to_owned()));
+    }
+    let depth = parts.len() - plain;
+    let mut found = Vec::new();
+    for (path, _) in tree.below(&folder) {
+        let Some(below) = path.below(&folder).filter(|below| !below.is_empty()) else { continue };
+        if below.split(|byte| *byte == b'/').count() == depth && wildcard_match(&rest, &String::from_utf8_lossy(below)) == Some(true) {
+            found.push(prefix.join(below));
+        }
+    }
+    Ok(found)
+}
+
+/// Copies with the folders above each source, from its pivot down.
+fn copy_with_parents(
+    step: &CopyStep,
+    target: &mut PathIndex,
+    from: &From<'_>,
+    to: &Destination,
+    how: &Copying<'_>,
+) -> Result<Lay, CopyError> {
+    let mut lay = Lay::new();
+    for source in &step.sources {
+        let (folder, pattern) = parents_pivot(source);
+        let pivot = follow(from.tree, &TreePath::from(folder.as_str()))?;
+        if !has_wildcard(&pattern) {
+            check_there(&pivot.join(pattern.as_bytes()), from)?;
+        }
+        let list = IncludeList::new([pattern.as_str()]).map_err(CopyError::Pattern)?;
+        let outside = |path: &[u8], directory: bool| {
+            let taken = list.decide(&String::from_utf8_lossy(path)) == Inclusion::Included;
+            !taken || how.excluded.is_some_and(|excluded| excluded(path, directory))
+        };
+        let how = Copying { excluded: Some(&outside), owner: how.owner, mode: how.mode, made_mode: how.made_mode, times: how.times };
+        let whole = Destination { path: to.path.clone(), is_folder: true };
+        lay.extend(sourced(copy(target, from.tree, &[Picked { named: pivot }], &whole, &how)?));
+    }
+    Ok(lay)
+}
+
+/// Writes the files whose content stands in the Dockerfile.
+fn lay_inline(step: &CopyStep, target: &mut PathIndex, to: &Destination, how: &Copying<'_>, lay: &mut Lay) -> Result<(), CopyError> {
+    if step.inline.is_empty() {
+        return Ok(());
+    }
+    let file =
+        |(name, content): &(String, String)| Entry::file(name.as_bytes(), content.len() as u64).mode(INLINE_MODE).mtime(how.times.made);
+    let tree: Tree = step.inline.iter().map(file).collect();
+    let names: Vec<Picked> = step.inline.iter().map(|(name, _)| Picked { named: TreePath::from(name.as_str()) }).collect();
+    for (path, mut laid) in sourced(copy(target, &tree, &names, to, how)?) {
+        if let Content::Source(source) = &laid.content {
+            let content = step.inline.iter().find(|(name, _)| TreePath::from(name.as_str()) == *source);
+            laid.content = Content::Inline(content.map(|(_, content)| content.clone().into_bytes()).unwrap_or_default());
+        }
+        // What came before it in this step stays, where this only passes by.
+        if laid.entry.kind != EntryKind::Directory || !lay.contains_key(&path) {
+            lay.insert(path, laid);
+        }
+    }
+    Ok(())
+}

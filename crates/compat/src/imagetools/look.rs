@@ -107,6 +107,11 @@ async fn image(source: &dyn Source, entry: Descriptor, manifest: Option<RawManif
 }
 
 impl Look {
+    /// Tells whether a template sees images by their platforms, rather than one.
+    pub fn is_of_several(&self) -> bool {
+        self.named().len() > 1
+    }
+
     /// Names each image by its platform. Two of one name hide each other, as in buildx, but Windows' versions do not:
     /// such a name has the version in it, as containerd writes it.
     pub(crate) fn named(&self) -> BTreeMap<String, &LookedAt> {

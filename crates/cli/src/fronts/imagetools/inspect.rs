@@ -6,7 +6,7 @@ use fault::Failure;
 use oci::Locator;
 use template::{Options, Template};
 
-use super::{Inspect, names_of};
+use super::{Inspect, names_of, types};
 use crate::commands::{Done, Session};
 use crate::open::Opener;
 
@@ -38,6 +38,8 @@ pub async fn run(session: &Session, words: &Inspect) -> Result<Done, Failure> {
     };
     let evidence = if wants_evidence(&words.format) { Evidence::Read } else { Evidence::Unread };
     let seen = look(&*opened.place, &document, evidence, Limits::default()).await?;
-    console.raw(template.render(&value(&words.name, &document, &seen, evidence == Evidence::Read))?.as_bytes());
+    let tree = value(&words.name, &document, &seen, evidence == Evidence::Read);
+    let shape = types::shape(document.as_index().is_some(), seen.is_of_several());
+    console.raw(template.render_shaped(&tree, shape)?.as_bytes());
     Ok(Done::Well)
 }

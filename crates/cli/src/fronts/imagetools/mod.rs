@@ -2,6 +2,7 @@
 
 mod create;
 mod inspect;
+mod types;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -180,7 +180,12 @@ impl<'a> Rendering<'a> {
             values.push(value);
         }
         values.extend(last);
-        functions::apply(call.function, &values, call.at, self.options)
+        let given = functions::apply(call.function, &values, call.at, self.options)?;
+        let absent = match values.as_slice() {
+            [map, _] if call.function == Function::Index && given.is_null() => self.shapes.absent(map),
+            _ => None,
+        };
+        Ok(absent.map_or(given, Cow::Borrowed))
     }
 }
 

@@ -106,7 +106,8 @@ impl Template {
     }
 
     /// Renders as [`Template::render`] does, over a tree that was a Go value: fields have their names in Go too, and one
-    /// that is left out of the JSON because it is empty is what it is in Go.
+    /// that is left out of the JSON because it is empty is what it is in Go. So is what `index` finds behind a key that a
+    /// map does not have.
     ///
     /// ```
     /// use serde_json::json;

@@ -37,6 +37,8 @@ static ZERO: LazyLock<Value> = LazyLock::new(|| Value::from(0));
 static NIL: Value = Value::Null;
 static NO_LIST: Value = Value::Array(Vec::new());
 static NO_MAP: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+// A map of strings has no text behind a key that it does not have, be it made or not.
+static NO_TEXTS: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
 
 impl Shape {
     fn zero(&self) -> Option<&'static Value> {
@@ -47,6 +49,7 @@ impl Shape {
             Self::Any => Some(&NO_VALUE),
             Self::Pointer(_) => Some(&NIL),
             Self::List(_) => Some(&NO_LIST),
+            Self::Map(Self::Text) => Some(&NO_TEXTS),
             Self::Map(_) => Some(&NO_MAP),
             Self::Struct(_) => None,
         }
@@ -60,13 +63,18 @@ pub(crate) fn is_nil(value: &Value) -> bool {
 
 /// Tells whether a value is a list or a map that was never made: `null` as JSON, where other empty ones are `[]` and `{}`.
 pub(crate) fn was_never_made(value: &Value) -> bool {
-    std::ptr::eq(value, &raw const NO_LIST) || std::ptr::eq(value, &raw const *NO_MAP)
+    std::ptr::eq(value, &raw const NO_LIST) || [&*NO_MAP, &*NO_TEXTS].iter().any(|map| std::ptr::eq(value, *map))
 }
 
-/// Which objects of a tree have a struct's fields. Values are told apart by where they are: they are borrowed from the
+/// Which objects of a tree have a struct's fields, or a map's items. Values are told apart by where they are: they are borrowed from the
 /// tree for as long as it is rendered.
 #[derive(Debug, Default)]
-pub(crate) struct Shapes(HashMap<*const Value, &'static [Field]>);
+pub(crate) struct Shapes {
+    structs: HashMap<*const Value, &'static [Field]>,
+    maps: HashMap<*const Value, &'static Shape>,
+    /// Structs without anything in them, for maps to have behind keys that they do not have.
+    empty: Vec<(&'static [Field], Box<Value>)>,
+}
 
 impl Shapes {
     /// Finds the structs of a tree.
@@ -81,9 +89,17 @@ impl Shapes {
         match (shape, value) {
             (Shape::Pointer(inner), _) => self.collect(value, inner),
             (Shape::List(inner), Value::Array(items)) => items.iter().for_each(|item| self.collect(item, inner)),
-            (Shape::Map(inner), Value::Object(items)) => items.values().for_each(|item| self.collect(item, inner)),
+            (Shape::Map(inner), Value::Object(items)) => {
+                self.maps.insert(std::ptr::from_ref(value), inner);
+                if let Shape::Struct(fields) = inner {
+                    let empty = Box::new(Value::Object(Map::new()));
+                    self.structs.insert(std::ptr::from_ref(&*empty), fields);
+                    self.empty.push((fields, empty));
+                }
+                items.values().for_each(|item| self.collect(item, inner));
+            }
             (Shape::Struct(fields), Value::Object(there)) => {
-                self.0.insert(std::ptr::from_ref(value), fields);
+                self.structs.insert(std::ptr::from_ref(value), fields);
                 for (_, key, shape) in *fields {
                     if let Some(value) = there.get(*key) {
                         self.collect(value, shape);
@@ -95,7 +111,7 @@ impl Shapes {
     }
 
     fn fields(&self, owner: &Value) -> &'static [Field] {
-        self.0.get(&std::ptr::from_ref(owner)).copied().unwrap_or_default()
+        self.structs.get(&std::ptr::from_ref(owner)).copied().unwrap_or_default()
     }
 
     /// Finds a field that the type of `owner` has, by either of its names.
@@ -103,6 +119,16 @@ impl Shapes {
         let is_meant = |field: &&Field| field.0.eq_ignore_ascii_case(name) || field.1.eq_ignore_ascii_case(name);
         let (_, key, shape) = self.fields(owner).iter().find(is_meant)?;
         owner.get(*key).filter(|value| !value.is_null()).or_else(|| shape.zero())
+    }
+
+    /// Returns what `index` gives for a key that a map does not have, where it is known what the map holds.
+    pub fn absent(&self, map: &Value) -> Option<&Value> {
+        match self.maps.get(&std::ptr::from_ref(map)).copied() {
+            None if std::ptr::eq(map, &raw const *NO_TEXTS) => Shape::Text.zero(),
+            None => None,
+            Some(Shape::Struct(fields)) => self.empty.iter().find(|(own, _)| std::ptr::eq(*own, *fields)).map(|(_, empty)| &**empty),
+            Some(shape) => shape.zero(),
+        }
     }
 
     /// Lists the names of all fields that the type of `owner` has.

@@ -97,7 +97,7 @@ static ONE: [Shape; 2] = [
 static SEVERAL: Shape = Struct(&[
     ("Name", "name", Text),
     ("Manifest", "manifest", Pointer(&INDEX)),
-    ("Image", "image", Map(&IMAGE)),
+    ("Image", "image", Map(&Pointer(&IMAGE))),
     ("SBOM", "SBOM", Map(&SBOM)),
     ("Provenance", "Provenance", Map(&PROVENANCE)),
 ]);
@@ -140,7 +140,7 @@ mod tests {
             ("{{.Image.Config.Entrypoint}}", "[]"),
             ("{{len .Image.Config.Env}}", "0"),
             ("{{range .Image.Config.Env}}x{{end}}", ""),
-            ("{{index .Image.Config.Labels \"a\"}}", "<no value>"),
+            ("{{index .Image.Config.Labels \"a\"}}{{index .Manifest.Annotations \"a\"}}", ""),
             ("{{.Image.Config.User}}", ""),
             ("{{json .Image.Config.User}}", "\"\""),
             ("{{.Image.Config.ArgsEscaped}}", "false"),
@@ -169,15 +169,17 @@ mod tests {
 
     #[test]
     fn of_several_images_each_has_its_fields() {
-        let arm =
-            json!({"architecture": "arm", "os": "linux", "variant": "v7", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}});
+        let arm = json!({"architecture": "arm", "os": "linux", "variant": "v7", "config": {"Labels": {"a": "b"}}, "rootfs": {"type": "layers", "diff_ids": []}});
         let entries = json!([{"digest": "a", "platform": {"os": "linux", "architecture": "amd64"}}, {"digest": "b"}]);
-        let tree = json!({"manifest": {"digest": "d", "manifests": entries}, "image": {"linux/amd64": image(), "linux/arm/v7": arm}});
+        let tree = json!({"manifest": {"digest": "d", "manifests": entries}, "image": {"linux/amd64": image(), "linux/arm/v7": arm}, "SBOM": {}, "Provenance": {"linux/amd64": {"SLSA": 1}}});
         for (format, expected) in [
             ("{{range $k, $v := .Image}}{{$k}}={{$v.Variant}} {{end}}", "linux/amd64= linux/arm/v7=v7 "),
             ("{{json (index .Image \"linux/amd64\").Config.Labels}}", "null"),
             ("{{json (index .Image \"linux/arm/v7\").RootFS.DiffIDs}}", "[]"),
             ("{{range .Manifest.Manifests}}{{if .Platform}}{{.Platform.Variant}}{{end}}{{.ArtifactType}}.{{end}}", ".."),
+            ("{{index (index .Image \"linux/arm/v7\").Config.Labels \"none\"}}{{index .Image \"linux/s390x\"}}", "<nil>"),
+            ("{{json (index .SBOM \"linux/amd64\").SPDX}}{{json (index .Provenance \"linux/amd64\").SLSA}}", "null1"),
+            ("{{json (index .SBOM \"linux/amd64\")}}", "{}"),
             ("{{range .Manifest.Manifests}}{{.Platform}};{{end}}", "map[architecture:amd64 os:linux];<nil>;"),
         ] {
             assert_eq!(rendered(format, &tree, shape(true, true)).as_deref(), Ok(expected), "{format}");

@@ -392,6 +392,13 @@ fn a_given_password_is_for_one_registry_and_shown_nowhere() {
         let shown = home.run(&["manifest-tool", "--plain-http", "--docker-cfg", path, "inspect", &target]);
         assert_eq!(shown.code, 0, "{path}: {}", shown.stderr);
     }
+    // Variables that are not set are words left empty: whoever is logged in already stays so.
+    fs::create_dir(home.path().join(".docker")).unwrap();
+    fs::write(home.path().join(".docker/config.json"), &config).unwrap();
+    for empty in [&["--username", "", "--password", ""][..], &["--username=", "--password="], &["--docker-cfg", ""], &["--docker-cfg="]] {
+        let shown = home.run(&[&["manifest-tool", "--plain-http"], empty, &["inspect", &target]].concat());
+        assert_eq!(shown.code, 0, "{empty:?}: {}", shown.stderr);
+    }
     let absent = home.run(&["manifest-tool", "--plain-http", "--docker-cfg", "nowhere", "inspect", &target]);
     failed(&absent, "can't load docker config file nowhere: no such file or directory");
 }

@@ -9,3 +9,12 @@ pub mod docker;
 pub mod imagetools;
 pub mod manifest_tool;
 pub mod mquery;
+
+/// Shortens text for a message: nobody reads a long one there.
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

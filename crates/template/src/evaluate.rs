@@ -9,24 +9,26 @@ use crate::error::TemplateError;
 use crate::field::{self, Missing};
 use crate::functions::{self, Datum, Function, Site, is_true};
 use crate::print::{Output, Style, kind, sorted};
+use crate::shape::{self, Shapes};
 use crate::tree::{Base, Binding, Call, DotIn, Expression, Loop, Node, Path, Pipeline};
 
 /// How many nodes and calls a template may come to: a few for each of 100,000 entries is fine, a `range` in a `range`
 /// in a `range` over them is not.
 const MAX_STEPS: u32 = 20_000_000;
 
-/// Renders the nodes.
+/// Renders the nodes; `shapes` knows the fields that the tree leaves out.
 ///
 /// # Errors
 /// Names the field, the argument or the limit that stopped it.
-pub(crate) fn render(nodes: &[Node], root: &Value, options: Options) -> Result<String, TemplateError> {
-    let mut rendering = Rendering { root, options, variables: Vec::new(), output: Output::default(), steps: 0 };
+pub(crate) fn render(nodes: &[Node], root: &Value, shapes: &Shapes, options: Options) -> Result<String, TemplateError> {
+    let mut rendering = Rendering { root, shapes, options, variables: Vec::new(), output: Output::default(), steps: 0 };
     rendering.nodes(nodes, &Cow::Borrowed(root))?;
     Ok(rendering.output.into_text())
 }
 
 struct Rendering<'a> {
     root: &'a Value,
+    shapes: &'a Shapes,
     options: Options,
     /// The values of the variables that can be seen, in the order `parse` counted them.
     variables: Vec<Datum<'a>>,
@@ -89,7 +91,7 @@ impl<'a> Rendering<'a> {
 
     fn write(&mut self, value: &Value, pipeline: &Pipeline) -> Result<(), TemplateError> {
         match value {
-            Value::Null => self.output.push("<no value>"),
+            Value::Null if !shape::is_nil(value) => self.output.push("<no value>"),
             Value::String(text) => self.output.push(text),
             _ => {
                 let at = match &pipeline.first {
@@ -157,7 +159,7 @@ impl<'a> Rendering<'a> {
             }
             Base::Group(pipeline) => self.pipeline(pipeline, dot, missing)?,
         };
-        field::follow(start, path, self.root, missing)
+        field::follow(start, path, self.root, self.shapes, missing)
     }
 
     /// Calls a function; `last` is what the pipeline gives it after its own arguments.
@@ -178,7 +180,12 @@ impl<'a> Rendering<'a> {
             values.push(value);
         }
         values.extend(last);
-        functions::apply(call.function, &values, call.at, self.options)
+        let given = functions::apply(call.function, &values, call.at, self.options)?;
+        let absent = match values.as_slice() {
+            [map, _] if call.function == Function::Index && given.is_null() => self.shapes.absent(map),
+            _ => None,
+        };
+        Ok(absent.map_or(given, Cow::Borrowed))
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::{TemplateError, list, nearest};
 use crate::functions::Datum;
 use crate::print::kind;
+use crate::shape::Shapes;
 use crate::tree::{Base, Path};
 
 /// What a missing field is.
@@ -18,29 +19,39 @@ pub(crate) enum Missing {
     Null,
 }
 
-/// Follows the fields of `path` from `start`; `root` is the whole tree, for the words of an error.
+/// Follows the fields of `path` from `start`; `root` is the whole tree, for the words of an error, and `shapes` knows the
+/// fields that it leaves out.
 ///
 /// # Errors
 /// Names the field that is not there, and those that are.
-pub(crate) fn follow<'a>(start: Datum<'a>, path: &Path, root: &Value, missing: Missing) -> Result<Datum<'a>, TemplateError> {
+pub(crate) fn follow<'a>(
+    start: Datum<'a>,
+    path: &Path,
+    root: &Value,
+    shapes: &Shapes,
+    missing: Missing,
+) -> Result<Datum<'a>, TemplateError> {
     let is_root = matches!(&start, Cow::Borrowed(value) if std::ptr::eq(*value, root));
     match start {
-        Cow::Borrowed(value) => walk(value, path, is_root, missing).map(Cow::Borrowed),
-        Cow::Owned(value) => walk(&value, path, is_root, missing).map(|found| Cow::Owned(found.clone())),
+        Cow::Borrowed(value) => walk(value, path, is_root, shapes, missing).map(Cow::Borrowed),
+        Cow::Owned(value) => walk(&value, path, is_root, shapes, missing).map(|found| Cow::Owned(found.clone())),
     }
 }
 
-fn walk<'v>(start: &'v Value, path: &Path, is_root: bool, missing: Missing) -> Result<&'v Value, TemplateError> {
+fn walk<'v>(start: &'v Value, path: &Path, is_root: bool, shapes: &Shapes, missing: Missing) -> Result<&'v Value, TemplateError> {
     let mut value = start;
     let mut parent = None;
     for (depth, name) in path.fields.iter().enumerate() {
         let trail = Trail { path, depth, is_root, parent };
         let found = match value {
             Value::Object(fields) => match find(fields, name) {
-                Found::One(value) => Some(value),
+                Found::One(found) if !found.is_null() => Some(found),
                 Found::Several(names) => return Err(trail.ambiguous(&names)),
-                Found::Nothing if missing == Missing::Null => None,
-                Found::Nothing => return Err(trail.missing(fields)),
+                found => match (shapes.field(value, name), found) {
+                    (Some(known), _) | (None, Found::One(known)) => Some(known),
+                    (None, _) if missing == Missing::Null => None,
+                    (None, _) => return Err(trail.missing(fields, shapes.names(value))),
+                },
             },
             Value::Null if missing == Missing::Null => None,
             other => return Err(trail.not_an_object(other)),
@@ -112,9 +123,10 @@ impl Trail<'_> {
         TemplateError::AmbiguousField { position: self.path.at, name: self.name(), owner: self.owner(), there }
     }
 
-    fn missing(&self, fields: &Map<String, Value>) -> TemplateError {
+    fn missing(&self, fields: &Map<String, Value>, known: impl Iterator<Item = &'static str>) -> TemplateError {
         let name = self.name();
-        let close = || nearest(&name, fields.keys().map(String::as_str)).map(|close| format!("did you mean .{close}"));
+        let names = fields.keys().map(String::as_str).chain(known.map(|name| -> &str { name }));
+        let close = || nearest(&name, names).map(|close| format!("did you mean .{close}"));
         let hint = self.dotted(fields, self.depth).or_else(close);
         TemplateError::MissingField {
             position: self.path.at,

@@ -9,6 +9,7 @@ use crate::Options;
 use crate::error::{Position, TemplateError, nearest};
 use crate::print::{Output, Style, kind};
 use crate::printf;
+use crate::shape;
 
 /// A value on its way through a template: borrowed from the tree where possible.
 pub(crate) type Datum<'a> = Cow<'a, Value>;
@@ -288,6 +289,7 @@ fn print(arguments: &[Datum<'_>], line: bool, site: Site) -> Result<String, Temp
 }
 
 fn json(value: &Value, options: Options) -> String {
+    let value = if shape::was_never_made(value) { &Value::Null } else { value };
     // Go's encoder always escapes the two line separators, and `<`, `>` and `&` unless told not to. None of them
     // stands outside a string in JSON.
     let text = if options.json_indent { format!("{value:#}") } else { value.to_string() };

@@ -13,9 +13,11 @@ mod lex;
 mod parse;
 mod print;
 mod printf;
+mod shape;
 mod tree;
 
 pub use error::{Position, TemplateError};
+pub use shape::{Field, Shape};
 
 use serde_json::Value;
 
@@ -100,6 +102,26 @@ impl Template {
     /// Names a field that does not exist, a function's argument that does not fit, or the limit that was passed
     /// (16 MiB of output).
     pub fn render(&self, value: &Value) -> Result<String, TemplateError> {
-        evaluate::render(&self.nodes, value, self.options)
+        evaluate::render(&self.nodes, value, &shape::Shapes::default(), self.options)
+    }
+
+    /// Renders as [`Template::render`] does, over a tree that was a Go value: fields have their names in Go too, and one
+    /// that is left out of the JSON because it is empty is what it is in Go. So is what `index` finds behind a key that a
+    /// map does not have.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use template::{Shape, Template};
+    ///
+    /// let user = Shape::Struct(&[("Name", "name", Shape::Text), ("Groups", "groups", Shape::List(&Shape::Text))]);
+    /// let template = Template::parse("{{.Name}}{{.Groups}}{{json .Groups}}")?;
+    /// assert_eq!(template.render_shaped(&json!({}), &user)?, "[]null");
+    /// # Ok::<(), template::TemplateError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Template::render`]; of a pointer to nothing there are no fields.
+    pub fn render_shaped(&self, value: &Value, shape: &Shape) -> Result<String, TemplateError> {
+        evaluate::render(&self.nodes, value, &shape::Shapes::of(value, shape), self.options)
     }
 }

@@ -11,8 +11,10 @@ mod manifest_tool;
 mod mquery;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Command, CommandFactory};
 use fault::Failure;
 
@@ -144,6 +146,11 @@ pub fn own_words(name: &str) -> Option<Command> {
 fn one_line(failure: &Failure) -> String {
     let causes = failure.causes();
     std::iter::once(failure.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
+}
+
+/// Reads a path that may be empty, as it may for Go; clap's own reader refuses that.
+fn go_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Reads a value of a Go flag that is true or false (strconv, `ParseBool`).

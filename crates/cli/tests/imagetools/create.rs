@@ -241,3 +241,13 @@ fn a_builder_is_named_in_vain_and_that_is_said() {
     let told = world.run(&["create", "-D", "--dry-run", "-t", ":b", ":amd64"]);
     assert!(told.stderr.contains("GET "), "{}", told.stderr);
 }
+
+#[test]
+fn files_without_a_name_are_none() {
+    let Some(world) = World::new() else { return };
+    for empty in [&["--metadata-file="][..], &["--metadata-file", ""], &["--file="], &["-f", ""]] {
+        world.done(&[&["create", "--dry-run", "-t", ":b"], empty, &[":amd64"]].concat());
+        let ran = world.run(&[&["create", "--progress", "none", "-t", ":b"], empty, &[":amd64"]].concat());
+        assert_eq!(ran.code, 0, "{empty:?}: {}", ran.stderr);
+    }
+}

@@ -147,6 +147,9 @@ fn templates_are_gos() {
         ("{{.Name}}", world.name("multi")),
         ("{{range .Image}}{{.architecture}} {{end}}", "amd64 arm arm64 ".to_owned()),
         ("{{range $p, $i := .Image}}{{if eq $i.os \"linux\"}}{{$p}};{{end}}{{end}}", "linux/amd64;linux/arm/v7;linux/arm64;".to_owned()),
+        ("{{range $k, $v := .Image}}{{$k}}={{$v.Variant}};{{end}}", "linux/amd64=;linux/arm/v7=v7;linux/arm64=;".to_owned()),
+        ("{{range .Manifest.Manifests}}{{.Platform.Variant}};{{end}}", ";;v7;".to_owned()),
+        ("{{json .Manifest.Annotations}}{{json .SBOM}}", "null{}".to_owned()),
         (r#"{{printf "%s!" (index .Image "linux/arm64").os}}"#, "linux!".to_owned()),
         (
             "{{range .Manifest.Manifests}}{{.Digest}}\n{{end}}",
@@ -155,4 +158,18 @@ fn templates_are_gos() {
     ] {
         assert_eq!(world.done(&["inspect", "--format", format, ":multi"]), expected, "{format}");
     }
+}
+
+#[test]
+fn what_an_image_leaves_empty_is_empty() {
+    let Some(world) = World::new() else { return };
+    for (format, expected) in [
+        ("{{json .Image.Config.Labels}}", "null"),
+        ("{{json .Image.Config.Entrypoint}}", "null"),
+        ("{{.Image.Config.User}}{{.Image.Variant}}", ""),
+        ("{{json .SBOM.SPDX}}", "null"),
+    ] {
+        assert_eq!(world.done(&["inspect", "--format", format, ":amd64"]), expected, "{format}");
+    }
+    assert!(world.refused(&["inspect", "--format", "{{.Image.Varient}}", ":amd64"]).contains("did you mean .Variant"));
 }

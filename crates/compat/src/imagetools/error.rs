@@ -1,5 +1,6 @@
 //! What `imagetools` refuses, in buildx's words where buildx has some.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -117,8 +118,24 @@ pub enum ImagetoolsError {
     #[error("format and raw cannot be used together")]
     FormatAndRaw,
     /// What `index` refuses.
-    #[error("{}", plain(.0))]
-    Index(Box<IndexError>),
+    #[error(transparent)]
+    Index(Reworded),
+}
+
+/// An error of `index` in buildx's words; what caused it stays.
+#[derive(Debug)]
+pub struct Reworded(Box<IndexError>);
+
+impl fmt::Display for Reworded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&plain(&self.0))
+    }
+}
+
+impl std::error::Error for Reworded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
 }
 
 /// Go's `%q` of a level.
@@ -140,7 +157,7 @@ fn plain(error: &IndexError) -> String {
 impl Fault for ImagetoolsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Index(error) => error.kind(),
+            Self::Index(Reworded(error)) => error.kind(),
             Self::NoneMatch | Self::OtherPlatform(_) | Self::OtherSize { .. } | Self::OtherType { .. } => Kind::Answer,
             Self::NotFound(_) | Self::File { .. } | Self::LongFile { .. } => Kind::Place,
             _ => Kind::Usage,
@@ -151,12 +168,15 @@ impl Fault for ImagetoolsError {
         let text = match self {
             Self::Source { hint, .. } => hint.clone()?,
             Self::Name(problem) => problem.to_string(),
+            Self::Annotation(problem) if matches!(**problem, AnnotationError::Shape(_)) => {
+                "write index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE".to_owned()
+            }
             Self::Level { problem, .. } | Self::Annotation(problem) => return problem.hint(),
             Self::Platform(problem) => problem.hint()?,
             Self::NoneMatch | Self::OtherPlatform(_) => "leave --platform out to take all of them".to_owned(),
             Self::NothingToAppendTo => "without --append the sources alone are the image".to_owned(),
             Self::RawProgress => "use --progress plain".to_owned(),
-            Self::Index(error) => return hint(error),
+            Self::Index(Reworded(error)) => return hint(error),
             _ => return None,
         };
         Some(Hint::new(text))
@@ -187,7 +207,7 @@ pub fn explain(error: IndexError, filtered: bool) -> ImagetoolsError {
         IndexError::NoBase { label } => ImagetoolsError::NotFound(label),
         IndexError::Source { label, problem } if is_absence(&problem, &label) => ImagetoolsError::NotFound(label),
         IndexError::Empty if filtered => ImagetoolsError::NoneMatch,
-        other => ImagetoolsError::Index(Box::new(other)),
+        other => ImagetoolsError::Index(Reworded(Box::new(other))),
     }
 }
 
@@ -204,5 +224,31 @@ impl ImagetoolsError {
     /// Puts what a place said of the image with this label into buildx's words.
     pub fn of_place(problem: content::Error, label: &str) -> Self {
         explain(IndexError::Source { label: label.to_owned(), problem: Box::new(problem) }, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use fault::Failure;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("denied")]
+    struct Denied(#[source] io::Error);
+
+    impl Fault for Denied {
+        fn kind(&self) -> Kind {
+            Kind::Place
+        }
+    }
+
+    #[test]
+    fn causes_are_kept() {
+        let problem = || content::Error::place(Denied(io::Error::other("the registry reg.lan wants more")));
+        let causes = |error: IndexError| Failure::from(explain(error, false)).causes();
+        assert_eq!(causes(IndexError::Content(problem())), ["the registry reg.lan wants more"]);
+        let source = IndexError::Source { label: "a".to_owned(), problem: Box::new(problem()) };
+        assert_eq!(causes(source), ["the registry reg.lan wants more"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Reads what a template may ask for: every image's config, and what is attested of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use content::{Error, Limits, Source, child_manifest};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -9,6 +10,10 @@ use serde_json::Value;
 
 use super::attested::{Statements, statements};
 use super::view::format;
+
+/// The most bytes of all configs, however often one is listed: a template sees it that often. Real ones have some
+/// kilobytes, and as a tree each takes many times its size.
+const LONGEST_ALTOGETHER: u64 = 8 * 1024 * 1024;
 
 /// Whether attestations are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +37,7 @@ pub struct Look {
 pub(crate) struct LookedAt {
     pub digest: Digest,
     pub platform: Platform,
-    pub config: Value,
+    pub config: Arc<Value>,
 }
 
 /// Reads the images below a document and, where asked for, what is attested of them.
@@ -43,11 +48,12 @@ pub async fn look(source: &dyn Source, root: &RawManifest, evidence: Evidence, l
     let entries = leaves(source, root, limits).await?;
     let (attestations, images): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(entry, _)| entry.is_attestation());
     let images = stream::iter(images)
-        .map(|(entry, manifest)| image(source, entry, manifest))
+        .map(|(entry, manifest)| described(source, entry, manifest))
         .buffered(limits.at_once.max(1))
         .try_collect::<Vec<_>>()
         .await?;
-    let mut look = Look { images: images.into_iter().flatten().collect(), statements: BTreeMap::new() };
+    let images: Vec<(Descriptor, Descriptor)> = images.into_iter().flatten().collect();
+    let mut look = Look { images: with_configs(source, images, limits).await?, statements: BTreeMap::new() };
     if evidence == Evidence::Unread {
         return Ok(look);
     }
@@ -89,24 +95,57 @@ async fn leaves(source: &dyn Source, root: &RawManifest, limits: Limits) -> Resu
     Ok(leaves)
 }
 
-/// Reads an image's config. What is no image has none.
-async fn image(source: &dyn Source, entry: Descriptor, manifest: Option<RawManifest>) -> Result<Option<LookedAt>, Error> {
+/// Finds the config of an entry. What is no image has none.
+async fn described(
+    source: &dyn Source,
+    entry: Descriptor,
+    manifest: Option<RawManifest>,
+) -> Result<Option<(Descriptor, Descriptor)>, Error> {
     let manifest = match manifest {
         Some(manifest) => manifest,
         None => child_manifest(source, &entry).await?,
     };
-    let Some(config) = manifest.as_image().map(|image| image.config.clone()).filter(|config| config.media_type.is_image_config()) else {
-        return Ok(None);
+    let config = manifest.as_image().map(|image| image.config.clone()).filter(|config| config.media_type.is_image_config());
+    Ok(config.map(|config| (entry, config)))
+}
+
+/// Reads the configs of entries, each once.
+async fn with_configs(source: &dyn Source, images: Vec<(Descriptor, Descriptor)>, limits: Limits) -> Result<Vec<LookedAt>, Error> {
+    let got = images.iter().fold(0_u64, |sum, (_, config)| sum.saturating_add(config.size));
+    if got > LONGEST_ALTOGETHER {
+        return Err(Error::Limit { what: "bytes of configs of an image".to_owned(), limit: LONGEST_ALTOGETHER, got });
+    }
+    // By the size too: a descriptor that lies about it is found out, whichever comes first.
+    let key = |config: &Descriptor| (config.digest.clone(), config.size);
+    let once: HashMap<_, _> = images.iter().map(|(_, config)| (key(config), config)).collect();
+    let read: HashMap<_, _> = stream::iter(once)
+        .map(|(key, descriptor)| async move { Ok::<_, Error>((key, config(source, descriptor).await?)) })
+        .buffer_unordered(limits.at_once.max(1))
+        .try_collect()
+        .await?;
+    let looked_at = |(entry, config): (Descriptor, Descriptor)| {
+        let (own, tree) = read.get(&key(&config))?;
+        let platform = entry.platform.or_else(|| own.clone()).unwrap_or_default();
+        Some(LookedAt { digest: entry.digest, platform: platform.normalized(), config: Arc::clone(tree) })
     };
-    let bytes = source.blob(&config).await?.read_all(MAX_MANIFEST_SIZE).await?;
+    Ok(images.into_iter().filter_map(looked_at).collect())
+}
+
+/// Reads a config, and the platform that it states.
+async fn config(source: &dyn Source, config: &Descriptor) -> Result<(Option<Platform>, Arc<Value>), Error> {
+    let bytes = source.blob(config).await?.read_all(MAX_MANIFEST_SIZE).await?;
     let broken = |problem| Error::Config { digest: config.digest.clone(), place: source.name(), problem };
     let own = ImageConfig::parse(&bytes).map_err(broken)?;
     let tree = serde_json::from_slice(&bytes).map_err(broken)?;
-    let platform = entry.platform.or_else(|| own.platform()).unwrap_or_default();
-    Ok(Some(LookedAt { digest: entry.digest, platform: platform.normalized(), config: tree }))
+    Ok((own.platform(), Arc::new(tree)))
 }
 
 impl Look {
+    /// Tells whether a template sees images by their platforms, rather than one.
+    pub fn is_of_several(&self) -> bool {
+        self.named().len() > 1
+    }
+
     /// Names each image by its platform. Two of one name hide each other, as in buildx, but Windows' versions do not:
     /// such a name has the version in it, as containerd writes it.
     pub(crate) fn named(&self) -> BTreeMap<String, &LookedAt> {
@@ -123,5 +162,33 @@ impl Look {
             }
         };
         self.images.iter().map(|image| (name(image), image)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use testkit::fixtures::{Image, Index, in_memory};
+
+    #[tokio::test]
+    async fn one_config_of_many_entries_is_held_once() {
+        let image = Image::new("linux/amd64").build();
+        let platform = |number: usize| Platform::new("linux", &format!("cpu{number}"), None);
+        let entries = (0..60).map(|number| Descriptor { platform: Some(platform(number)), ..image.descriptor() });
+        let index = entries.fold(Index::new(), Index::add).build();
+        let look = look(&in_memory(&[&image], &[]).await, &index, Evidence::Unread, Limits::default()).await.unwrap();
+        assert_eq!(look.named().len(), 60);
+        let first = look.images.first().unwrap();
+        assert!(look.images.iter().all(|image| Arc::ptr_eq(&image.config, &first.config)));
+    }
+
+    #[tokio::test]
+    async fn more_configs_than_memory_should_hold_are_not_read() {
+        let image = Image::new("linux/amd64").build();
+        let config = Descriptor { size: LONGEST_ALTOGETHER / 60 + 1, ..image.manifest.as_image().unwrap().config.clone() };
+        let many = vec![(image.descriptor(), config); 60];
+        let read = with_configs(&in_memory(&[], &[]).await, many, Limits::default()).await;
+        assert!(matches!(read, Err(Error::Limit { limit: LONGEST_ALTOGETHER, .. })), "{read:?}");
     }
 }

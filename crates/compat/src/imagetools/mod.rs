@@ -12,14 +12,14 @@ mod table;
 mod value;
 mod view;
 
-pub use error::{ImagetoolsError, explain};
+pub use error::{ImagetoolsError, Reworded, explain};
 pub use look::{Evidence, Look, look};
 pub use metadata::metadata;
 pub use order::{CreateWords, Order, order};
 pub use progress::{Copying, Display, Vertex};
 pub use shown::{Shown, shown};
 pub use source::{Source, Stated};
-pub use value::{prints_view, value, wants_evidence};
+pub use value::{prints_view, value, wants_evidence, wants_images};
 pub use view::view;
 
 /// The kinds of artifact that go with an image to another repository: attestations, and cosign's signatures of two ages.

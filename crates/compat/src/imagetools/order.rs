@@ -198,6 +198,11 @@ mod tests {
         }
         let odd = CreateWords { annotations: vec!["layer:a=b".to_owned()], ..words(&["a"], &["b"]) };
         assert_eq!(refused(&odd), "failed to parse annotations");
+        let half = CreateWords { annotations: vec!["index:a".to_owned()], ..words(&["a"], &["b"]) };
+        assert_eq!(
+            order(&half).unwrap_err().hint().unwrap().to_string(),
+            "write index:KEY=VALUE or manifest-descriptor[PLATFORM]:KEY=VALUE"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ImagetoolsError;
+use crate::cut;
 
 /// One source, with the place that it is in.
 #[derive(Clone, Debug)]
@@ -74,15 +75,6 @@ fn descriptor(text: &str) -> Result<Stated, String> {
         return Err("expected an OCI content descriptor, got one without a digest".to_owned());
     }
     serde_json::from_value(tree).map_err(|problem| problem.to_string())
-}
-
-/// Nobody reads a long one in a message.
-fn cut(text: &str) -> String {
-    const LONGEST: usize = 1_000;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 impl Stated {

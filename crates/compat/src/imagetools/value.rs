@@ -27,6 +27,17 @@ pub fn wants_evidence(format: &str) -> bool {
     format.contains("SBOM") || format.contains("Provenance")
 }
 
+/// Tells whether a format may ask for configs: by their name, or as a part of the whole tree (`.` and `$` alone).
+/// Attestations are listed by images, whose platforms a config may have to tell.
+pub fn wants_images(format: &str) -> bool {
+    let goes_on = |rest: &str, also: &[char]| rest.starts_with(|next: char| next.is_alphanumeric() || next == '_' || also.contains(&next));
+    let is_whole = |(at, mark): (usize, &str)| {
+        let rest = format.get(at + mark.len()..).unwrap_or_default();
+        !goes_on(rest, if mark == "$" { &['.'] } else { &[] })
+    };
+    wants_evidence(format) || format.to_ascii_lowercase().contains("image") || format.match_indices(['.', '$']).any(is_whole)
+}
+
 /// Makes the tree. `name` is as it was typed, and attestations are in it where they were `attested`.
 pub fn value(name: &str, document: &RawManifest, look: &Look, attested: bool) -> Value {
     let named = look.named();
@@ -123,6 +134,18 @@ mod tests {
         }
         for format in ["{{json .Manifest}}", "{{.Name}}", " {{.Manifest}}", "{{.Image}}", ""] {
             assert!(!prints_view(format), "{format}");
+        }
+    }
+
+    #[test]
+    fn configs_are_read_where_they_may_be_shown() {
+        for format in
+            ["{{json .}}", "{{.}}", "{{$}}", "{{json $ }}", "{{with $x := .}}{{end}}", "{{.image}}", "{{$.Image}}", "{{json .SBOM}}"]
+        {
+            assert!(wants_images(format), "{format}");
+        }
+        for format in ["{{.Name}}", "{{json .Manifest}}", "{{$.Name}}", "{{range $i, $m := .Manifest.Manifests}}{{$m.Digest}}{{end}}", ""] {
+            assert!(!wants_images(format), "{format}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! `push from-args`: a template and platforms become a list.
 
+use std::collections::HashSet;
+
 use oci::Platform;
 
 use super::{Member, Spec, SpecError};
@@ -23,10 +25,14 @@ impl Arguments {
     /// Makes the list that is meant.
     ///
     /// # Errors
-    /// For a platform of one part or four, and for an annotation that is no pair.
+    /// For a platform of one part or four, for an annotation that is no pair, and for one that comes twice.
     pub fn spec(&self) -> Result<Spec, SpecError> {
         let manifests = self.platforms.iter().map(|platform| self.member(platform)).collect::<Result<_, _>>()?;
-        let annotations = self.annotations.iter().map(|text| annotation(text)).collect::<Result<_, _>>()?;
+        let annotations = self.annotations.iter().map(|text| annotation(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut seen = HashSet::new();
+        if let Some((key, _)) = annotations.iter().find(|(key, _)| !seen.insert(key)) {
+            return Err(SpecError::Twice(key.clone()));
+        }
         Ok(Spec { image: self.target.clone(), tags: self.tags.clone(), annotations, manifests })
     }
 
@@ -46,7 +52,7 @@ impl Arguments {
 /// A value with `=` is refused, as manifest-tool does.
 fn annotation(text: &str) -> Result<(String, String), SpecError> {
     match text.split('=').collect::<Vec<_>>().as_slice() {
-        [key, value] => Ok(((*key).to_owned(), (*value).to_owned())),
+        [key, value] if !key.is_empty() => Ok(((*key).to_owned(), (*value).to_owned())),
         _ => Err(SpecError::Annotation(text.to_owned())),
     }
 }
@@ -76,10 +82,12 @@ mod tests {
         for platform in ["amd64", "", "linux/arm/v7/x"] {
             assert_eq!(arguments(&[platform], "a").spec(), Err(SpecError::Platforms(platform.to_owned())));
         }
-        for text in ["a", "a=b=c"] {
+        for text in ["a", "a=b=c", "=x", "="] {
             let wrong = Arguments { annotations: vec![text.to_owned()], ..Arguments::default() };
             assert_eq!(wrong.spec(), Err(SpecError::Annotation(text.to_owned())));
         }
+        let twice = Arguments { annotations: ["a=b", "b=b", "a=c"].map(str::to_owned).to_vec(), ..Arguments::default() };
+        assert_eq!(twice.spec(), Err(SpecError::Twice("a".to_owned())));
         let right = Arguments { annotations: vec!["a=".to_owned()], ..Arguments::default() };
         assert_eq!(right.spec().unwrap().annotations, [("a".to_owned(), String::new())]);
     }

@@ -69,6 +69,9 @@ pub enum SpecError {
     /// An annotation that is no pair.
     #[error("the --annotations argument must be a string in the form 'key=value': {0}")]
     Annotation(String),
+    /// An annotation that is given two values.
+    #[error("--annotations gives {0:?} twice")]
+    Twice(String),
 }
 
 impl ListType {

@@ -5,10 +5,12 @@ use std::fmt;
 
 use fault::{Fault, Hint, Kind};
 use oci::Platform;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Location, Spanned};
 
 use super::{Member, Spec};
+use crate::cut;
 
 /// What a spec's aliases may repeat, all together; a real one repeats some annotations.
 const MOST_REPEATED: usize = 10_000;
@@ -52,8 +54,8 @@ impl Fault for YamlError {
 #[serde(deny_unknown_fields, default)]
 struct Document {
     image: Option<String>,
-    tags: Option<Vec<Option<String>>>,
-    annotations: Option<BTreeMap<String, Option<String>>>,
+    tags: Option<Words>,
+    annotations: Option<Annotations>,
     manifests: Option<Vec<Spanned<Entry>>>,
 }
 
@@ -74,7 +76,53 @@ struct Stated {
     #[serde(alias = "os.version")]
     osversion: Option<String>,
     #[serde(alias = "os.features")]
-    osfeatures: Option<Vec<Option<String>>>,
+    osfeatures: Option<Words>,
+}
+
+/// A list of words, any of which may be forgotten behind its dash.
+type Words = Vec<Spanned<Option<String>>>;
+
+/// Pairs as they stand there: for the parser, `1` and `'1'` are two keys.
+#[derive(Default)]
+struct Annotations(Vec<(Spanned<String>, Option<String>)>);
+
+impl<'de> Deserialize<'de> for Annotations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Annotations;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("keys with values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Annotations(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+impl Annotations {
+    /// Returns them by their keys.
+    fn pairs(self) -> Result<Vec<(String, String)>, YamlError> {
+        let mut pairs = BTreeMap::new();
+        for (key, value) in self.0 {
+            let place = placed(key.referenced);
+            if key.value.is_empty() {
+                return Err(YamlError { place, problem: "expected a key in annotations:, got an empty one".to_owned(), meant: None });
+            }
+            if pairs.insert(key.value.clone(), value.unwrap_or_default()).is_some() {
+                return Err(YamlError { place, problem: twice(&key.value), meant: None });
+            }
+        }
+        Ok(pairs.into_iter().collect())
+    }
 }
 
 /// Reads a spec.
@@ -93,8 +141,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Spec, YamlError> {
     if manifests.is_empty() {
         return Err(plain("manifests: is missing or empty: expected at least one image"));
     }
-    let annotations = document.annotations.unwrap_or_default().into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect();
-    Ok(Spec { image, tags: given(document.tags), annotations, manifests })
+    let annotations = document.annotations.unwrap_or_default().pairs()?;
+    Ok(Spec { image, tags: given(document.tags, "a tag")?, annotations, manifests })
 }
 
 fn options() -> serde_saphyr::Options {
@@ -118,14 +166,23 @@ fn member(entry: Spanned<Entry>) -> Result<Member, YamlError> {
         architecture: stated.architecture.unwrap_or_default(),
         variant: filled(stated.variant),
         os_version: filled(stated.osversion),
-        os_features: given(stated.osfeatures),
+        os_features: given(stated.osfeatures, "a feature")?,
         ..Platform::default()
     };
     Ok(Member { image, platform })
 }
 
-fn given(list: Option<Vec<Option<String>>>) -> Vec<String> {
-    list.unwrap_or_default().into_iter().flatten().collect()
+/// Returns the words of a list; one that is left empty was forgotten.
+fn given(list: Option<Words>, what: &str) -> Result<Vec<String>, YamlError> {
+    let word = |word: Spanned<Option<String>>| {
+        let place = placed(word.referenced);
+        word.value.ok_or_else(|| YamlError { place, problem: format!("expected {what}, got nothing"), meant: None })
+    };
+    list.unwrap_or_default().into_iter().map(word).collect()
+}
+
+fn twice(key: &str) -> String {
+    format!("the key {:?} stands here twice", cut(key))
 }
 
 fn placed(location: Location) -> Option<(u64, u64)> {
@@ -139,15 +196,15 @@ fn told(error: &Error) -> YamlError {
         Error::SerdeUnknownField { field, expected, .. } => {
             let meant = nearest(field, expected);
             let expected: Vec<&str> = expected.iter().copied().filter(|key| !key.contains('.')).collect();
-            (format!("unknown key {field:?}: expected {}", listed(&expected)), meant)
+            (format!("unknown key {:?}: expected {}", cut(field), listed(&expected)), meant)
         }
         Error::DuplicateMappingKey { key, .. } => match key {
-            Some(key) => (format!("the key {key:?} stands here twice"), None),
+            Some(key) => (twice(key), None),
             None => ("a key stands here twice".to_owned(), None),
         },
         Error::MultipleDocuments { .. } => ("expected one document, got a second one behind ---".to_owned(), None),
         Error::UnknownAnchor { .. } => ("an alias (*) of a name that nothing above has (&)".to_owned(), None),
-        other => (clearly(plainly(other)), None),
+        other => (cut(&clearly(plainly(other))), None),
     };
     YamlError { place, problem, meant }
 }

@@ -1,12 +1,12 @@
 //! `imagetools inspect`.
 
-use compat::imagetools::{Evidence, ImagetoolsError, look, prints_view, value, view, wants_evidence};
+use compat::imagetools::{Evidence, ImagetoolsError, Look, look, prints_view, value, view, wants_evidence, wants_images};
 use content::Limits;
 use fault::Failure;
 use oci::Locator;
 use template::{Options, Template};
 
-use super::{Inspect, names_of};
+use super::{Inspect, names_of, types};
 use crate::commands::{Done, Session};
 use crate::open::Opener;
 
@@ -37,7 +37,12 @@ pub async fn run(session: &Session, words: &Inspect) -> Result<Done, Failure> {
         return Ok(Done::Well);
     };
     let evidence = if wants_evidence(&words.format) { Evidence::Read } else { Evidence::Unread };
-    let seen = look(&*opened.place, &document, evidence, Limits::default()).await?;
-    console.raw(template.render(&value(&words.name, &document, &seen, evidence == Evidence::Read))?.as_bytes());
+    let seen = match wants_images(&words.format) {
+        true => look(&*opened.place, &document, evidence, Limits::default()).await?,
+        false => Look::default(),
+    };
+    let tree = value(&words.name, &document, &seen, evidence == Evidence::Read);
+    let shape = types::shape(document.as_index().is_some(), seen.is_of_several());
+    console.raw(template.render_shaped(&tree, shape)?.as_bytes());
     Ok(Done::Well)
 }

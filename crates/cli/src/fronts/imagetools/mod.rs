@@ -2,6 +2,7 @@
 
 mod create;
 mod inspect;
+mod types;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -14,7 +15,7 @@ use compat::imagetools::{Shown, shown};
 use fault::Failure;
 use oci::Locator;
 
-use super::{cobra, go_bool, one_line};
+use super::{cobra, go_bool, go_path, one_line};
 use crate::commands::{Done, Session};
 use crate::console::Console;
 use crate::open::{Answer, Opened};
@@ -91,10 +92,10 @@ pub(super) struct Create {
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true", default_value = "false", value_parser = go_bool, hide_default_value = true)]
     dry_run: bool,
     /// Read source descriptor from file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = go_path())]
     file: Vec<PathBuf>,
     /// Write create result metadata to a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = go_path())]
     metadata_file: Option<PathBuf>,
     /// Filter specified platforms of target image
     #[arg(short, long, value_name = "PLATFORM,...")]
@@ -108,6 +109,16 @@ pub(super) struct Create {
     /// Set reference for new image
     #[arg(short, long, value_name = "NAME")]
     tag: Vec<String>,
+}
+
+impl Create {
+    /// Leaves out files of no name: they are none.
+    fn without_empty_files(mut self) -> Self {
+        let is_named = |path: &PathBuf| !path.as_os_str().is_empty();
+        self.file.retain(is_named);
+        self.metadata_file = self.metadata_file.filter(is_named);
+        self
+    }
 }
 
 /// The words of `inspect`.
@@ -210,7 +221,7 @@ pub async fn run(mut session: Session, words: Buildx) -> Result<Done, Failure> {
         session.console.warn(&format!("there is no builder {name:?} here: its mirrors and certificates are not used"));
     }
     match words.room {
-        Some(Room::Imagetools { verb: Some(Verb::Create(words)) }) => create::run(&session, words).await,
+        Some(Room::Imagetools { verb: Some(Verb::Create(words)) }) => create::run(&session, words.without_empty_files()).await,
         Some(Room::Imagetools { verb: Some(Verb::Inspect(words)) }) => inspect::run(&session, &words).await,
         _ => Ok(Done::Well),
     }

@@ -104,7 +104,7 @@ async fn carry_out(session: &Session, words: Words) -> Result<(), Stopped> {
     };
     let mut session = session.clone();
     surround(&mut session, &words.global)?;
-    let login = Login { user: words.global.username, secret: words.global.password };
+    let login = Login::of(words.global.username, words.global.password);
     match words.verb {
         Some(Verb::Inspect(words)) => inspect::run(session, login, words).await,
         Some(Verb::Push(words::Push { list, source: Some(source) })) => match source {
@@ -131,6 +131,11 @@ struct Login {
 }
 
 impl Login {
+    /// Empty words are those of variables that are not set: nothing was given.
+    fn of(user: Option<String>, secret: Option<Secret>) -> Self {
+        Self { user: user.filter(|user| !user.is_empty()), secret: secret.filter(|secret| *secret != Secret::new("")) }
+    }
+
     /// Lets one host see it, and no other.
     fn give(self, session: &mut Session, host: &str) {
         if self.user.is_some() || self.secret.is_some() {
@@ -150,7 +155,7 @@ fn surround(session: &mut Session, global: &Global) -> Result<(), Problem> {
         context.global.insecure = vec![HostFlag::All];
         context.fallback = HostRule::All;
     }
-    if let Some(path) = &global.docker_cfg {
+    if let Some(path) = global.docker_cfg.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         // What is named is meant, and nothing beside it.
         let found = std::fs::metadata(path);
         let found =

@@ -10,7 +10,7 @@ use compat::manifest_tool::log::Quoted;
 use compat::manifest_tool::usage::Topic;
 use remote::Secret;
 
-use crate::fronts::go_bool;
+use crate::fronts::{go_bool, go_path};
 
 /// What is asked.
 #[derive(Debug, Parser)]
@@ -41,7 +41,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "TEXT", allow_hyphen_values = true, value_parser = secret)]
     pub password: Option<Secret>,
     /// Folder of docker's config.json, or a file like it
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", value_parser = go_path())]
     pub docker_cfg: Option<PathBuf>,
 }
 

@@ -81,9 +81,30 @@ fn every_fault_is_said_with_its_place() {
         ("image: [a]\n", "line 1, column 8: expected one text"),
         ("image: *a\n", "line 1, column 8: an alias (*) of a name that nothing above has (&)"),
         ("image: a\nmanifests: [{image: b}]\n---\na: b\n", "line 4, column 1: expected one document, got a second one behind ---"),
+        ("image: a\nannotations: {1: b, '1': c}\nmanifests: [{image: b}]\n", "line 2, column 21: the key \"1\" stands here twice"),
+        (
+            "image: a\nannotations: {'': b}\nmanifests: [{image: b}]\n",
+            "line 2, column 15: expected a key in annotations:, got an empty one",
+        ),
+        ("image: a\ntags: [~]\nmanifests: [{image: b}]\n", "line 2, column 8: expected a tag, got nothing"),
+        ("image: a\ntags:\n  - x\n  -\nmanifests: [{image: b}]\n", "line 4, column 4: expected a tag, got nothing"),
+        ("image: a\nmanifests: [{image: b, platform: {osfeatures: [null]}}]\n", "line 2, column 48: expected a feature, got nothing"),
         ("colour: red\nimage: a\n", "line 1, column 1: unknown key \"colour\": expected image, tags, annotations or manifests"),
     ] {
         assert_eq!(parsed(text), Err(expected.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn long_keys_are_cut() {
+    let long = "x".repeat(1_000_000);
+    for text in [
+        format!("image: b\n? {long}\n: a\n"),
+        format!("annotations:\n  ? {long}\n  : a\n  ? {long}\n  : b\n"),
+        format!("image: a\nmanifests: [{{image: b}}]\nannotations:\n  ? {long}\n  : a\n  ? '{long}'\n  : b\n"),
+    ] {
+        let said = parsed(&text).unwrap_err();
+        assert!(said.len() < 1_300 && said.contains("xxx"), "{:.200}", said);
     }
 }
 

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     };
     let command = match args::Polyarch::try_parse_from(words) {
         Ok(command) => command,
-        Err(error) => return console::usage(&error),
+        Err(error) => return console::usage(&console::without_passwords(error)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -40,6 +40,15 @@ fn only_a_name_that_is_missing_is_said_to_be_missing() {
 }
 
 #[test]
+fn a_password_in_a_name_is_not_shown() {
+    let home = workshop();
+    for line in ["inspect https://ann:secret@host/x:1", "create -t x:1 https://ann:secret@host/x:1", "copy ann:secret@host/x:1 oci:x"] {
+        let ran = home.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(ran.code != 0 && !ran.stderr.contains("secret"), "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_digest_alone_moves_no_tag() {
     let (home, server) = (workshop(), Home::new());
     let serving = Serving::start(&server, &[]);

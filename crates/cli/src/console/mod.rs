@@ -18,6 +18,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use clap::error::{ContextKind, ContextValue};
 use content::{Event, Events};
 use fault::{Failure, Kind};
 
@@ -187,6 +188,15 @@ impl Console {
 
 fn error_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Takes passwords out of the value that could not be read.
+pub fn without_passwords(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = oci::without_password(value).into_owned();
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
 }
 
 /// Prints what is wrong with the words, or the help that was asked for.

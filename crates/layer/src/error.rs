@@ -248,7 +248,7 @@ impl Fault for LayerError {
 
 impl LayerError {
     /// Wraps what a reader of an archive said; a [`LayerError`] that travelled in it comes out again.
-    pub(crate) fn read(error: io::Error) -> Self {
+    pub fn read(error: io::Error) -> Self {
         error.downcast::<Self>().unwrap_or_else(Self::Read)
     }
 

@@ -1,0 +1,59 @@
+//! A blob of a place, read by a thread while the runtime fetches it.
+
+use std::io::{self, Read};
+
+use bytes::{Buf, Bytes};
+use content::Source;
+use futures_util::StreamExt;
+use layer::LayerError;
+use oci::Descriptor;
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::error::ReadError;
+
+/// How many chunks wait for the thread at most.
+const WAITING: usize = 8;
+
+/// Reads a blob. It is read to its end, whatever `work` makes of it: at the end its digest is checked.
+pub(super) async fn read<T: Send + 'static>(
+    source: &dyn Source,
+    blob: &Descriptor,
+    work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError> + Send + 'static,
+) -> Result<T, ReadError> {
+    let mut stream = source.blob(blob).await?.into_stream();
+    let (sender, receiver) = channel(WAITING);
+    let working = tokio::task::spawn_blocking(move || work(&mut Chunks { receiver, chunk: Bytes::new() }));
+    let mut failed = None;
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            // Nobody listens any more where the work has failed; what it says counts only if the bytes are right.
+            Ok(chunk) => drop(sender.send(chunk).await),
+            Err(problem) => failed = Some(problem),
+        }
+    }
+    drop(sender);
+    let done = working.await.map_err(|problem| ReadError::Stopped(problem.to_string()))?;
+    match failed {
+        Some(problem) => Err(problem.into()),
+        None => Ok(done?),
+    }
+}
+
+struct Chunks {
+    receiver: Receiver<Bytes>,
+    chunk: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(chunk) => self.chunk = chunk,
+                None => return Ok(0),
+            }
+        }
+        let count = self.chunk.len().min(buffer.len());
+        self.chunk.split_to(count).copy_to_slice(buffer.get_mut(..count).unwrap_or_default());
+        Ok(count)
+    }
+}

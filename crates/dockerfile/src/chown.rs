@@ -54,9 +54,8 @@ fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Returns the name of an account file that is spelt almost so, for a name that it does not have.
-///
-/// `names` are the first fields of `/etc/passwd` or `/etc/group`.
+/// Returns the name that is spelt almost so, for one that does not exist: of a user in `/etc/passwd`, of a file in a
+/// context.
 pub fn nearest_name<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     suggest::nearest(name, names)
 }

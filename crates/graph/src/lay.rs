@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dockerfile::{Chmod, IncludeList, Inclusion, PatternList, has_wildcard, parents_pivot, wildcard_match};
+use dockerfile::{Chmod, IncludeList, Inclusion, PatternList, has_wildcard, nearest_name, parents_pivot, wildcard_match};
 use layer::index::PathIndex;
 use layer::tar::{Entry, EntryKind};
 
@@ -148,35 +148,14 @@ fn check_there(named: &TreePath, from: &From<'_>) -> Result<(), CopyError> {
     Err(CopyError::NotFound { path: named.clone(), nearest, ignored: (from.hides)(named) })
 }
 
-/// Finds a path beside the one that is not there, whose name differs by little.
+/// Finds a path beside the one that is not there, whose name differs by little, or by its case alone.
 fn nearest(named: &TreePath, tree: &Tree) -> Option<TreePath> {
     let folder = follow(tree, &named.parent()).ok()?;
-    let wanted = String::from_utf8_lossy(named.name()).to_lowercase();
     let beside = tree.below(&folder).filter(|(path, _)| path.parent() == folder && **path != folder);
-    let close = |(path, _): &(&TreePath, &Entry)| {
-        let name = String::from_utf8_lossy(path.name()).to_lowercase();
-        name == wanted || (name.len().abs_diff(wanted.len()) <= 2 && differs_by(&name, &wanted) <= 2)
-    };
-    beside.filter(close).map(|(path, _)| path.clone()).next()
-}
-
-/// Counts letters to change, to add or to take away (Levenshtein).
-fn differs_by(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut diagonal = row.first().copied().unwrap_or(0);
-        if let Some(first) = row.first_mut() {
-            *first = above + 1;
-        }
-        for (at, own) in other.iter().enumerate() {
-            let left = row.get(at).copied().unwrap_or(0);
-            let Some(cell) = row.get_mut(at + 1) else { continue };
-            let cost = (diagonal + usize::from(*own != letter)).min(left + 1).min(*cell + 1);
-            diagonal = std::mem::replace(cell, cost);
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    let names: BTreeMap<String, &TreePath> = beside.map(|(path, _)| (String::from_utf8_lossy(path.name()).to_lowercase(), path)).collect();
+    let wanted = String::from_utf8_lossy(named.name()).to_lowercase();
+    let near = || nearest_name(&wanted, names.keys().map(String::as_str)).and_then(|name| names.get(name));
+    names.get(&wanted).or_else(near).map(|path| (*path).clone())
 }
 
 /// Lists the paths that a pattern matches, in order. Links in front of the first wildcard are followed.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use graph::{Changes, CopyError, Copying, Destination, Owner, Picked, Times, Tree, TreePath, copy, make_directories};
+use graph::{
+    Changes, CopyError, CopyStep, Copying, Destination, From, Owner, Picked, Times, Tree, TreePath, copy, lay_copy, make_directories,
+};
 use layer::index::PathIndex;
 use layer::tar::{Entry, EntryKind};
 
@@ -191,4 +193,21 @@ fn item_61_a_working_folder_is_made_for_its_user_and_only_once() {
     let made = make_directories(&mut tree, &"var/a/b".into(), owner, Times { made: 9 }).unwrap();
     assert_eq!(shown(&made), ["var/ 755 0:0", "var/a/ 755 7:8", "var/a/b/ 755 7:8"]);
     assert!(make_directories(&mut tree, &"var/a/b".into(), owner, Times { made: 9 }).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_probably_meant_is_named() {
+    let tree: Tree = entries(&["src/Main.rs", "src/lib.rs", "README.md"]).into_iter().collect();
+    let nearest = |source: &str| {
+        let step = CopyStep { sources: vec![source.to_owned()], destination: "/x".to_owned(), ..CopyStep::default() };
+        let from = From { tree: &tree, keeps_owners: false, hides: &|_| false };
+        match lay_copy(&step, &mut PathIndex::new(), &from, Times::default()) {
+            Err(CopyError::NotFound { nearest, .. }) => nearest.map(|path| path.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(nearest("readme.md").as_deref(), Some("README.md"));
+    assert_eq!(nearest("src/libs.rs").as_deref(), Some("src/lib.rs"));
+    assert_eq!(nearest("src/other"), None);
+    assert_eq!(nearest("nowhere/lib.rs"), None);
 }

@@ -1,6 +1,7 @@
 //! `docker manifest`: makes a list on this machine, image by image, and pushes it.
 
 mod create;
+mod hints;
 mod inspect;
 mod push;
 mod sources;
@@ -79,7 +80,7 @@ pub fn read(words: Vec<OsString>) -> Result<Manifest, ExitCode> {
 /// Says what went wrong as docker does, and then what can be done.
 pub fn fail(console: &Console, failure: &Failure) -> u8 {
     one_line(failure).lines().for_each(|line| console.complain(line));
-    if let Some(hint) = failure.fault().hint() {
+    if let Some(hint) = hints::of(failure) {
         console.complain(format!("hint: {hint}"));
     }
     1

@@ -8,7 +8,7 @@ use index::{Candidate, Duplicates, Encoding, Lone, Manner, Plan, Role, Sequence,
 use oci::{Descriptor, Locator, RawManifest, Reference, Selector};
 
 use super::sources::{self, Source};
-use super::{Count, create, words};
+use super::{Count, create, hints, words};
 use crate::commands::{Done, Session};
 use crate::fronts::one_line;
 use crate::open::{Opened, Opener};
@@ -26,8 +26,7 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
     let Compared { list, expected, is_refreshed } = compare(session, words, &opener, list).await?;
     let (entries, plan) = decide(&opener, &list).await?;
     plan.warnings.iter().for_each(|warning| session.console.warn(warning));
-    let put =
-        |failure: &Failure| DockerError::Put { list: Box::new(name.clone()), problem: one_line(failure), hint: failure.fault().hint() };
+    let put = |failure: &Failure| DockerError::Put { list: Box::new(name.clone()), problem: one_line(failure), hint: hints::of(failure) };
     check_digest(&name, &plan)?;
     if is_refreshed {
         folder.save(&list)?;

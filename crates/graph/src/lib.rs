@@ -9,6 +9,7 @@ mod image;
 mod lay;
 mod link;
 mod path;
+mod runs;
 mod stage;
 mod tree;
 
@@ -17,5 +18,6 @@ pub use error::{CopyError, StageError};
 pub use image::{HistoryLine, Image};
 pub use lay::{Content, From, Laid, Lay, lay_copy, lay_workdir};
 pub use path::TreePath;
+pub use runs::{NeededRun, RunsNeeded, refuse_runs};
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
 pub use tree::Tree;

@@ -1,13 +1,14 @@
 //! What a build is: trees of files, what a step does to them, and the layer that comes of it.
 //!
 //! Never opens a socket or a file: it sees names, kinds and owners, and says which bytes go where. Start
-//! at [`Recipe`] for what a stage decides, at [`copy()`] for what a copy does to a [`Tree`].
+//! at [`outline()`] for what a build is made of, at [`Recipe`] for what a stage decides, at [`copy()`] for what a copy does to a [`Tree`].
 
 mod copy;
 mod error;
 mod image;
 mod lay;
 mod link;
+mod outline;
 mod path;
 mod runs;
 mod stage;
@@ -17,6 +18,7 @@ pub use copy::{Change, Changes, Copying, Destination, Owner, Picked, Times, copy
 pub use error::{CopyError, StageError};
 pub use image::{HistoryLine, Image};
 pub use lay::{Content, From, Laid, Lay, lay_copy, lay_workdir};
+pub use outline::{Begins, Outline, OutlineError, Outlined, Wanted, outline};
 pub use path::TreePath;
 pub use runs::{NeededRun, RunsNeeded, refuse_runs};
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};

@@ -1,0 +1,161 @@
+//! What a build for one platform is made of: the stages that its target needs, what each begins with, and for which
+//! platform. Nothing is fetched for it, so that what cannot be is said first.
+
+use std::collections::BTreeMap;
+
+use dockerfile::{Base, Dockerfile, Globals, Graph, GraphError, Instruction, Provider, ScopeError, Use, automatic_arguments};
+use fault::{Fault, Hint, Kind};
+use oci::{Platform, PlatformError};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The platform of the machine that builds.
+    pub build: &'a Platform,
+    /// The platform of the image.
+    pub target: &'a Platform,
+    /// `--target`; the last stage without it.
+    pub stage: Option<&'a str>,
+    /// `--build-arg`.
+    pub arguments: BTreeMap<String, String>,
+}
+
+/// A build for one platform, before anything is fetched.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// The platform of the image.
+    pub platform: Platform,
+    /// The arguments before the first `FROM`, with those that every build has.
+    pub globals: Globals,
+    /// Who takes files from whom.
+    pub graph: Graph,
+    /// The stages that are needed, in an order in which they can be built; the target is the last one.
+    pub stages: Vec<Outlined>,
+}
+
+/// A stage that is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlined {
+    /// Which stage of the file it is, from 0.
+    pub index: usize,
+    /// What it begins with.
+    pub begins: Begins,
+    /// The platform that its files are for: that of its base, whatever the image is to be for.
+    pub platform: Platform,
+    /// Images and named contexts that its instructions take files from, each once.
+    pub takes: Vec<String>,
+}
+
+/// What a stage begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// No files: `scratch`.
+    Nothing,
+    /// What an earlier stage has made.
+    Stage(usize),
+    /// An image or a named context, by its name.
+    Image(String),
+}
+
+/// A build that makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum OutlineError {
+    /// A word of a `FROM` or of an argument that cannot be expanded.
+    #[error("line {line}: {problem}")]
+    Scope {
+        /// The line where the instruction begins.
+        line: usize,
+        /// What is wrong with it.
+        problem: ScopeError,
+    },
+    /// A stage that is not there or cannot be used.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A `--platform` that is none.
+    #[error("line {line}: failed to parse platform {text:?}: {problem}")]
+    Platform {
+        /// The line of the `FROM`.
+        line: usize,
+        /// The value, expanded.
+        text: String,
+        /// What is wrong with it.
+        problem: PlatformError,
+    },
+}
+
+impl Fault for OutlineError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Scope { problem, .. } => problem.hint(),
+            Self::Graph(problem) => problem.hint(),
+            Self::Platform { text, .. } if text.is_empty() => {
+                Some(Hint::new("give its ARG a default before the first FROM, or set it with --build-arg"))
+            }
+            Self::Platform { .. } => None,
+        }
+    }
+}
+
+/// Finds out what a build is made of.
+///
+/// # Errors
+/// Names the first thing that makes no sense. Stages that are not needed may be wrong.
+pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, OutlineError> {
+    let escape = file.directives.escape;
+    let automatic = automatic_arguments(wanted.build, wanted.target, wanted.stage);
+    let mut globals = Globals::new(automatic, wanted.arguments.clone());
+    for statement in &file.globals {
+        if let Instruction::Arg(declarations) = &statement.instruction {
+            let line = statement.header.first_line;
+            globals.declare(declarations, escape).map_err(|problem| OutlineError::Scope { line, problem })?;
+        }
+    }
+    let expand = |line: usize, word: &dockerfile::Word| {
+        let expansion = globals.expand(word, escape).map_err(|problem| OutlineError::Scope { line, problem })?;
+        Ok::<String, OutlineError>(expansion.text)
+    };
+    let mut bases = Vec::new();
+    for stage in &file.stages {
+        // What nobody needs may be wrong; what is needed is expanded again, and said then.
+        bases.push(Base::Name(expand(stage.header.first_line, &stage.base).unwrap_or_else(|_| stage.base.text.clone())));
+    }
+    let graph = Graph::new(file, &bases)?;
+    let mut stages: Vec<Outlined> = Vec::new();
+    for index in graph.reachable(graph.target(wanted.stage)?)? {
+        let Some(stage) = file.stages.get(index) else { continue };
+        let line = stage.header.first_line;
+        let name = expand(line, &stage.base)?;
+        let begins = match graph.base(index) {
+            Some(parent) => Begins::Stage(parent),
+            None if name == "scratch" => Begins::Nothing,
+            None => Begins::Image(name),
+        };
+        let inherited = |parent| stages.iter().find(|stage| stage.index == parent).map(|stage| stage.platform.clone());
+        let platform = match (&begins, &stage.platform) {
+            (Begins::Stage(parent), _) => inherited(*parent).unwrap_or_else(|| wanted.target.clone()),
+            (_, None) => wanted.target.clone(),
+            (_, Some(word)) => {
+                let text = expand(line, word)?;
+                Platform::parse_for(&text, wanted.build).map_err(|problem| OutlineError::Platform { line, text, problem })?
+            }
+        };
+        stages.push(Outlined { index, begins, platform, takes: takes(&graph, index) });
+    }
+    Ok(Outline { platform: wanted.target.clone(), globals, graph, stages })
+}
+
+fn takes(graph: &Graph, index: usize) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (need, provider) in graph.needs(index) {
+        if let (Use::Copy | Use::Mount, Provider::External(name)) = (need.usage, provider)
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    names
+}

@@ -1,0 +1,71 @@
+//! What a build for one platform is made of.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use dockerfile::{Source, parse};
+use graph::{Begins, Outline, OutlineError, Wanted, outline};
+use oci::Platform;
+
+fn read(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Result<Outline, OutlineError> {
+    let file = parse(&Source::new("Dockerfile", text)).unwrap();
+    let (build, target) = (Platform::new("linux", "amd64", None), Platform::new("linux", "arm", Some("v7")));
+    let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    outline(&file, &Wanted { build: &build, target: &target, stage, arguments })
+}
+
+fn shown(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Vec<String> {
+    let outline = read(text, stage, arguments).unwrap();
+    let line = |stage: &graph::Outlined| {
+        let begins = match &stage.begins {
+            Begins::Nothing => "nothing".to_owned(),
+            Begins::Stage(index) => format!("stage {index}"),
+            Begins::Image(name) => name.clone(),
+        };
+        format!("{} {begins} {} {}", stage.index, stage.platform, stage.takes.join(","))
+    };
+    outline.stages.iter().map(|stage| line(stage).trim_end().to_owned()).collect()
+}
+
+const TEXT: &str = "ARG VERSION=1.2
+ARG IMAGE=acme/base
+FROM --platform=$BUILDPLATFORM golang:${VERSION} AS build
+COPY --from=acme/tools /x /x
+FROM build AS more
+FROM $NOWHERE AS unused
+FROM ${IMAGE}:$TARGETARCH$TARGETVARIANT
+COPY --from=more /app /app
+COPY --from=acme/tools /y /y
+COPY --from=acme/tools /z /z
+";
+
+#[test]
+fn platforms_and_bases_are_those_of_each_stage() {
+    // The blank base is an error as soon as the graph is made, needed or not: it has no name.
+    let text = TEXT.replace("FROM $NOWHERE", "FROM scratch");
+    assert_eq!(
+        shown(&text, None, &[]),
+        ["0 golang:1.2 linux/amd64 acme/tools", "1 stage 0 linux/amd64", "3 acme/base:armv7 linux/arm/v7 acme/tools"]
+    );
+    assert_eq!(shown(&text, Some("build"), &[("VERSION", "9")]), ["0 golang:9 linux/amd64 acme/tools"]);
+    assert_eq!(shown("FROM --platform=windows/amd64 scratch\n", None, &[]), ["0 nothing windows/amd64"]);
+}
+
+#[test]
+fn moby_52050_a_last_stage_for_the_machine_that_builds_is_known_before_it_is_built() {
+    let outline = read("FROM --platform=$BUILDPLATFORM acme/base\n", None, &[]).unwrap();
+    let last = outline.stages.last().unwrap();
+    assert_ne!(last.platform, outline.platform);
+    // A stage that only begins with such a stage is for that machine, too.
+    let outline = read("FROM --platform=$BUILDPLATFORM acme/base AS base\nFROM base\n", None, &[]).unwrap();
+    assert_eq!(outline.stages.last().unwrap().platform.to_string(), "linux/amd64");
+}
+
+#[test]
+fn what_makes_no_sense_is_named_with_its_line() {
+    let problem = |text: &str| read(text, None, &[]).unwrap_err().to_string();
+    assert!(matches!(read(TEXT, None, &[]), Err(OutlineError::Graph(_))));
+    assert!(problem("FROM scratch\nFROM --platform=vax scratch\n").starts_with("line 2: failed to parse platform \"vax\": "));
+    assert!(problem("FROM --platform=$WHAT scratch\n").starts_with("line 1: failed to parse platform \"\": "));
+    assert!(problem("FROM ${a:?missing}\n").contains("missing"));
+    assert_eq!(read("FROM a\n", Some("b"), &[]).unwrap_err().to_string(), "target stage \"b\" could not be found");
+}

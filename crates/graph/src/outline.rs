@@ -81,6 +81,16 @@ pub enum OutlineError {
         /// What is wrong with it.
         problem: PlatformError,
     },
+    /// The last stage is for another machine than the image is to be for.
+    #[error("line {line}: the stage that becomes the image is for {found}, expected {expected}")]
+    OtherPlatform {
+        /// The line of the `FROM` that says so.
+        line: usize,
+        /// What its files are for.
+        found: Box<Platform>,
+        /// What the image is to be for.
+        expected: Box<Platform>,
+    },
 }
 
 impl Fault for OutlineError {
@@ -96,6 +106,9 @@ impl Fault for OutlineError {
                 Some(Hint::new("give its ARG a default before the first FROM, or set it with --build-arg"))
             }
             Self::Platform { .. } => None,
+            Self::OtherPlatform { line, found, .. } => {
+                Some(Hint::new(format!("leave --platform out of line {line}, or build the image for {found} with `--platform {found}`")))
+            }
         }
     }
 }
@@ -146,6 +159,26 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
         stages.push(Outlined { index, begins, platform, takes: takes(&graph, index) });
     }
     Ok(Outline { platform: wanted.target.clone(), globals, graph, stages })
+}
+
+impl Outline {
+    /// Makes sure that the image would be for the platform that its label says (moby/moby#52050: it was labelled for one,
+    /// and held the files of another).
+    ///
+    /// # Errors
+    /// Names the line that makes it another one.
+    pub fn check_target(&self, file: &Dockerfile) -> Result<(), OutlineError> {
+        let Some(last) = self.stages.last().filter(|last| !last.platform.same_as(&self.platform)) else { return Ok(()) };
+        let mut first = last;
+        // A stage has the platform of the one it begins with.
+        while let Begins::Stage(parent) = first.begins {
+            let Some(above) = self.stages.iter().find(|stage| stage.index == parent) else { break };
+            first = above;
+        }
+        let line = file.stages.get(first.index).map_or(0, |stage| stage.header.first_line);
+        let (found, expected) = (Box::new(last.platform.clone()), Box::new(self.platform.clone()));
+        Err(OutlineError::OtherPlatform { line, found, expected })
+    }
 }
 
 fn takes(graph: &Graph, index: usize) -> Vec<String> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use dockerfile::{Source, parse};
+use fault::Fault;
 use graph::{Begins, Outline, OutlineError, Wanted, outline};
 use oci::Platform;
 
@@ -52,12 +53,16 @@ fn platforms_and_bases_are_those_of_each_stage() {
 
 #[test]
 fn moby_52050_a_last_stage_for_the_machine_that_builds_is_known_before_it_is_built() {
-    let outline = read("FROM --platform=$BUILDPLATFORM acme/base\n", None, &[]).unwrap();
-    let last = outline.stages.last().unwrap();
-    assert_ne!(last.platform, outline.platform);
+    let checked = |text: &str| read(text, None, &[]).unwrap().check_target(&parse(&Source::new("Dockerfile", text)).unwrap());
     // A stage that only begins with such a stage is for that machine, too.
-    let outline = read("FROM --platform=$BUILDPLATFORM acme/base AS base\nFROM base\n", None, &[]).unwrap();
-    assert_eq!(outline.stages.last().unwrap().platform.to_string(), "linux/amd64");
+    for text in ["FROM --platform=$BUILDPLATFORM acme/base\n", "FROM --platform=$BUILDPLATFORM acme/base AS base\nFROM base\n"] {
+        let problem = checked(text).unwrap_err();
+        assert_eq!(problem.to_string(), "line 1: the stage that becomes the image is for linux/amd64, expected linux/arm/v7");
+        let hint = problem.hint().unwrap().to_string();
+        assert_eq!(hint, "leave --platform out of line 1, or build the image for linux/amd64 with `--platform linux/amd64`");
+    }
+    assert!(checked("FROM --platform=$BUILDPLATFORM a AS build\nFROM b\nCOPY --from=build /x /x\n").is_ok());
+    assert!(checked("FROM --platform=linux/arm scratch\n").is_ok());
 }
 
 #[test]

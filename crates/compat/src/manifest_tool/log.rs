@@ -1,6 +1,6 @@
 //! The lines of logrus, in which manifest-tool says everything that is no answer.
 
-use std::fmt;
+use oci::go_quote;
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub fn line(time: &str, grade: Grade, message: &str) -> String {
         Grade::Warning => "warning",
         Grade::Error => "error",
     };
-    format!("time={} level={grade} msg={}", Quoted(time), value(message))
+    format!("time={} level={grade} msg={}", go_quote(time), value(message))
 }
 
 /// Says what ended the run.
@@ -27,41 +27,13 @@ pub fn failure(message: &str) -> String {
 
 /// Says that an image was left out. manifest-tool quotes it twice.
 pub fn skipped(image: &str) -> String {
-    format!("Couldn't access image '{}'. Skipping due to 'ignore missing' configuration.", Quoted(image))
+    format!("Couldn't access image '{}'. Skipping due to 'ignore missing' configuration.", go_quote(image))
 }
 
 /// Quotes a value only where it has to be (logrus, `needsQuoting`).
 fn value(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte);
-    if text.bytes().all(plain) { text.to_owned() } else { Quoted(text).to_string() }
-}
-
-/// A text as Go's `%q` writes it.
-pub struct Quoted<'a>(pub &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("\"")?;
-        for character in self.0.chars() {
-            match character {
-                '"' => formatter.write_str("\\\"")?,
-                '\\' => formatter.write_str("\\\\")?,
-                '\n' => formatter.write_str("\\n")?,
-                '\r' => formatter.write_str("\\r")?,
-                '\t' => formatter.write_str("\\t")?,
-                other if other.is_ascii_control() => write!(formatter, "\\x{:02x}", u32::from(other))?,
-                // What reorders or splits lines is no printable character for Go either.
-                other
-                    if other.is_control()
-                        || matches!(other, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
-                {
-                    write!(formatter, "\\u{:04x}", u32::from(other))?;
-                }
-                other => write!(formatter, "{other}")?,
-            }
-        }
-        formatter.write_str("\"")
-    }
+    if text.bytes().all(plain) { text.to_owned() } else { go_quote(text) }
 }
 
 #[cfg(test)]
@@ -79,6 +51,6 @@ mod tests {
             r#"time="2026-11-20T17:21:55Z" level=warning msg="Couldn't access image '\"a:1\"'. Skipping due to 'ignore missing' configuration.""#
         );
         assert_eq!(line("t", Grade::Error, "one-word"), r#"time="t" level=error msg=one-word"#);
-        assert_eq!(Quoted("a\u{1b}[1m\n\u{202e}é").to_string(), r#""a\x1b[1m\n\u202eé""#);
+        assert_eq!(go_quote("a\u{1b}[1m\n\u{202e}é"), r#""a\x1b[1m\n\u202eé""#);
     }
 }

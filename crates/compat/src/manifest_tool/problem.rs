@@ -2,13 +2,13 @@
 
 use fault::{Fault, Hint, Kind};
 
-use super::log::Quoted;
+use oci::go_quote;
 
 /// What stops a run, apart from what the rooms below say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A source that is not there.
-    #[error("inspect of image {} failed with error: {name}: not found", Quoted(image))]
+    #[error("inspect of image {} failed with error: {name}: not found", go_quote(image))]
     NoSource {
         /// As it was written.
         image: String,
@@ -16,7 +16,7 @@ pub enum Problem {
         name: String,
     },
     /// A source that cannot be read.
-    #[error("inspect of image {} failed with error: {cause}", Quoted(image))]
+    #[error("inspect of image {} failed with error: {cause}", go_quote(image))]
     Source {
         /// As it was written.
         image: String,
@@ -47,7 +47,7 @@ pub enum Problem {
         cause: String,
     },
     /// One of the further tags is none.
-    #[error("error parsing tag {}: {cause}", Quoted(tag))]
+    #[error("error parsing tag {}: {cause}", go_quote(tag))]
     Tag {
         /// As it was written.
         tag: String,
@@ -55,7 +55,7 @@ pub enum Problem {
         cause: String,
     },
     /// A spec that cannot be read from the disk.
-    #[error("cannot read YAML file {}: {cause}", Quoted(file))]
+    #[error("cannot read YAML file {}: {cause}", go_quote(file))]
     File {
         /// As it was written.
         file: String,
@@ -63,7 +63,7 @@ pub enum Problem {
         cause: String,
     },
     /// A spec that is none.
-    #[error("cannot unmarshal YAML file {}: {problem}", Quoted(file))]
+    #[error("cannot unmarshal YAML file {}: {problem}", go_quote(file))]
     Yaml {
         /// As it was written.
         file: String,
@@ -71,7 +71,7 @@ pub enum Problem {
         problem: super::YamlError,
     },
     /// Flags that are left out.
-    #[error("Required flag{} {} not set", if names.len() == 1 { "" } else { "s" }, Quoted(&names.join(", ")))]
+    #[error("Required flag{} {} not set", if names.len() == 1 { "" } else { "s" }, go_quote(&names.join(", ")))]
     Required {
         /// Their names, without dashes.
         names: Vec<&'static str>,

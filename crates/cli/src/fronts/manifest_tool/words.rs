@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand};
-use compat::manifest_tool::log::Quoted;
 use compat::manifest_tool::usage::Topic;
+use oci::go_quote;
 use remote::Secret;
 
 use crate::fronts::{go_bool, go_path};
@@ -228,7 +228,7 @@ fn unread(error: &clap::Error, topic: Topic) -> Unread {
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue);
-            Unread::Flag(topic, format!("invalid boolean value {} for -{flag}: parse error", Quoted(&value)))
+            Unread::Flag(topic, format!("invalid boolean value {} for -{flag}: parse error", go_quote(&value)))
         }
         _ => Unread::Flag(topic, error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()),
     }

@@ -283,7 +283,7 @@ pub struct Copy {
     pub destination: Word,
     /// `--from`: a stage by name or number, an image or a named context. It is never expanded.
     pub from: Option<Word>,
-    /// `--chown`; see [`Chown`](crate::Chown).
+    /// `--chown`: a user and a group, by number or by the names that the image gives them.
     pub chown: Option<Word>,
     /// `--chmod`; see [`Chmod`](crate::Chmod).
     pub chmod: Option<Word>,
@@ -302,7 +302,7 @@ pub struct Add {
     pub sources: Vec<CopySource>,
     /// Where to.
     pub destination: Word,
-    /// `--chown`; see [`Chown`](crate::Chown).
+    /// `--chown`: a user and a group, by number or by the names that the image gives them.
     pub chown: Option<Word>,
     /// `--chmod`; see [`Chmod`](crate::Chmod).
     pub chmod: Option<Word>,

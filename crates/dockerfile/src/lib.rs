@@ -8,7 +8,6 @@
 
 mod automatic;
 mod chmod;
-mod chown;
 mod directive;
 mod duration;
 mod expand;
@@ -34,7 +33,6 @@ mod words;
 
 pub use automatic::{AutomaticArguments, automatic_arguments};
 pub use chmod::{Change, Chmod, ChmodError};
-pub use chown::{Chown, Principal, nearest_name};
 pub use directive::{CheckOptions, Directives, Rulebook, detect_syntax};
 pub use duration::{format_duration, parse_duration};
 pub use expand::{Environment, ExpandError, ExpandReason, Expansion, Quotes, Rules, Unset, expand};
@@ -53,5 +51,6 @@ pub use quote::{quote, quote_list};
 pub use scope::{Applied, Globals, ScopeError, StageScope};
 pub use signal::{SignalError, check_signal};
 pub use source::{Position, Source, Span, Word};
+pub use suggest::nearest_name;
 pub use syntax::{Syntax, SyntaxConcern, VERSION};
 pub use wildcard::{has_wildcard, wildcard_match};

@@ -5,6 +5,12 @@ const TOO_FAR: usize = 3;
 /// A longer word is not compared: nothing that people choose from is that long.
 const LONGEST: usize = 128;
 
+/// Returns the name that is spelt almost so, for one that does not exist: of a user in `/etc/passwd`, of a file in a
+/// context.
+pub fn nearest_name<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    nearest(name, names)
+}
+
 /// Returns the first of the nearest words, by at most two letters to insert, remove or replace.
 ///
 /// A word that exists already has no suggestion: something else is wrong with it.

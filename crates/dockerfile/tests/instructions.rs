@@ -5,8 +5,7 @@
 mod support;
 
 use dockerfile::{
-    Chown, CommandLine, Healthcheck, Instruction, Location, Principal, ResolvedMount, Rules, Sharing, Span, Word, expose, history,
-    parse_trigger,
+    CommandLine, Healthcheck, Instruction, Location, ResolvedMount, Rules, Sharing, Span, Word, expose, history, parse_trigger,
 };
 use fault::Fault;
 use support::{copy, one, problems, read, refused, run, scope_of, variables};
@@ -155,13 +154,7 @@ fn item_69_triggers() {
 }
 
 #[test]
-fn item_52_owners() {
-    let chown = |text: &str| Chown::parse(text);
-    assert_eq!(chown("lp:adm"), Chown { user: Principal::Name("lp".to_owned()), group: Some(Principal::Name("adm".to_owned())) });
-    assert_eq!(chown("5:"), Chown { user: Principal::Number(5), group: Some(Principal::Number(0)) });
-    assert_eq!(chown(":lp"), Chown { user: Principal::Number(0), group: Some(Principal::Name("lp".to_owned())) });
-    assert_eq!(chown("7"), Chown { user: Principal::Number(7), group: Some(Principal::Number(7)) });
-    assert_eq!(chown("4294967296").user, Principal::Name("4294967296".to_owned()));
+fn item_52_a_name_has_a_suggestion() {
     assert_eq!(dockerfile::nearest_name("nginz", ["root", "nginx"]), Some("nginx"));
 }
 

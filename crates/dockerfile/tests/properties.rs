@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use dockerfile::{Chmod, Chown, Dockerfile, Graph, Rules, Source, expand, lint, parse, parse_duration, parse_trigger};
+use dockerfile::{Chmod, Dockerfile, Graph, Rules, Source, expand, lint, parse, parse_duration, parse_trigger};
 use fault::Fault;
 use proptest::prelude::*;
 
@@ -129,7 +129,6 @@ proptest! {
         if let Ok(mode) = Chmod::parse(&text) {
             prop_assert!(mode.apply(0o7777, true) <= 0o7777 && mode.apply(0, false) <= 0o7777);
         }
-        Chown::parse(&text);
         if let Ok(duration) = parse_duration(&text) {
             prop_assert_eq!(parse_duration(&dockerfile::format_duration(duration)), Ok(duration));
         }

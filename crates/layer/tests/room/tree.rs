@@ -127,6 +127,7 @@ fn owners_are_found_by_the_rules() {
         ("web:nobody", "nobody: no group of that name in /etc/group"),
         ("-1", "-1: no user of that name in /etc/passwd"),
         ("4294967295", "4294967295: no user of that name in /etc/passwd"),
+        ("4294967296", "4294967296: no user of that name in /etc/passwd"),
         ("", "bad owner \"\": expected USER, USER:GROUP or :GROUP"),
         (":", "bad owner \":\": expected USER, USER:GROUP or :GROUP"),
         ("a:b:c", "bad owner \"a:b:c\": expected USER, USER:GROUP or :GROUP"),
@@ -153,6 +154,13 @@ fn an_index_is_bounded() {
 }
 
 proptest! {
+    #[test]
+    fn any_owner_has_an_answer(text in "\\PC{0,20}|[0-9:a]{0,12}") {
+        if let Ok(owner) = PathIndex::new().owner(&text) {
+            prop_assert!(owner.uid < u64::from(u32::MAX) && owner.gid < u64::from(u32::MAX));
+        }
+    }
+
     #[test]
     fn an_index_comes_back_from_its_bytes(entries in crate::fixture::any_entries(), cut in 0..10_000_usize, noise in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut tree = PathIndex::new();

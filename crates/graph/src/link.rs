@@ -1,48 +1,22 @@
 //! Following links inside a tree, and never out of it.
 
-use std::collections::VecDeque;
-
+use layer::index::{Follow, Met, follow_links};
 use layer::tar::EntryKind;
 
 use crate::error::CopyError;
 use crate::path::TreePath;
 use crate::tree::Tree;
 
-/// As many links as Linux follows (path_resolution(7)).
-const MAX_LINKS: usize = 40;
-
 /// Follows the links of a path. What does not exist is taken as it is written: a link may lead to
 /// where something is about to be made.
 pub(crate) fn follow(tree: &Tree, path: &TreePath) -> Result<TreePath, CopyError> {
-    let mut rest: VecDeque<Vec<u8>> = path.parts().map(<[u8]>::to_vec).collect();
-    let mut at = TreePath::default();
-    let mut links = 0;
-    while let Some(part) = rest.pop_front() {
-        // `..` is above what was reached, not above what was written; above the root is the root.
-        if part == b".." {
-            at = at.parent();
-            continue;
-        }
-        let next = at.join(&part);
-        let target = match tree.get(&next).map(|entry| &entry.kind) {
-            Some(EntryKind::Symlink { target }) => target,
-            _ => {
-                at = next;
-                continue;
-            }
-        };
-        links += 1;
-        if links > MAX_LINKS {
-            return Err(CopyError::Loop { path: path.clone() });
-        }
-        if target.starts_with(b"/") {
-            at = TreePath::default();
-        }
-        for part in target.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").rev() {
-            rest.push_front(part.to_vec());
-        }
-    }
-    Ok(at)
+    // That nothing is below a file is said where something is looked for there.
+    let look = |here: &[u8]| match tree.get(&TreePath::clean(here)).map(|entry| &entry.kind) {
+        Some(EntryKind::Symlink { target }) => Met::Link(target),
+        _ => Met::Way,
+    };
+    let real = follow_links(path.bytes(), Follow::All, look).map_err(|_| CopyError::Loop { path: path.clone() })?;
+    Ok(TreePath::clean(&real))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::io::Read;
 use crate::error::{LayerError, Limit, Problem, shown};
 use crate::tar::{Entry, EntryKind, Limits, Reader, Rules, Whiteout};
 pub use accounts::Owner;
-pub use follow::{Destination, Follow};
+pub use follow::{Destination, Follow, Met, follow_links};
 
 /// The files of accounts, whose content is kept.
 const ACCOUNTS: [&[u8]; 2] = [PASSWD, GROUP];

@@ -17,6 +17,59 @@ pub enum Follow {
     Parents,
 }
 
+/// What a walk over links meets at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met<'a> {
+    /// A symbolic link: where it leads, as it stands.
+    Link(&'a [u8]),
+    /// Something that nothing can be below.
+    End,
+    /// A directory, or nothing yet.
+    Way,
+}
+
+/// Follows the links of a path from a root, and never out of it: what `look` meets at paths without links, in the form of
+/// [`Entry::path`](crate::tar::Entry::path), decides. What does not exist is taken as it is written.
+///
+/// # Errors
+/// [`PathProblem::Loop`] for more links than Linux follows, [`PathProblem::NotDirectory`] for a way over an end.
+pub fn follow_links<'a>(path: &[u8], follow: Follow, look: impl Fn(&[u8]) -> Met<'a>) -> Result<Vec<u8>, PathProblem> {
+    let parts = |path: &[u8]| path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let mut ahead: VecDeque<Vec<u8>> = parts(path).into();
+    let mut here: Vec<u8> = Vec::new();
+    let mut links = 0;
+    while let Some(part) = ahead.pop_front() {
+        if part == b"." {
+            continue;
+        }
+        // `..` is above what was reached, not above what was written; above the root is the root.
+        if part == b".." {
+            here.truncate(here.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
+            continue;
+        }
+        let parent = here.len();
+        if parent > 0 {
+            here.push(b'/');
+        }
+        here.extend_from_slice(&part);
+        match look(&here) {
+            Met::Link(target) if follow == Follow::All || !ahead.is_empty() => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(PathProblem::Loop);
+                }
+                here.truncate(if target.first() == Some(&b'/') { 0 } else { parent });
+                for part in parts(target).into_iter().rev() {
+                    ahead.push_front(part);
+                }
+            }
+            Met::End if !ahead.is_empty() => return Err(PathProblem::NotDirectory(shown(&here))),
+            _ => {}
+        }
+    }
+    Ok(here)
+}
+
 /// Where something is to come to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination<'a> {
@@ -74,41 +127,11 @@ impl PathIndex {
         if path.contains(&0) {
             return Err(bad(PathProblem::Nul));
         }
-        let parts = |path: &[u8]| path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>();
-        let mut ahead: VecDeque<Vec<u8>> = parts(path).into();
-        let mut here: Vec<u8> = Vec::new();
-        let mut links = 0;
-        while let Some(part) = ahead.pop_front() {
-            if part == b"." {
-                continue;
-            }
-            let up = here.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-            if part == b".." {
-                here.truncate(up);
-                continue;
-            }
-            let parent = here.len();
-            if parent > 0 {
-                here.push(b'/');
-            }
-            here.extend_from_slice(&part);
-            match self.nodes.get(&here).map(|node| &node.kind) {
-                Some(NodeKind::Symlink { target }) if follow == Follow::All || !ahead.is_empty() => {
-                    links += 1;
-                    if links > MOST_LINKS {
-                        return Err(bad(PathProblem::Loop));
-                    }
-                    here.truncate(if target.first() == Some(&b'/') { 0 } else { parent });
-                    for part in parts(target).into_iter().rev() {
-                        ahead.push_front(part);
-                    }
-                }
-                Some(NodeKind::File { .. } | NodeKind::Special) if !ahead.is_empty() => {
-                    return Err(bad(PathProblem::NotDirectory(shown(&here))));
-                }
-                _ => {}
-            }
-        }
-        Ok(here)
+        let look = |here: &[u8]| match self.nodes.get(here).map(|node| &node.kind) {
+            Some(NodeKind::Symlink { target }) => Met::Link(target),
+            Some(NodeKind::File { .. } | NodeKind::Special) => Met::End,
+            _ => Met::Way,
+        };
+        follow_links(path, follow, look).map_err(bad)
     }
 }

@@ -9,17 +9,18 @@ use layer::LayerError;
 use oci::Descriptor;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::error::ReadError;
+use super::BaseError;
 
 /// How many chunks wait for the thread at most.
 const WAITING: usize = 8;
 
-/// Reads a blob. It is read to its end, whatever `work` makes of it: at the end its digest is checked.
+/// Reads a layer of the image `label`. It is read to its end, whatever `work` makes of it: at the end its digest is checked.
 pub(super) async fn read<T: Send + 'static>(
     source: &dyn Source,
+    label: &str,
     blob: &Descriptor,
     work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError> + Send + 'static,
-) -> Result<T, ReadError> {
+) -> Result<T, BaseError> {
     let mut stream = source.blob(blob).await?.into_stream();
     let (sender, receiver) = channel(WAITING);
     let working = tokio::task::spawn_blocking(move || work(&mut Chunks { receiver, chunk: Bytes::new() }));
@@ -32,10 +33,11 @@ pub(super) async fn read<T: Send + 'static>(
         }
     }
     drop(sender);
-    let done = working.await.map_err(|problem| ReadError::Stopped(problem.to_string()))?;
-    match failed {
-        Some(problem) => Err(problem.into()),
-        None => Ok(done?),
+    let (label, layer) = (label.to_owned(), blob.digest.clone());
+    match (failed, working.await) {
+        (Some(problem), _) => Err(problem.into()),
+        (None, Ok(done)) => done.map_err(|problem| BaseError::Layer { label, layer, problem: Box::new(problem) }),
+        (None, Err(problem)) => Err(BaseError::Stopped { label, layer, problem: problem.to_string() }),
     }
 }
 

@@ -80,35 +80,3 @@ impl Fault for BaseError {
         }
     }
 }
-
-/// Why a blob was not read.
-#[derive(Debug)]
-pub(super) enum ReadError {
-    Place(content::Error),
-    Layer(LayerError),
-    Stopped(String),
-}
-
-impl From<content::Error> for ReadError {
-    fn from(problem: content::Error) -> Self {
-        Self::Place(problem)
-    }
-}
-
-impl From<LayerError> for ReadError {
-    fn from(problem: LayerError) -> Self {
-        Self::Layer(problem)
-    }
-}
-
-impl ReadError {
-    /// Says of which layer it is.
-    pub(super) fn of(self, label: &str, layer: &Digest) -> BaseError {
-        let (label, layer) = (label.to_owned(), layer.clone());
-        match self {
-            Self::Place(problem) => BaseError::Place(problem),
-            Self::Layer(problem) => BaseError::Layer { label, layer, problem: Box::new(problem) },
-            Self::Stopped(problem) => BaseError::Stopped { label, layer, problem },
-        }
-    }
-}

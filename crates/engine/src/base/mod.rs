@@ -79,7 +79,7 @@ impl Base {
         let mut index = PathIndex::new();
         for (layer, diff_id) in &self.layers {
             let work = move |blob: &mut dyn Read| add(index, blob);
-            let (grown, got) = blob::read(&*self.source, layer, work).await.map_err(|problem| problem.of(&self.label, &layer.digest))?;
+            let (grown, got) = blob::read(&*self.source, &self.label, layer, work).await?;
             if got != *diff_id {
                 let (expected, got) = (diff_id.clone(), Box::new(got));
                 return Err(BaseError::OtherLayer {

@@ -68,11 +68,15 @@ impl<W: Write> Packing<W> {
         let entry = &laid.entry;
         self.newest = self.newest.max(Some(entry.mtime));
         match &laid.content {
-            _ if entry.size() == 0 => self.writer.append_empty(entry).map_err(PackError::Layer),
-            Content::Nothing => self.writer.append_empty(entry).map_err(PackError::Layer),
+            Content::Inline(_) | Content::Source(_) if entry.size() == 0 => self.bare(entry),
+            Content::Nothing => self.bare(entry),
             Content::Inline(bytes) => self.file(path, entry, &mut bytes.as_slice()),
             Content::Source(source) => contents.read(source, &mut |reader| self.file(path, entry, reader)),
         }
+    }
+
+    fn bare(&mut self, entry: &Entry) -> Result<(), PackError> {
+        self.writer.append_empty(entry).map_err(PackError::Layer)
     }
 
     fn file(&mut self, path: &TreePath, entry: &Entry, reader: &mut dyn Read) -> Result<(), PackError> {

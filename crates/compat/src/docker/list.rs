@@ -67,6 +67,11 @@ impl List {
         &self.gone
     }
 
+    /// Tells whether it is another one than it was made of.
+    pub fn is_changed(&self) -> bool {
+        !self.changed.is_empty() || !self.gone.is_empty()
+    }
+
     /// Returns the files that are other ones now.
     pub(super) const fn changed(&self) -> &BTreeSet<String> {
         &self.changed

@@ -1,13 +1,14 @@
 //! `manifest create`: reads every image, then writes the list, or nothing.
 
+use std::error::Error;
+
 use compat::docker::{DockerError, Folder, List, Location};
 use fault::Failure;
 use index::{Checked, Manner};
-use oci::{Locator, RawManifest, Reference, without_password};
-use remote::RemoteError;
+use oci::{RawManifest, Reference, without_password};
 
-use super::sources::{self, Source};
-use super::{Count, words};
+use super::sources::{self, Read, Source};
+use super::{Count, hints, words};
 use crate::commands::{Done, Session};
 use crate::open::Opener;
 
@@ -49,9 +50,9 @@ const fn count() -> Count {
 }
 
 /// Takes in what was read, and says what of it loses its annotations.
-pub fn take(session: &Session, mut list: List, read: Vec<(Reference, Vec<compat::docker::Entry>)>) -> Result<List, Failure> {
-    for (source, entries) in read {
-        for forgotten in list.take(&source, entries)? {
+pub fn take(session: &Session, mut list: List, read: Vec<Read>) -> Result<List, Failure> {
+    for Read { name, entries, .. } in read {
+        for forgotten in list.take(&name, entries)? {
             let (image, platform) = (forgotten.reference, forgotten.platform);
             session.console.warn(&format!("{image} is another image now: what it was annotated with ({platform}) is gone"));
         }
@@ -66,41 +67,45 @@ fn warn_of_losses(session: &Session, name: &Reference, root: &RawManifest) {
     if !keys.is_empty() {
         session.console.warn(&format!("index annotations of {name} are left behind: {}", keys.join(", ")));
     }
-    let types = index.artifact_type.is_some() || index.manifests.iter().any(|entry| entry.artifact_type.is_some());
-    for (what, _) in [("the subject", index.subject.is_some()), ("artifact types", types)].iter().filter(|(_, is_there)| *is_there) {
-        session.console.warn(&format!("{what} of {name} are left behind: `polyarch create` keeps them"));
+    let left = |what: &str| session.console.warn(&format!("{what} of {name} are left behind: `polyarch create` keeps them"));
+    if index.subject.is_some() {
+        left("the subject");
+    }
+    if index.artifact_type.is_some() || index.manifests.iter().any(|entry| entry.artifact_type.is_some()) {
+        left("artifact types");
     }
 }
 
 /// Reads what the registry has under the list's name.
 async fn from_registry(session: &Session, opener: &Opener, name: &Reference) -> Result<List, Failure> {
     let empty = List::new(name.clone(), Vec::new());
-    let opened = opener.far_source(&Locator::Registry(name.clone())).await?;
-    let root = match opened.place.manifest(&opened.selector).await {
-        Ok(root) => root,
-        Err(problem) if problem.is_missing() => return Ok(empty),
-        // So some registries answer for a repository that does not exist yet. Who may not read may not push.
-        Err(content::Error::Place(fault)) if fault.downcast_ref().is_some_and(RemoteError::is_denial) => {
-            session.console.warn(&format!("cannot see whether {name} exists, so this begins with an empty list: {fault}"));
-            return Ok(empty);
-        }
-        Err(problem) => return Err(problem.into()),
-    };
-    warn_of_losses(session, name, &root);
     // What it says is believed, so that what is wrong with it can be mended.
     let manner = Manner { checked: Checked::Force, ..Manner::default() };
-    let read = sources::read(&[Source::Named(name.clone())], opener, name, manner).await?;
-    // A single image under that name becomes an image of the list, by its digest.
-    let read = read.into_iter().map(|(source, entries)| {
-        let by_digest = |entry: compat::docker::Entry| {
-            let reference = sources::with_digest(name, &entry.descriptor.digest);
-            let location = Location::Child { index: name.clone(), digest: root.digest().clone() };
-            compat::docker::Entry { reference, location, ..entry }
-        };
-        (source, entries.into_iter().map(by_digest).collect::<Vec<_>>())
-    });
-    let read: Vec<_> = read.collect();
-    let count: usize = read.iter().map(|(_, entries)| entries.len()).sum();
-    session.console.say(format!("starting from the {count} entries that {name} has in its registry"));
+    let mut read = match sources::read(&[Source::Named(name.clone())], opener, name, manner).await {
+        Ok(read) => read,
+        Err(failure) if is_absent(&failure) => return Ok(empty),
+        Err(failure) => match hints::from_registry(&failure) {
+            // So some registries answer for a repository that does not exist yet. Who may not read may not push.
+            Some(denial) if denial.is_denial() => {
+                session.console.warn(&format!("cannot see whether {name} exists, so this begins with an empty list: {denial}"));
+                return Ok(empty);
+            }
+            _ => return Err(failure),
+        },
+    };
+    for Read { root, entries, .. } in &mut read {
+        warn_of_losses(session, name, root);
+        // A single image under that name becomes an image of the list, by its digest.
+        for entry in &mut *entries {
+            entry.reference = sources::with_digest(name, &entry.descriptor.digest);
+            entry.location = Location::Child { index: name.clone(), digest: root.digest().clone() };
+        }
+        session.console.say(format!("starting from the {} entries that {name} has in its registry", entries.len()));
+    }
     take(session, empty, read)
+}
+
+fn is_absent(failure: &Failure) -> bool {
+    let error: &(dyn Error + 'static) = failure.fault();
+    matches!(error.downcast_ref(), Some(DockerError::NotInRegistry(_)))
 }

@@ -9,7 +9,7 @@ use remote::RemoteError;
 /// Returns the hint of a failure. Where the rooms below name a flag of our own verbs, docker's word for it is told.
 pub fn of(failure: &Failure) -> Option<Hint> {
     let error: &(dyn Error + 'static) = failure.fault();
-    let text = match (from_registry(error), error.downcast_ref()) {
+    let text = match (from_registry(failure), error.downcast_ref()) {
         (Some(RemoteError::AnswersHttp { .. }), _) => "--insecure speaks HTTP with it".to_owned(),
         (Some(RemoteError::Certificate { host, .. }), _) => {
             format!("--insecure takes any certificate; better, put the CA in /etc/docker/certs.d/{host}/ca.crt")
@@ -23,7 +23,8 @@ pub fn of(failure: &Failure) -> Option<Hint> {
 }
 
 /// Finds what a registry said.
-fn from_registry<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a RemoteError> {
+pub fn from_registry(failure: &Failure) -> Option<&RemoteError> {
+    let error: &(dyn Error + 'static) = failure.fault();
     let of_index = || match error.downcast_ref::<IndexError>()? {
         IndexError::Content(problem) => Some(problem),
         IndexError::Source { problem, .. } => Some(&**problem),

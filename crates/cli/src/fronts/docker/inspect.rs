@@ -58,7 +58,7 @@ async fn whole(session: &Session, opener: &Opener, folder: &Folder, name: &Refer
         Some(index) => Ok(show_index(&index.manifests)),
         None if verbose => {
             let read = sources::read(&[source], opener, name, Manner::default()).await?;
-            let entry = read.into_iter().flat_map(|(_, entries)| entries).next();
+            let entry = read.into_iter().flat_map(|read| read.entries).next();
             Ok(entry.map(|entry| show_entry(&entry)).unwrap_or_default())
         }
         None => Ok(show_manifest(&root)),

@@ -23,12 +23,12 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     opener.will_write(&name);
     let target = opener.target(&Locator::Registry(name.clone()), true).await?;
-    let Compared { list, expected, is_refreshed } = compare(session, words, &opener, list).await?;
+    let (list, expected) = compare(session, words, &opener, list).await?;
     let (entries, plan) = decide(&opener, &list).await?;
     plan.warnings.iter().for_each(|warning| session.console.warn(warning));
     let put = |failure: &Failure| DockerError::Put { list: Box::new(name.clone()), problem: one_line(failure), hint: hints::of(failure) };
     check_digest(&name, &plan)?;
-    if is_refreshed {
+    if list.is_changed() {
         folder.save(&list)?;
     }
     let targets = [Target { place: target.place.clone(), names: vec![(target.selector.clone(), expected)] }];
@@ -42,7 +42,9 @@ pub async fn run(session: &Session, folder: &Folder, words: &words::Push) -> Res
         folder.remove(&name)?;
     } else if let Some(mut list) = folder.list(&name)? {
         list.was_pushed(&outcome.digest);
-        folder.save(&list)?;
+        if list.is_changed() {
+            folder.save(&list)?;
+        }
     }
     Ok(Done::Well)
 }
@@ -93,13 +95,13 @@ fn candidate(entry: &Entry, opened: Opened) -> Candidate {
 }
 
 /// Compares each image's tag with what the list has of it (hole 3), and takes the new one where that
-/// was asked for.
-async fn compare(session: &Session, words: &words::Push, opener: &Opener, list: List) -> Result<Compared, Failure> {
+/// was asked for. Returns the list with what its own tag must still be when it moves.
+async fn compare(session: &Session, words: &words::Push, opener: &Opener, list: List) -> Result<(List, Expected), Failure> {
     let mut opened = Vec::new();
     for entry in list.entries() {
         opened.push(sources::open_entry(entry, opener).await?);
     }
-    let answers = try_join_all(list.entries().iter().zip(&opened).map(|(entry, opened)| ask(entry, opened))).await?;
+    let answers = ask_all(list.entries(), &opened).await?;
     let mut moved: Vec<Source> = Vec::new();
     let mut lines: Vec<String> = Vec::new();
     for (entry, now) in list.entries().iter().zip(&answers) {
@@ -114,7 +116,8 @@ async fn compare(session: &Session, words: &words::Push, opener: &Opener, list: 
     if words.refresh && !moved.is_empty() {
         let read = sources::read(&moved, opener, list.name(), Manner::default()).await?;
         let list = create::take(session, list, read)?;
-        return Ok(Compared { expected: expected(&list), list, is_refreshed: true });
+        let expected = expected(&list);
+        return Ok((list, expected));
     }
     // What its tag does not lead to may be gone altogether, and not every registry would say so.
     let is_proven = |entry: &Entry, now: &Now| entry.raw.is_some() && proves(entry, now);
@@ -123,16 +126,7 @@ async fn compare(session: &Session, words: &words::Push, opener: &Opener, list: 
     // That somebody else moved the tag was said, and is overridden.
     let is_own = moved.iter().any(|source| matches!(source, Source::Named(name) if name == list.name()));
     let expected = if is_own { Expected::Any } else { expected(&list) };
-    Ok(Compared { list, expected, is_refreshed: false })
-}
-
-/// A list after the tags of its images were looked at.
-struct Compared {
-    list: List,
-    /// What its own tag must still be.
-    expected: Expected,
-    /// The list holds what it did not hold on the disk.
-    is_refreshed: bool,
+    Ok((list, expected))
 }
 
 /// A list that was started from its own tag replaces what it was started from, and nothing newer.
@@ -145,6 +139,7 @@ fn expected(list: &List) -> Expected {
 }
 
 /// What is behind an image's tag now.
+#[derive(Clone)]
 enum Now {
     /// It has none to be asked for.
     NoTag,
@@ -167,13 +162,33 @@ fn named_by(entry: &Entry) -> Result<Option<Source>, Failure> {
     })
 }
 
-async fn ask(entry: &Entry, opened: &Opened) -> Result<Now, Failure> {
-    let selector = match named_by(entry)? {
-        None => return Ok(Now::NoTag),
-        Some(Source::Elsewhere(_)) => opened.selector.clone(),
-        Some(Source::Named(name)) => name.thing().into(),
+/// Asks what is behind each image's name. Those of one index have one question.
+async fn ask_all(entries: &[Entry], opened: &[Opened]) -> Result<Vec<Now>, Failure> {
+    let mut questions: Vec<(Source, bool, &Opened)> = Vec::new();
+    let mut of_entry = Vec::new();
+    for (entry, opened) in entries.iter().zip(opened) {
+        let Some(source) = named_by(entry)? else {
+            of_entry.push(None);
+            continue;
+        };
+        let whole = entry.reference.digest().is_some();
+        let asked = questions.iter().position(|(other, is_whole, _)| *other == source && *is_whole == whole);
+        of_entry.push(Some(asked.unwrap_or(questions.len())));
+        if asked.is_none() {
+            questions.push((source, whole, opened));
+        }
+    }
+    let answers = try_join_all(questions.iter().map(|(source, whole, opened)| ask(source, *whole, opened))).await?;
+    Ok(of_entry.into_iter().map(|question| question.and_then(|at| answers.get(at)).cloned().unwrap_or(Now::NoTag)).collect())
+}
+
+/// Asks what is behind a name; `whole` asks for the document itself.
+async fn ask(source: &Source, whole: bool, opened: &Opened) -> Result<Now, Failure> {
+    let selector = match source {
+        Source::Elsewhere(_) => opened.selector.clone(),
+        Source::Named(name) => name.thing().into(),
     };
-    if entry.reference.digest().is_some() {
+    if whole {
         return Ok(sources::root(&*opened.place, &selector).await?.map_or(Now::Nothing, |root| Now::Holds(Box::new(root))));
     }
     match opened.place.resolve(&selector).await {

@@ -7,7 +7,7 @@ use content::Place;
 use fault::Failure;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use index::{Candidate, Gathered, IndexError, Manner, OfIndex, Part, Spelling, gather};
-use oci::{Digest, Locator, Reference, Selector};
+use oci::{Digest, Locator, RawManifest, Reference, Selector};
 
 use crate::open::{Opened, Opener};
 
@@ -104,6 +104,16 @@ impl Source {
     }
 }
 
+/// What was read of a source.
+pub struct Read {
+    /// The name under which its images are kept.
+    pub name: Reference,
+    /// Its own document.
+    pub root: RawManifest,
+    /// Its images.
+    pub entries: Vec<Entry>,
+}
+
 /// Opens what a list has of an image.
 ///
 /// # Errors
@@ -120,7 +130,7 @@ pub async fn open_entry(entry: &Entry, opener: &Opener) -> Result<Opened, Failur
 ///
 /// # Errors
 /// In docker's words, where one is not there.
-pub async fn read(sources: &[Source], opener: &Opener, list: &Reference, manner: Manner) -> Result<Vec<(Reference, Vec<Entry>)>, Failure> {
+pub async fn read(sources: &[Source], opener: &Opener, list: &Reference, manner: Manner) -> Result<Vec<Read>, Failure> {
     let manner = Manner { spelling: Spelling::AsStated, of_index: OfIndex::Whole, ..manner };
     let mut parts = Vec::new();
     for source in sources {
@@ -170,15 +180,15 @@ pub fn missing(reference: &Reference, problem: content::Error) -> Failure {
 }
 
 /// Makes the entries of one source.
-async fn entries(gathered: &Gathered, source: &Source, list: &Reference) -> Result<(Reference, Vec<Entry>), Failure> {
+async fn entries(gathered: &Gathered, source: &Source, list: &Reference) -> Result<Read, Failure> {
     let name = source.reference(list);
     let is_alone = gathered.root.as_index().is_none();
-    let made: Vec<Entry> = stream::iter(&gathered.candidates)
+    let entries: Vec<Entry> = stream::iter(&gathered.candidates)
         .map(|candidate| entry(candidate, source, &name, gathered.root.digest(), is_alone))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok((name, made))
+    Ok(Read { name, root: gathered.root.clone(), entries })
 }
 
 async fn entry(candidate: &Candidate, source: &Source, name: &Reference, root: &Digest, is_alone: bool) -> Result<Entry, Failure> {
@@ -211,7 +221,7 @@ pub fn is_same_repository(entry: &Entry, list: &Reference) -> bool {
 ///
 /// # Errors
 /// Where the place cannot answer.
-pub async fn root(place: &dyn Place, selector: &Selector) -> Result<Option<oci::RawManifest>, Failure> {
+pub async fn root(place: &dyn Place, selector: &Selector) -> Result<Option<RawManifest>, Failure> {
     match place.manifest(selector).await {
         Ok(root) => Ok(Some(root)),
         Err(error) if error.is_missing() => Ok(None),

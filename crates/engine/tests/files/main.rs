@@ -1,0 +1,7 @@
+//! What is copied from beside a plain folder.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod fixture;
+mod images;
+mod stages;

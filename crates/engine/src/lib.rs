@@ -5,6 +5,7 @@
 //! bytes go, at [`truth::judge`] for whether they are what the label says.
 
 pub mod base;
+pub mod build;
 pub mod context;
 pub mod files;
 pub mod pack;

@@ -53,6 +53,8 @@ pub struct Outlined {
     pub platform: Platform,
     /// Images and named contexts that its instructions take files from, each once.
     pub takes: Vec<String>,
+    /// A context stands in for all of it: its instructions do not count.
+    pub is_replaced: bool,
 }
 
 /// What a stage begins with.
@@ -160,7 +162,9 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
     let mut stages: Vec<Outlined> = Vec::new();
     for index in graph.reachable(graph.target(wanted.stage)?)? {
         let Some(stage) = file.stages.get(index) else { continue };
-        let begins = match (stage.name().and_then(|name| context(&name)), graph.base(index)) {
+        let replaced = stage.name().and_then(|name| context(&name));
+        let is_replaced = replaced.is_some();
+        let begins = match (replaced, graph.base(index)) {
             (Some(replaced), _) => Begins::Context(replaced),
             (None, Some(parent)) => Begins::Stage(parent),
             (None, None) => image(expand(&stage.base)?, context),
@@ -174,7 +178,7 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
                 Platform::parse_for(&text, wanted.build).map_err(|problem| OutlineError::Platform { span: word.span, text, problem })?
             }
         };
-        stages.push(Outlined { index, begins, platform, takes: takes(&graph, index) });
+        stages.push(Outlined { index, begins, platform, takes: takes(&graph, index), is_replaced });
     }
     Ok(Outline { platform: wanted.target.clone(), globals, graph, stages })
 }

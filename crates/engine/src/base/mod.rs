@@ -12,7 +12,7 @@ use std::sync::Arc;
 use content::Source;
 use layer::index::PathIndex;
 use layer::{Inflate, InflateLimits, LayerError};
-use oci::{Algorithm, Descriptor, DiffId, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
+use oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 use serde_json::Value;
 
 pub use error::BaseError;
@@ -26,6 +26,7 @@ pub struct Base {
     config: Value,
     platform: Platform,
     created: Option<String>,
+    digest: Digest,
 }
 
 impl Base {
@@ -48,7 +49,22 @@ impl Base {
         }
         let layers = image.layers.iter().cloned().zip(diff_ids).collect();
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Self { label: label.to_owned(), source, layers, config, platform, created: parsed.created })
+        Ok(Self { label: label.to_owned(), source, layers, config, platform, created: parsed.created, digest: manifest.digest().clone() })
+    }
+
+    /// Returns its name as the Dockerfile has it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Returns where its content is.
+    pub fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
+    /// Returns the digest of its manifest.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// Returns what its config says it is for, whatever the index around it says.

@@ -3,10 +3,12 @@
 //! Each becomes [`Files`]: a tree, and where the bytes of each file in it are. Bytes that can only be read as a stream, of layers
 //! and of tars, are kept in a [`Spool`] until the build is over. Nothing is ever unpacked: no path in it becomes one of this machine.
 
+mod archive;
 mod image;
 mod spool;
 mod tree;
 
+pub use archive::{ArchiveError, read_archive};
 pub use image::read_image;
 pub use spool::{Span, Spool, SpoolError};
 pub use tree::Files;

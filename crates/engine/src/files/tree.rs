@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use graph::{Content, Lay, Tree, TreePath};
 use layer::tar::{Entry, EntryKind};
 
+use super::{Span, Spool};
 use crate::pack::{Contents, PackError, Reading};
 
 /// A tree of files with their bytes, from any number of contents: what `COPY --from` reads.
@@ -38,6 +39,8 @@ struct File {
 pub(super) enum Bytes {
     /// At this path of one of the contents.
     There { contents: usize, path: TreePath },
+    /// In a spool.
+    Kept(Arc<Spool>, Span),
     /// Here.
     Here(Arc<[u8]>),
 }
@@ -201,6 +204,7 @@ impl Contents for Files {
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
         match self.bytes(path)? {
             Bytes::Here(bytes) => reading(&mut &bytes[..]),
+            Bytes::Kept(spool, span) => reading(&mut spool.read(*span)),
             Bytes::There { contents, path: there } => match self.contents.get(*contents).map(|contents| contents.read(there, reading)) {
                 // The path there may be one that nobody knows.
                 None | Some(Err(PackError::Missing(_))) => Err(PackError::Missing(path.clone())),

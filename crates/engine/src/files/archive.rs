@@ -25,6 +25,15 @@ struct ArchiveLimits {
     tree: IndexLimits,
 }
 
+/// Which folders of an archive are among its files. The folder that all of it is in never is: whoever unpacks it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folders {
+    /// All that files are in.
+    All,
+    /// Those that it lists.
+    Listed,
+}
+
 /// Reads a tar: plain, or compressed with gzip, bzip2, xz or zstd, which its content tells. `what` is its name in messages; the bytes
 /// of its files are kept in the folder `scratch`. Returns nothing where it is no tar, be it compressed or not, and where it is empty.
 ///
@@ -35,10 +44,20 @@ struct ArchiveLimits {
 /// Where it cannot be read; names an entry whose name or hard link leads out, that would be taken for a whiteout, or of which there
 /// is too much.
 pub fn read_archive(reader: impl Read, what: &str, scratch: &Path) -> Result<Option<Files>, ArchiveError> {
-    read(reader, what, &Arc::new(Spool::new(scratch.to_owned())), ArchiveLimits::default())
+    read_archive_into(reader, what, &Arc::new(Spool::new(scratch.to_owned())), Folders::All)
 }
 
-fn read(reader: impl Read, what: &str, spool: &Arc<Spool>, limits: ArchiveLimits) -> Result<Option<Files>, ArchiveError> {
+/// The same, into a spool that there is.
+pub(super) fn read_archive_into(
+    reader: impl Read,
+    what: &str,
+    spool: &Arc<Spool>,
+    folders: Folders,
+) -> Result<Option<Files>, ArchiveError> {
+    read(reader, what, spool, folders, ArchiveLimits::default())
+}
+
+fn read(reader: impl Read, what: &str, spool: &Arc<Spool>, folders: Folders, limits: ArchiveLimits) -> Result<Option<Files>, ArchiveError> {
     let failed = AtomicBool::new(false);
     let wrong = |problem: LayerError| ArchiveError::Archive { what: what.to_owned(), problem: Box::new(problem) };
     let opened = open(Watched { inner: reader, failed: &failed }, limits.inflate);
@@ -48,7 +67,7 @@ fn read(reader: impl Read, what: &str, spool: &Arc<Spool>, limits: ArchiveLimits
         Err(problem) if failed.load(Ordering::Relaxed) => return Err(wrong(LayerError::Read(problem))),
         Ok(None) | Err(_) => return Ok(None),
     };
-    let files = take(&mut tar, spool, limits.tree).map_err(|problem| match problem {
+    let files = take(&mut tar, spool, folders, limits.tree).map_err(|problem| match problem {
         Problems::Archive(problem) => wrong(problem),
         Problems::Spool(SpoolError::Source(problem)) => wrong(LayerError::read(problem)),
         Problems::Spool(problem) => problem.into(),
@@ -66,14 +85,20 @@ fn open<R: Read>(reader: R, limits: InflateLimits) -> io::Result<Option<impl Rea
     Ok(looks_like_tar(&first).then(|| Cursor::new(first).chain(inflate)))
 }
 
-fn take(tar: &mut impl Read, spool: &Arc<Spool>, limits: IndexLimits) -> Result<Files, Problems> {
+fn take(tar: &mut impl Read, spool: &Arc<Spool>, folders: Folders, limits: IndexLimits) -> Result<Files, Problems> {
     let (mut index, mut files) = (PathIndex::with(limits), Files::new());
     let mut reader = Reader::new(tar, limits.layer, Rules::of_added());
     while let Some(entry) = reader.next_entry()? {
         if entry.as_whiteout().is_some() {
             return Err(LayerError::entry(&entry.path, Problem::Whiteout).into());
         }
-        let placed = index.place(&entry)?;
+        if entry.path.is_empty() {
+            continue;
+        }
+        let mut placed = index.place(&entry)?;
+        if folders == Folders::Listed {
+            placed.implied.clear();
+        }
         let bytes = match entry.kind {
             EntryKind::File { size: 1.. } => Bytes::Kept(Arc::clone(spool), spool.append(&mut reader.content())?),
             _ => Bytes::Here(Arc::default()),
@@ -174,7 +199,7 @@ mod tests {
             inflate: InflateLimits { bytes: 1 << 20, ratio: 10, free: 4096 },
             tree: IndexLimits { paths: 4, layer, ..IndexLimits::default() },
         };
-        let problem = read(bytes, "big.tar", &Arc::new(Spool::new(home.path().to_owned())), limits).err().unwrap();
+        let problem = read(bytes, "big.tar", &Arc::new(Spool::new(home.path().to_owned())), Folders::All, limits).err().unwrap();
         assert_eq!(problem.to_string(), "big.tar cannot be unpacked");
         problem.source().unwrap().to_string()
     }

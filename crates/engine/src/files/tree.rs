@@ -81,6 +81,11 @@ impl Files {
         &self.tree
     }
 
+    /// Returns the length of a regular file, whichever of its names is asked for.
+    pub fn size(&self, path: &TreePath) -> Option<u64> {
+        self.names.get(path).and_then(|file| self.files.get(*file)).map(|file| file.size)
+    }
+
     /// Puts a layer on top whose bytes are in `contents`. A hard link may be to what was there; one to what is no file is left
     /// out, as no layer can have it.
     pub fn lay(&mut self, lay: &Lay, contents: &Arc<dyn Contents>) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod added;
 mod archives;
 mod fixture;
 mod images;

@@ -1,5 +1,6 @@
 //! The words of the command line. Parsing ends here: what comes out is typed.
 
+mod cache;
 mod create;
 mod global;
 mod login;
@@ -10,6 +11,7 @@ mod shims;
 mod store;
 mod transfer;
 
+pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
@@ -89,6 +91,12 @@ pub enum Verb {
         /// What to do with it.
         #[command(subcommand)]
         command: StoreCommand,
+    },
+    /// Measure and tidy what builds remember
+    Cache {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CacheCommand,
     },
     /// Ask a registry what it has, and what it can
     Registry {

@@ -1,13 +1,12 @@
 //! How much builds remember, and what of it goes. None of it is needed, so no name and no lock is looked at.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use content::{Result, Shelf};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::list::files_below;
 use super::{Pruned, Store};
@@ -45,9 +44,10 @@ pub struct CacheItem {
     pub shelf: String,
     /// Its length in bytes.
     pub size: u64,
-    /// When it was last used.
-    #[serde(serialize_with = "as_text")]
-    pub last_used: SystemTime,
+    /// When it was last used, RFC 3339.
+    pub last_used: String,
+    #[serde(skip)]
+    used: SystemTime,
 }
 
 /// What tidying would do. Nothing is done yet.
@@ -70,19 +70,25 @@ impl CachePlan {
 }
 
 impl Store {
-    /// Measures what builds remember, shelf by shelf, empty ones included.
+    /// Measures what builds remember, shelf by shelf, empty ones included; those that are not known here come last.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub async fn cache_usage(&self) -> Result<Vec<CacheUsage>> {
         self.off(|store| {
-            let mut shelves: BTreeMap<String, (u64, u64)> = Shelf::ALL.iter().map(|shelf| (shelf.name().to_owned(), (0, 0))).collect();
+            let empty = |shelf: String| CacheUsage { shelf, documents: 0, bytes: 0 };
+            let mut shelves: Vec<CacheUsage> = Shelf::ALL.iter().map(|shelf| empty(shelf.name().to_owned())).collect();
             for item in store.kept()? {
-                let (documents, bytes) = shelves.entry(item.shelf).or_default();
-                *documents += 1;
-                *bytes = bytes.saturating_add(item.size);
+                let at = shelves.iter().position(|usage| usage.shelf == item.shelf).unwrap_or_else(|| {
+                    shelves.push(empty(item.shelf));
+                    shelves.len() - 1
+                });
+                if let Some(usage) = shelves.get_mut(at) {
+                    usage.documents += 1;
+                    usage.bytes = usage.bytes.saturating_add(item.size);
+                }
             }
-            Ok(shelves.into_iter().map(|(shelf, (documents, bytes))| CacheUsage { shelf, documents, bytes }).collect())
+            Ok(shelves)
         })
         .await
     }
@@ -95,11 +101,11 @@ impl Store {
         self.off(move |store| {
             let mut items = store.kept()?;
             let now = store.now();
-            items.sort_by(|one, other| (one.last_used, &one.path).cmp(&(other.last_used, &other.path)));
+            items.sort_by(|one, other| (one.used, &one.path).cmp(&(other.used, &other.path)));
             let mut plan = CachePlan { kept_bytes: items.iter().map(|item| item.size).sum(), ..CachePlan::default() };
             for item in items {
                 // What was used at a time to come is not old.
-                let age = now.duration_since(item.last_used).unwrap_or_default();
+                let age = now.duration_since(item.used).unwrap_or_default();
                 let is_old = wish.unused_for.is_none_or(|least| age >= least);
                 if is_old && wish.most_bytes.is_none_or(|most| plan.kept_bytes > most) {
                     plan.kept_bytes = plan.kept_bytes.saturating_sub(item.size);
@@ -121,7 +127,7 @@ impl Store {
         self.off(move |_| {
             let mut pruned = Pruned::default();
             for item in &plan.items {
-                if last_used(&item.path) != Some(item.last_used) {
+                if last_used(&item.path) != Some(item.used) {
                     pruned.spared += 1;
                     continue;
                 }
@@ -145,8 +151,8 @@ impl Store {
         let folder = self.cache_folder();
         let item = |path: PathBuf| {
             let shelf = path.strip_prefix(&folder).ok()?.components().next()?.as_os_str().to_string_lossy().into_owned();
-            let (size, last_used) = (path.symlink_metadata().ok()?.len(), last_used(&path)?);
-            Some(CacheItem { path, shelf, size, last_used })
+            let (size, used) = (path.symlink_metadata().ok()?.len(), last_used(&path)?);
+            Some(CacheItem { path, shelf, size, last_used: rfc3339(used), used })
         };
         Ok(files_below(&folder)?.into_iter().filter_map(item).collect())
     }
@@ -155,8 +161,4 @@ impl Store {
 /// Returns when a file was last used, if it is there.
 fn last_used(path: &Path) -> Option<SystemTime> {
     path.symlink_metadata().and_then(|found| found.modified()).ok()
-}
-
-fn as_text<S: Serializer>(moment: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*moment))
 }

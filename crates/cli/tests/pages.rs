@@ -6,7 +6,11 @@
 mod program;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use content::{Keep, Shelf};
+use oci::Digest;
 use program::{Home, images, index_of};
 use testkit::fixtures::{Image, attestation_entry, attestation_for, docker_save, referred, write_layout};
 use testkit::transcript::Transcript;
@@ -53,7 +57,10 @@ fn workshop() -> Home {
 }
 
 fn run(name: &str) {
-    let home = workshop();
+    run_in(&workshop(), name);
+}
+
+fn run_in(home: &Home, name: &str) {
     let folder = home.path().display().to_string();
     program().current_dir(home.path()).env("HOME", &folder).replace(&folder, "/home/me").run_file(&page(name));
 }
@@ -88,6 +95,20 @@ fn inspect() {
 #[test]
 fn store() {
     run("store.md");
+}
+
+#[test]
+fn cache() {
+    let home = workshop();
+    // What a build of the first second of 2020 remembered, and one of now.
+    let year_2020 = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
+    let remember = |now: SystemTime, documents: &[(Shelf, &str)]| {
+        let store = store::Store::open(home.path().join(".local/share/polyarch"), Arc::new(move || now)).unwrap();
+        documents.iter().for_each(|(shelf, text)| store.put(*shelf, &Digest::of(text.as_bytes()), text.as_bytes()));
+    };
+    remember(year_2020, &[(Shelf::Steps, "old"), (Shelf::Shapes, ""), (Shelf::Files, "some files")]);
+    remember(SystemTime::now(), &[(Shelf::Steps, "new"), (Shelf::Paths, "some paths")]);
+    run_in(&home, "cache.md");
 }
 
 #[test]

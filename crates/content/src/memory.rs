@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, Descriptor, Digest, RawManifest, Selector};
 
+use crate::keep::{Keep, MAX_KEPT_SIZE, Shelf};
 use crate::library::{Draft, Library};
 use crate::place::check_expected;
 use crate::{Abilities, BlobReader, Error, Expected, Item, Place, Placed, Result, Sink, Source, Tagged};
 
-/// A place, and a library of one repository, in memory. Clones share their content.
+/// A place, a library of one repository, and what builds remember, in memory. Clones share their content.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     state: Arc<Mutex<State>>,
@@ -23,6 +24,7 @@ struct State {
     blobs: HashMap<Digest, Bytes>,
     manifests: HashMap<Digest, RawManifest>,
     names: BTreeMap<String, Digest>,
+    kept: HashMap<(Shelf, Digest), Bytes>,
 }
 
 impl Memory {
@@ -172,6 +174,18 @@ impl Library for Memory {
 
     async fn draft(&self) -> Result<Box<dyn Draft>> {
         Ok(Box::new(MemoryDraft { place: self.clone(), bytes: BytesMut::new() }))
+    }
+}
+
+impl Keep for Memory {
+    fn get(&self, shelf: Shelf, key: &Digest) -> Option<Bytes> {
+        self.state().kept.get(&(shelf, key.clone())).cloned()
+    }
+
+    fn put(&self, shelf: Shelf, key: &Digest, bytes: &[u8]) {
+        if bytes.len() as u64 <= MAX_KEPT_SIZE {
+            self.state().kept.insert((shelf, key.clone()), Bytes::copy_from_slice(bytes));
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use content::Memory;
+use content::{Keep, Memory, Shelf};
 use engine::base::{Base, BaseError};
+use engine::cache::Cache;
 use layer::tar::{Entry, Writer};
 use layer::{Compression, LayerWriter, Settings};
 use oci::{Descriptor, MediaType, RawManifest};
@@ -51,13 +53,17 @@ fn two(place: &Memory) -> [(Descriptor, String); 2] {
         (Entry::file("gone", 1), b"x"),
         (Entry::symlink("lib", "usr/lib"), b""),
     ];
-    let mut upper = Writer::new(Vec::new());
-    upper.whiteout(b"gone").unwrap();
-    upper.append_bytes(&Entry::file("new", 3), b"new").unwrap();
-    let upper = upper.finish().unwrap();
+    let upper = tar_of_upper();
     let diff_id = oci::Digest::of(&upper).to_string();
     let zstd = Compression::Zstd(layer::ZstdLevel::DEFAULT);
     [layer(place, zstd, &lower), (blob_of(place, MediaType::OciLayer, upper), diff_id)]
+}
+
+fn tar_of_upper() -> Vec<u8> {
+    let mut upper = Writer::new(Vec::new());
+    upper.whiteout(b"gone").unwrap();
+    upper.append_bytes(&Entry::file("new", 3), b"new").unwrap();
+    upper.finish().unwrap()
 }
 
 #[tokio::test]
@@ -106,4 +112,39 @@ async fn a_layer_that_is_not_what_it_is_said_to_be_is_named() {
     let base = read(&place, &image(&place, std::slice::from_ref(&lower), |_| {})).await.unwrap();
     place.forget(&lower.0.digest);
     assert!(matches!(base.index().await, Err(BaseError::Place(content::Error::Missing { .. }))));
+}
+
+#[tokio::test]
+async fn a_base_is_streamed_once_whatever_it_is_called() {
+    let (place, memory) = (Memory::new(), Memory::new());
+    let cache = || Cache::new(Arc::new(memory.clone()), Arc::new(SystemTime::now));
+    let [lower, upper] = two(&place);
+    let base = read(&place, &image(&place, &[lower.clone(), upper.clone()], |_| {})).await.unwrap();
+    let one = cache();
+    let index = one.paths(&base).await.unwrap();
+    assert_eq!(*index, base.index().await.unwrap());
+    place.forget(&lower.0.digest);
+    assert!(base.index().await.is_err());
+    assert!(Arc::ptr_eq(&index, &one.paths(&base).await.unwrap()));
+    let other = read(&place, &image(&place, &[lower, upper.clone()], |config| config["created"] = json!(null))).await.unwrap();
+    assert_eq!(cache().paths(&other).await.unwrap(), index);
+    // Another chain is another base, and a failure is not remembered.
+    let alone = read(&place, &image(&place, std::slice::from_ref(&upper), |_| {})).await.unwrap();
+    place.forget(&upper.0.digest);
+    assert!(one.paths(&alone).await.is_err());
+    place.insert_blob(tar_of_upper().into());
+    let found = one.paths(&alone).await.unwrap();
+    assert_ne!(found, index);
+    // What is kept and cannot be read counts for nothing.
+    struct Broken(Memory);
+    impl Keep for Broken {
+        fn get(&self, _: Shelf, _: &oci::Digest) -> Option<bytes::Bytes> {
+            Some(b"PIX0".as_slice().into())
+        }
+        fn put(&self, shelf: Shelf, key: &oci::Digest, bytes: &[u8]) {
+            self.0.put(shelf, key, bytes);
+        }
+    }
+    let broken = Cache::new(Arc::new(Broken(memory.clone())), Arc::new(SystemTime::now));
+    assert_eq!(broken.paths(&alone).await.unwrap(), found);
 }

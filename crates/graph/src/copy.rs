@@ -98,6 +98,8 @@ pub struct Change {
     /// The path in the source's tree whose bytes it has; `None` for what has none, and for folders that
     /// were there or were made.
     pub source: Option<TreePath>,
+    /// A folder on the way that was there, with what it was.
+    pub was_there: bool,
 }
 
 /// What a step changed, in the order of its layer.
@@ -240,12 +242,12 @@ impl<'a> Layer<'a> {
                 && let Some(node) = self.target.at(above.bytes())
             {
                 let folder = Entry::directory(above.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(node.mtime);
-                self.changes.insert(above, Change { entry: folder, source: None });
+                self.changes.insert(above, Change { entry: folder, source: None, was_there: true });
             }
         }
         self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
         self.names.remove(&path);
-        self.changes.insert(path, Change { entry, source });
+        self.changes.insert(path, Change { entry, source, was_there: false });
         Ok(())
     }
 

@@ -21,6 +21,8 @@ const INLINE_MODE: u32 = 0o644;
 pub enum Content {
     /// It has none.
     Nothing,
+    /// It has none: a folder on the way that was in the root before, with the time it had there.
+    Root,
     /// At this path of the tree that was copied from.
     Source(TreePath),
     /// Here: they stood in the Dockerfile.
@@ -143,10 +145,21 @@ fn primary(root: &PathIndex, user: &str, gid: u64) -> u64 {
 
 fn sourced(changes: Changes) -> Lay {
     let laid = |(path, change): (TreePath, crate::copy::Change)| {
-        let content = change.source.map_or(Content::Nothing, Content::Source);
+        let none = if change.was_there { Content::Root } else { Content::Nothing };
+        let content = change.source.map_or(none, Content::Source);
         (path, Laid { entry: change.entry, content })
     };
     changes.into_iter().map(laid).collect()
+}
+
+/// Adds what one step laid later. What came before it in this step stays, where this only passes by.
+fn add(lay: &mut Lay, later: Lay) {
+    for (path, laid) in later {
+        if laid.content != Content::Root || !lay.contains_key(&path) {
+            keep_links(lay, &path);
+            lay.insert(path, laid);
+        }
+    }
 }
 
 /// Finds the sources: paths as they are, and what patterns match.
@@ -228,7 +241,7 @@ fn copy_with_parents(
         };
         let how = Copying { excluded: Some(&outside), owner: how.owner, mode: how.mode, made_mode: how.made_mode, times: how.times };
         let whole = Destination { path: to.path.clone(), is_folder: true };
-        lay.extend(sourced(copy(target, from.tree, &[Picked { named: pivot }], &whole, &how)?));
+        add(&mut lay, sourced(copy(target, from.tree, &[Picked { named: pivot }], &whole, &how)?));
     }
     Ok(lay)
 }
@@ -242,17 +255,14 @@ fn lay_inline(step: &CopyStep, target: &mut PathIndex, to: &Destination, how: &C
         |(name, content): &(String, String)| Entry::file(name.as_bytes(), content.len() as u64).mode(INLINE_MODE).mtime(how.times.made);
     let tree: Tree = step.inline.iter().map(file).collect();
     let names: Vec<Picked> = step.inline.iter().map(|(name, _)| Picked { named: TreePath::from(name.as_str()) }).collect();
-    for (path, mut laid) in sourced(copy(target, &tree, &names, to, how)?) {
+    let mut written = sourced(copy(target, &tree, &names, to, how)?);
+    for laid in written.values_mut() {
         if let Content::Source(source) = &laid.content {
             let content = step.inline.iter().find(|(name, _)| TreePath::from(name.as_str()) == *source);
             laid.content = Content::Inline(content.map(|(_, content)| content.clone().into_bytes()).unwrap_or_default());
         }
-        // What came before it in this step stays, where this only passes by.
-        if laid.entry.kind != EntryKind::Directory || !lay.contains_key(&path) {
-            keep_links(lay, &path);
-            lay.insert(path, laid);
-        }
     }
+    add(lay, written);
     Ok(())
 }
 

@@ -246,3 +246,20 @@ fn what_was_probably_meant_is_named() {
     assert_eq!(nearest("src/other"), None);
     assert_eq!(nearest("nowhere/lib.rs"), None);
 }
+
+#[test]
+fn folders_on_the_way_are_told_from_those_that_a_step_brings() {
+    let tree: Tree = entries(&["src/a/x", "src/b/y"]).into_iter().collect();
+    let from = From { tree: &tree, keeps_owners: false, hides: &|_| false };
+    let mut step = CopyStep { sources: vec!["src/./a".into(), "src/./b".into()], destination: "/usr/new/".into(), ..CopyStep::default() };
+    let of_root = |step: &CopyStep| {
+        let lay = lay_copy(step, &mut root(&["usr/new/a/"]), &from, Times { made: 9 }).unwrap();
+        let there = lay.iter().filter(|(_, laid)| laid.content == Content::Root);
+        there.map(|(path, _)| path.to_string()).collect::<Vec<_>>()
+    };
+    step.parents = true;
+    // usr/new was there too, and gets a time from the context; so does usr/new/a, which becomes what it is there.
+    assert_eq!(of_root(&step), ["usr"]);
+    step.inline = vec![("z".into(), String::new())];
+    assert_eq!(of_root(&step), ["usr"]);
+}

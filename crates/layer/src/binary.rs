@@ -6,6 +6,7 @@
 mod arm;
 mod dynamic;
 mod elf;
+mod encode;
 mod fits;
 mod machine;
 mod macho;

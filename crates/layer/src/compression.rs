@@ -88,6 +88,14 @@ impl Compression {
         }
     }
 
+    /// Returns its level, where it has one.
+    pub const fn level(self) -> Option<u8> {
+        match self {
+            Self::None => None,
+            Self::Gzip(GzipLevel(level)) | Self::Zstd(ZstdLevel(level)) => Some(level),
+        }
+    }
+
     /// Compresses one piece into a gzip member or a zstd frame of its own.
     ///
     /// The bytes depend on the piece and the level alone. The compressor is always a new one: what it saw before must not

@@ -4,6 +4,7 @@
 //! holds no layer in memory. Start at [`tar::Entry`].
 
 pub mod binary;
+pub mod compact;
 mod compress;
 mod compression;
 mod create;

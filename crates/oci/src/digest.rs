@@ -87,6 +87,25 @@ impl Digest {
         hasher.finish()
     }
 
+    /// Makes the digest of a SHA-256 hash's bytes.
+    pub fn from_sha256(hash: [u8; 32]) -> Self {
+        Self { algorithm: Algorithm::Sha256, hex: to_hex(&hash) }
+    }
+
+    /// Returns the bytes of a SHA-256 hash; `None` for another.
+    ///
+    /// ```
+    /// use oci::Digest;
+    /// let digest = Digest::of(b"hello");
+    /// assert_eq!(digest.sha256().map(Digest::from_sha256), Some(digest));
+    /// ```
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        let digit = |byte: u8| if byte.is_ascii_digit() { byte - b'0' } else { byte - b'a' + 10 };
+        let hash: Vec<u8> =
+            self.hex.as_bytes().chunks_exact(2).map(|pair| pair.iter().fold(0, |sum, byte| sum << 4 | digit(*byte))).collect();
+        hash.try_into().ok()
+    }
+
     /// Returns the hash function.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm

@@ -20,7 +20,9 @@ mod work;
 
 pub use error::StoreError;
 pub use layout::{Layout, LayoutLibrary};
-pub use local::{Entry, Finding, Kept, PruneItem, PrunePlan, Pruned, SparseLibrary, Store, Usage, Why};
+pub use local::{
+    CacheItem, CachePlan, CacheUsage, CacheWish, Entry, Finding, Kept, PruneItem, PrunePlan, Pruned, SparseLibrary, Store, Usage, Why,
+};
 pub use names::{NameOrigin, Named};
 
 /// The version of the local store's folder; a higher one is refused.

@@ -1,6 +1,8 @@
 //! The local store: every image that was made or pulled here, by name.
 
+mod cache;
 mod check;
+mod keep;
 mod library;
 mod list;
 mod prune;
@@ -18,6 +20,7 @@ use content::{Error, Expected, Item, Place, Result, Tagged, check_expected};
 use oci::{Descriptor, Reference, Tag, Thing};
 use serde_json::Value;
 
+pub use cache::{CacheItem, CachePlan, CacheUsage, CacheWish};
 pub use check::Finding;
 pub use library::SparseLibrary;
 pub use list::{Entry, Usage};
@@ -47,6 +50,7 @@ const PLACE: &str = "the local store";
 /// referrers/SUBJECT/REFERRER                who refers to whom
 /// ingest/                                   files on their way in
 /// recall/                                   what registries said before; may be lost
+/// cache/                                    what builds remember; may be lost
 /// ```
 ///
 /// Several processes may use it at once. Opening and reading a store that is not there makes

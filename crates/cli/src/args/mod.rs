@@ -1,7 +1,7 @@
 //! The words of the command line. Parsing ends here: what comes out is typed.
 
-#[allow(dead_code, unused_imports, reason = "the verbs `build` and `plan` are not wired yet")]
 mod build;
+mod cache;
 mod create;
 mod global;
 mod login;
@@ -12,7 +12,11 @@ mod shims;
 mod store;
 mod transfer;
 
-pub use build::{OutputError, WordError};
+pub use build::{
+    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError, Plan,
+    Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
+};
+pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
@@ -92,6 +96,12 @@ pub enum Verb {
         /// What to do with it.
         #[command(subcommand)]
         command: StoreCommand,
+    },
+    /// Measure and tidy what builds remember
+    Cache {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CacheCommand,
     },
     /// Ask a registry what it has, and what it can
     Registry {

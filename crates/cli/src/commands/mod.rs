@@ -1,5 +1,6 @@
 //! The verbs. Each turns its words into values, lets the rooms below work, and prints.
 
+mod cache;
 mod copy;
 pub mod create;
 mod digest;
@@ -127,6 +128,7 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Rm(arguments) => rm::run(session, &arguments).await,
         Verb::Tag(arguments) => tag::run(session, &arguments).await,
         Verb::Store { command } => store::run(session, command).await,
+        Verb::Cache { command } => cache::run(session, command).await,
         Verb::Registry { command } => registry::run(session, command).await,
         Verb::Help { words, markdown } => help::run(session, &words, markdown),
         Verb::Completion { shell } => {

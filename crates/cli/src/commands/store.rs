@@ -37,6 +37,7 @@ async fn usage(session: &Session, store: &Store) -> Result<Done, Failure> {
     table.row(["names".to_owned(), usage.names.to_string(), String::new()]);
     table.row(["blobs".to_owned(), usage.blobs.to_string(), bytes(usage.bytes)]);
     table.row(["remembered from registries".to_owned(), String::new(), bytes(usage.recall_bytes)]);
+    table.row(["remembered by builds".to_owned(), String::new(), bytes(usage.cache_bytes)]);
     table.row(["on their way in".to_owned(), String::new(), bytes(usage.ingest_bytes)]);
     session.console.table(&table);
     Ok(Done::Well)

@@ -90,6 +90,11 @@ impl Folder {
         Ok(Self { path: path.to_owned(), handle: handle.into() })
     }
 
+    /// Returns its path, as it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Looks at everything that is taken. No link is followed, and no file is read.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! Where the bytes of a layer's files are.
 
 use std::io::Read;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use graph::TreePath;
+use oci::Digest;
 
 use super::error::PackError;
 use crate::context::{Folder, Walked};
@@ -28,6 +30,15 @@ pub trait Contents: Send + Sync {
     /// # Errors
     /// Where it is not there, cannot be read, or changed, and what reading it reports.
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError>;
+
+    /// Returns what only files of this content have in common, where it is known without reading the file: the hash that
+    /// it was given by [`learn`](Self::learn), or a name that always means the same.
+    fn identity(&self, _path: &TreePath) -> Option<Digest> {
+        None
+    }
+
+    /// Takes the SHA-256 of a file that was read to its end, by a reading that began after `begun`.
+    fn learn(&self, _path: &TreePath, _hash: &Digest, _begun: SystemTime) {}
 }
 
 /// No files at all: for steps that only make folders, or whose content stands in the Dockerfile.

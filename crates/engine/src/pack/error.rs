@@ -1,5 +1,7 @@
 //! Why a layer cannot be written.
 
+use std::sync::Arc;
+
 use fault::{Fault, Hint, Kind};
 use graph::TreePath;
 use layer::LayerError;
@@ -29,6 +31,9 @@ pub enum PackError {
     /// A file that was not seen where it is to be read.
     #[error("/{0}: its content is not known here")]
     Missing(TreePath),
+    /// What became of a step that several asked for at once.
+    #[error(transparent)]
+    Shared(#[from] Arc<PackError>),
     /// The layer was not written to its end.
     #[error("the layer was not written to its end: {0}")]
     Stopped(String),
@@ -42,6 +47,7 @@ impl Fault for PackError {
             Self::Spool(problem) => problem.kind(),
             Self::Layer(problem) => problem.kind(),
             Self::Place(problem) => problem.kind(),
+            Self::Shared(problem) => problem.kind(),
             Self::Missing(_) | Self::Stopped(_) => Kind::Build,
         }
     }
@@ -53,6 +59,7 @@ impl Fault for PackError {
             Self::Spool(problem) => problem.hint(),
             Self::Layer(problem) => problem.hint(),
             Self::Place(problem) => problem.hint(),
+            Self::Shared(problem) => problem.hint(),
             Self::Missing(_) | Self::Stopped(_) => None,
         }
     }

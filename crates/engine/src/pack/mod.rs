@@ -79,7 +79,7 @@ impl<W: Write> Packing<W> {
         self.newest = self.newest.max(Some(entry.mtime));
         match &laid.content {
             Content::Inline(_) | Content::Source(_) if entry.size() == 0 => self.bare(entry),
-            Content::Nothing => self.bare(entry),
+            Content::Nothing | Content::Root => self.bare(entry),
             Content::Inline(bytes) => self.file(path, entry, &mut bytes.as_slice()),
             Content::Source(source) => contents.read(source, &mut |reader| self.file(path, entry, reader)),
         }

@@ -39,6 +39,9 @@ pub enum ElfKind {
 }
 
 pub(super) const ARM: u16 = 40;
+/// EF_MIPS_ARCH, by its number; the last is what has no number here.
+pub(super) const MIPS_ISAS: [&str; 12] =
+    ["mips1", "mips2", "mips3", "mips4", "mips5", "mips32", "mips64", "mips32r2", "mips64r2", "mips32r6", "mips64r6", "mips"];
 
 /// The header, and where the tables are.
 #[derive(Clone, Copy)]
@@ -173,19 +176,7 @@ const fn mips_abi(flags: u32, is_64: bool) -> MipsAbi {
     }
 }
 
-const fn mips_isa(flags: u32) -> &'static str {
-    match flags >> 28 {
-        0 => "mips1",
-        1 => "mips2",
-        2 => "mips3",
-        3 => "mips4",
-        4 => "mips5",
-        5 => "mips32",
-        6 => "mips64",
-        7 => "mips32r2",
-        8 => "mips64r2",
-        9 => "mips32r6",
-        10 => "mips64r6",
-        _ => "mips",
-    }
+fn mips_isa(flags: u32) -> &'static str {
+    let [.., unknown] = MIPS_ISAS;
+    usize::try_from(flags >> 28).ok().and_then(|at| MIPS_ISAS.get(at)).copied().unwrap_or(unknown)
 }

@@ -41,6 +41,8 @@ pub struct Usage {
     pub names: u64,
     /// The bytes of what registries said before.
     pub recall_bytes: u64,
+    /// The bytes of what builds remember.
+    pub cache_bytes: u64,
     /// The bytes of files on their way in.
     pub ingest_bytes: u64,
 }
@@ -73,6 +75,7 @@ impl Store {
                 bytes: blobs.iter().map(|blob| blob.size).sum(),
                 names: store.0.names.all()?.len() as u64,
                 recall_bytes: bytes_below(&store.recall_folder())?,
+                cache_bytes: bytes_below(&store.cache_folder())?,
                 ingest_bytes: ingest::under_way(store.0.blobs.ingest())?.iter().map(|path| length(path)).sum(),
             })
         })

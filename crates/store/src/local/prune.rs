@@ -20,7 +20,7 @@ use crate::referrers::forget;
 use crate::tree::{self, Piece, Seen};
 use crate::{StoreError, ingest};
 
-/// How long what registries said is remembered.
+/// How long what registries said, and what builds remember, stays without being used.
 const RECALL_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Why something can go.
@@ -31,7 +31,7 @@ pub enum Why {
     Unnamed,
     /// A write that was interrupted left the file.
     Interrupted,
-    /// It is what a registry said more than 30 days ago.
+    /// It is what a registry said, or what a build remembered, and nobody used it for 30 days.
     Old,
 }
 
@@ -115,8 +115,10 @@ impl Store {
                 }
             }
             let leftovers = store.under_way()?.into_iter().map(|path| (path, Why::Interrupted, limit));
-            let said = files_below(&store.recall_folder())?.into_iter().map(|path| (path, Why::Old, store.before(RECALL_TIME)));
-            for (path, why, limit) in leftovers.chain(said) {
+            let mut remembered = files_below(&store.recall_folder())?;
+            remembered.extend(files_below(&store.cache_folder())?);
+            let remembered = remembered.into_iter().map(|path| (path, Why::Old, store.before(RECALL_TIME)));
+            for (path, why, limit) in leftovers.chain(remembered) {
                 if is_older(&path, limit) {
                     items.push(PruneItem { size: length(&path), path, digest: None, why });
                 }

@@ -37,16 +37,19 @@ impl Store {
         self.recall_folder().join("facts").join(Digest::of(format!("{host} {key}").as_bytes()).hex())
     }
 
-    fn remember(&self, path: &Path, bytes: &[u8]) -> Option<()> {
+    /// Writes a file whole, as of now, if that can be.
+    pub(super) fn remember(&self, path: &Path, bytes: &[u8]) -> Option<()> {
         self.make().ok()?;
         let mut file = ingest::begin(self.0.blobs.ingest()).ok()?;
         file.write_all(bytes).ok()?;
+        file.as_file().set_modified(self.now()).ok()?;
         fs::create_dir_all(path.parent()?).ok()?;
         file.persist(path).ok().map(drop)
     }
 }
 
-fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
+/// Reads a file of at most `limit` bytes, if that can be.
+pub(super) fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     match small::read(path, limit) {
         Ok(Some(Small::Bytes(bytes))) => Some(bytes),
         _ => None,

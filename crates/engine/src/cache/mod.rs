@@ -1,0 +1,229 @@
+//! What builds remember: steps whose layers were made before are not made again, files that did not change are not read
+//! again, bases whose paths are known are not streamed again.
+//!
+//! A step is known by the entries of its layer and by what is in its files; see [`Shape`] and [`StepKey`]. Where all of
+//! its files are known, nothing is read. Where some are not, they are read once: into the layer, if no step like it was
+//! ever met; else to be hashed, as the layer is probably there. Start at [`Cache`].
+
+mod files;
+mod key;
+mod learning;
+mod record;
+mod stats;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use content::{Keep, Library, Shelf};
+use graph::{Lay, TreePath};
+use layer::Settings;
+use layer::index::{IndexLimits, PathIndex};
+use oci::Digest;
+use tokio::sync::OnceCell;
+
+use crate::base::{Base, BaseError};
+use crate::context::{Folder, Walked};
+use crate::pack::{Contents, PackError, Packed, pack_into};
+use learning::{Learning, hash_all};
+use record::{decode, encode};
+
+pub use files::KnownFiles;
+pub use key::{Shape, StepKey};
+pub use stats::StatCache;
+
+/// Any repository will do to ask a library for a blob.
+const REPOSITORY: &str = "build";
+
+/// Whether what was made before may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reuse {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may not: the layer is made, and kept for others.
+    Never,
+}
+
+/// A step whose layer is wanted.
+#[derive(Clone)]
+pub struct Wanted {
+    /// The entries of the layer.
+    pub lay: Arc<Lay>,
+    /// Where the bytes of its files are. Steps of several platforms are one only where this is one.
+    pub contents: Arc<dyn Contents>,
+    /// How the layer is written.
+    pub settings: Settings,
+    /// What else the layer depends on, such as the time that made folders get.
+    pub words: Vec<String>,
+    /// Whether it may be one that was made before.
+    pub reuse: Reuse,
+}
+
+/// The layer of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The layer.
+    pub packed: Packed,
+    /// It was made before, by this build or another one, and nothing was written.
+    pub is_cached: bool,
+}
+
+/// What builds remember, for the time of one build into one library.
+pub struct Cache {
+    keep: Arc<dyn Keep>,
+    now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+    steps: Mutex<HashMap<Digest, Arc<Step>>>,
+    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+}
+
+/// A step that was asked for, once for all who do.
+struct Step {
+    found: OnceCell<Result<Found, Arc<PackError>>>,
+    /// Held, so that no other contents come to lie at their address.
+    _contents: Arc<dyn Contents>,
+}
+
+impl Cache {
+    /// Makes one over what is kept; `now` tells the time.
+    pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
+        Self { keep, now, steps: Mutex::default(), bases: Mutex::default() }
+    }
+
+    /// Returns a folder's files with what they hashed to in former builds. [`KnownFiles::save`] keeps it for later ones.
+    ///
+    /// # Errors
+    /// [`PackError::Stopped`] where the program ends.
+    pub async fn files(&self, context: Arc<(Folder, Walked)>) -> Result<KnownFiles, PackError> {
+        let keep = Arc::clone(&self.keep);
+        blocking(move || Ok(KnownFiles::load(context, keep))).await
+    }
+
+    /// Returns the layer of a step, which is in the library then. Equal steps are worked on once, and end alike.
+    ///
+    /// # Errors
+    /// As [`pack_into`].
+    pub async fn layer(&self, wanted: Wanted, library: &dyn Library) -> Result<Found, PackError> {
+        let (shape, one) = {
+            let wanted = wanted.clone();
+            blocking(move || {
+                let shape = Shape::of(&wanted.lay, &wanted.settings, &wanted.words);
+                let one = same(&shape, &wanted);
+                Ok((shape, one))
+            })
+            .await?
+        };
+        let contents = Arc::clone(&wanted.contents);
+        let step = Arc::clone(
+            self.steps
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(one)
+                .or_insert_with(|| Arc::new(Step { found: OnceCell::new(), _contents: contents })),
+        );
+        let found = step.found.get_or_init(|| async { self.find(wanted, shape, library).await.map_err(Arc::new) }).await;
+        Ok(found.clone()?)
+    }
+
+    /// Returns what is where in a base. Every base is streamed once, as long as it is remembered.
+    ///
+    /// # Errors
+    /// As [`Base::index`].
+    pub async fn paths(&self, base: &Base) -> Result<Arc<PathIndex>, BaseError> {
+        let key = key_of_base(base);
+        let cell = Arc::clone(self.bases.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+        let index = cell.get_or_try_init(|| async {
+            let (keep, at) = (Arc::clone(&self.keep), key.clone());
+            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| PathIndex::from_bytes(&bytes, IndexLimits::default()).ok());
+            // What cannot be read back is read again.
+            if let Ok(Some(index)) = tokio::task::spawn_blocking(read).await {
+                return Ok(Arc::new(index));
+            }
+            let index = Arc::new(base.index().await?);
+            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&index));
+            let _ = tokio::task::spawn_blocking(move || keep.put(Shelf::Paths, &key, &kept.to_bytes())).await;
+            Ok(index)
+        });
+        index.await.cloned()
+    }
+
+    async fn find(&self, wanted: Wanted, shape: Shape, library: &dyn Library) -> Result<Found, PackError> {
+        if wanted.reuse == Reuse::Allowed {
+            let (keep, begun) = (Arc::clone(&self.keep), (self.now)());
+            let (wanted, shape) = (wanted.clone(), shape.clone());
+            let record = blocking(move || look(keep.as_ref(), &wanted, &shape, begun)).await?;
+            if let Some(packed) = record
+                && is_there(library, &packed).await
+            {
+                return Ok(Found { packed, is_cached: true });
+            }
+        }
+        let begun = (self.now)();
+        let learning = Arc::new(Learning::new(Arc::clone(&wanted.contents)));
+        let packed = pack_into(library, Arc::clone(&wanted.lay), Arc::clone(&learning) as Arc<dyn Contents>, wanted.settings).await?;
+        let (keep, kept) = (Arc::clone(&self.keep), packed.clone());
+        blocking(move || {
+            let passed = learning.take();
+            for (path, hash) in &passed {
+                hash.iter().for_each(|hash| wanted.contents.learn(path, hash, begun));
+            }
+            let identity = |path: &TreePath| match passed.get(path) {
+                Some(hash) => hash.clone(),
+                None => wanted.contents.identity(path),
+            };
+            if let Some(key) = StepKey::of(&shape, &wanted.lay, identity) {
+                keep.put(Shelf::Steps, key.digest(), &encode(&kept));
+                keep.put(Shelf::Shapes, shape.digest(), &[]);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(Found { packed, is_cached: false })
+    }
+}
+
+/// Looks a step up. Files that nobody knows are read where a step like it was met before.
+fn look(keep: &dyn Keep, wanted: &Wanted, shape: &Shape, begun: SystemTime) -> Result<Option<Packed>, PackError> {
+    let contents = wanted.contents.as_ref();
+    let mut unknown: Vec<&TreePath> = key::files(&wanted.lay).filter(|path| contents.identity(path).is_none()).collect();
+    let mut hashes = BTreeMap::new();
+    if !unknown.is_empty() {
+        if keep.get(Shelf::Shapes, shape.digest()).is_none() {
+            return Ok(None);
+        }
+        unknown.sort();
+        unknown.dedup();
+        hashes = hash_all(contents, &unknown, wanted.settings.threads)?;
+        for (path, hash) in &hashes {
+            contents.learn(path, hash, begun);
+        }
+    }
+    let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
+    let record = StepKey::of(shape, &wanted.lay, identity).and_then(|key| keep.get(Shelf::Steps, key.digest()));
+    Ok(record.and_then(|record: Bytes| decode(&record)))
+}
+
+/// Tells whether a layer is still where it was written to. One that cannot be asked for is made again.
+async fn is_there(library: &dyn Library, packed: &Packed) -> bool {
+    let Ok(place) = library.open(REPOSITORY).await else { return false };
+    place.blob_size(&packed.layer.digest).await.is_ok_and(|size| size == Some(packed.layer.size))
+}
+
+/// What steps have in common that are worked on once: everything, times and the contents themselves included.
+fn same(shape: &Shape, wanted: &Wanted) -> Digest {
+    let reads = key::files(&wanted.lay).next().is_some();
+    let contents = if reads { Arc::as_ptr(&wanted.contents).cast::<()>().addr() } else { 0 };
+    let text = format!("{} {} {contents} {:?}", shape.digest(), key::times(&wanted.lay), wanted.reuse);
+    Digest::of(text.as_bytes())
+}
+
+/// The chain of a base's layers: its files are theirs, whatever it is called.
+fn key_of_base(base: &Base) -> Digest {
+    let diff_ids = base.layers().iter().map(|(_, diff_id)| diff_id.to_string());
+    Digest::of(std::iter::once("paths of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, PackError> {
+    tokio::task::spawn_blocking(work).await.map_err(|problem| PackError::Stopped(problem.to_string()))?
+}

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
 
 pub use annotation::{AnnotationLevel, BuildAnnotation};
@@ -38,7 +39,7 @@ pub use refused::{Refused, RefusedFlag};
 #[command(after_help = "Examples:
   polyarch build --platform linux/amd64,linux/arm64,linux/arm/v7 --tag hello:1.0 examples/hello
   polyarch build --platform linux/amd64,linux/arm64 -t ghcr.io/acme/api:1 --push .
-  polyarch build --platform linux/amd64,linux/arm64 -f 'Dockerfile.{arch}' -o type=oci,dest=api.tar .
+  polyarch build --platform linux/amd64,arm64 -f 'Dockerfile.{arch}' -o type=oci,dest=api.tar .
   polyarch build --build-arg VERSION=1 --build-arg linux/arm/v7=FLAGS=-mfpu=vfp -t api .")]
 pub struct Build {
     /// Folder of the files, or - for a tar of them or a Dockerfile on the standard input
@@ -191,6 +192,43 @@ impl Build {
     /// Returns every output, with what `--push` and `--load` mean; without any it is an image in the local store.
     pub fn outputs(&self) -> Vec<Output> {
         output::settle(&self.outputs, self.push, self.load)
+    }
+
+    /// Returns the names of an output: those of `--tag`, and its own where there are none, as in buildx.
+    pub fn names(&self, output: &Output) -> Vec<Locator> {
+        if !self.tags.is_empty() {
+            return self.tags.clone();
+        }
+        let names = output.image_options().map(|image| image.names.as_slice()).unwrap_or_default();
+        names.iter().cloned().map(Locator::Name).collect()
+    }
+
+    /// Passes words that make sense together, as far as nothing has to be opened for it.
+    ///
+    /// # Errors
+    /// A flag that is not there, two files for one platform, two that want the same standard stream, a level that a
+    /// compression does not have, a push without a name.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.refused.check()?;
+        self.files()?;
+        let files = self.files.iter().filter(|file| file.is_stdin()).count();
+        if files > 1 || files == 1 && self.context == ContextWord::Stdin {
+            return Err(WordError::TwoStdin.into());
+        }
+        self.compression.settle()?;
+        let outputs = self.outputs();
+        if outputs.iter().filter(|output| output.is_stdout()).count() > 1 {
+            return Err(WordError::TwoStdout.into());
+        }
+        for output in &outputs {
+            if let Some(image) = output.image_options() {
+                image.compression.or(self.compression).settle()?;
+            }
+            if matches!(output, Output::Image { home: Home::Registry, .. }) && self.names(output).is_empty() {
+                return Err(WordError::NoName.into());
+            }
+        }
+        Ok(())
     }
 
     /// Returns the labels; later ones count.

@@ -61,6 +61,15 @@ pub enum WordError {
         /// The other one.
         second: String,
     },
+    /// More than one thing to be read from the standard input.
+    #[error("two things on the standard input: expected one of CONTEXT and the files")]
+    TwoStdin,
+    /// More than one thing to be written to the standard output.
+    #[error("two outputs to the standard output: expected one")]
+    TwoStdout,
+    /// Something to be pushed under no name.
+    #[error("nothing says where to push to: expected a name")]
+    NoName,
     /// A name that always means the same.
     #[error("bad build context {text:?}: {name} has a meaning of its own, which nothing can take the place of")]
     Reserved {
@@ -115,6 +124,9 @@ impl Fault for WordError {
             Self::Platform(platform) | Self::Locator(LocatorError::Platform(platform)) => platform.hint()?,
             Self::Url { instead, .. } => instead.clone(),
             Self::Placeholder { nearest: Some(nearest), .. } => format!("did you mean {{{nearest}}}"),
+            Self::TwoStdin => "pack the Dockerfile into the tar: tar -c . | polyarch build -".to_owned(),
+            Self::TwoStdout => "write one of them to a file: --output type=oci,dest=FILE".to_owned(),
+            Self::NoName => "polyarch build --push -t REGISTRY/NAME:TAG ...".to_owned(),
             Self::TwoFiles { platform: None, .. } => "say which platform one of them is for: -f linux/arm64=FILE".to_owned(),
             Self::ContextKind { kind, .. } if kind == "docker-image" || kind == "oci-layout" => format!("{kind}://..., with two slashes"),
             Self::ContextKind { text, .. } => {

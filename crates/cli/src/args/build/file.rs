@@ -25,6 +25,13 @@ pub struct FileFlag {
     pattern: String,
 }
 
+impl FileFlag {
+    /// Tells whether it is read from the standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.pattern == "-"
+    }
+}
+
 impl FromStr for FileFlag {
     type Err = WordError;
 
@@ -100,7 +107,7 @@ impl Files {
         let fitting = self.0.iter().filter_map(|file| fit(file.platform.as_ref(), platform).map(|fit| (fit, file)));
         match fitting.max_by_key(|(fit, _)| *fit) {
             None => FileSource::Usual,
-            Some((_, file)) if file.pattern == "-" => FileSource::Stdin,
+            Some((_, file)) if file.is_stdin() => FileSource::Stdin,
             Some((_, file)) => FileSource::Path(PathBuf::from(filled(&file.pattern, &platform.normalized()))),
         }
     }

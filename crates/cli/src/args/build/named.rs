@@ -56,7 +56,7 @@ impl FromStr for NamedContext {
         let shape = || WordError::shape("build context", &oci::without_password(text), "[PLATFORM=]NAME=VALUE");
         let (platform, rest) = split(text, Before::Name)?;
         let (name, value) = rest.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(shape)?;
-        // A stage may be written in capitals, and a tag has capitals of its own: only what is no name at all is refused.
+        // A stage may be written in capitals, an image may not: both have one name in small letters.
         let name = context_name(name);
         name.parse::<Reference>()?;
         if RESERVED.contains(&name.as_str()) {

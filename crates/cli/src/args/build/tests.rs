@@ -133,6 +133,46 @@ fn levels_may_be_negative_to_be_refused() {
 }
 
 #[test]
+fn words_that_make_no_sense_together_are_refused() {
+    for (words, said) in [
+        (&["--secret", "id=a"][..], "--secret is not there"),
+        (&["-f", "a", "-f", "b"], "two files for every platform"),
+        (&["-f", "-", "-"], "two things on the standard input"),
+        (&["-f", "arm64=-", "-f", "amd64=-"], "two things on the standard input"),
+        (&["-o", "-", "-o", "type=oci"], "two outputs to the standard output"),
+        (&["--compression-level=13"], "bad level 13 of gzip"),
+        (&["--compression=none", "-o", "type=oci,dest=a,compression-level=3"], "bad compression level 3"),
+        (&["--push"], "nothing says where to push to"),
+        (&["-o", "type=registry"], "nothing says where to push to"),
+    ] {
+        let failure = build(words).check().unwrap_err();
+        assert!(failure.to_string().contains(said), "{words:?}: {failure}");
+        assert_eq!(failure.fault().kind(), fault::Kind::Usage);
+    }
+    for words in [
+        &["-"][..],
+        &["-f", "-"],
+        &["--push", "-t", "a/b"],
+        &["-o", "type=registry,name=a/b"],
+        &["--compression-level=19", "--compression=zstd", "-o", "type=oci,compression=gzip"],
+        &["-o", "-", "-o", "dist"],
+    ] {
+        assert!(build(words).check().is_ok(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_tag_counts_over_the_names_of_an_output() {
+    let names = |words: &[&str]| -> Vec<String> {
+        let build = build(words);
+        build.names(&build.outputs()[0]).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(names(&["-o", "type=image,name=a/b:1"]), ["a/b:1"]);
+    assert_eq!(names(&["-o", "type=image,name=a/b:1", "-t", "c/d:2"]), ["c/d:2"]);
+    assert!(names(&["-o", "dist"]).is_empty());
+}
+
+#[test]
 fn a_flag_that_is_not_there_is_refused_with_what_to_do() {
     let refused = build(&["--secret", "id=token", "--cache-from", "type=gha", "."]).refused.check().unwrap_err();
     assert_eq!(refused.to_string(), "--secret is not there: only RUN would use it, and no RUN is carried out yet");

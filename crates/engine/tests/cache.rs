@@ -22,13 +22,13 @@ use oci::Digest;
 
 /// Contents whose files are counted as they are opened.
 struct Counted<T> {
-    inner: T,
+    inner: Arc<T>,
     reads: AtomicUsize,
 }
 
 impl<T> Counted<T> {
-    fn new(inner: T) -> Arc<Self> {
-        Arc::new(Self { inner, reads: AtomicUsize::new(0) })
+    fn new(inner: impl Into<Arc<T>>) -> Arc<Self> {
+        Arc::new(Self { inner: inner.into(), reads: AtomicUsize::new(0) })
     }
 
     /// How often a file was opened since this was asked.

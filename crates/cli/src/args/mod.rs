@@ -13,8 +13,8 @@ mod store;
 mod transfer;
 
 pub use build::{
-    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError, Plan,
-    Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
+    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError,
+    Plan, Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
@@ -63,6 +63,10 @@ impl Polyarch {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Build an image for every platform you name
+    Build(Box<Build>),
+    /// Show bases, platforms and steps of a build, and do nothing
+    Plan(Box<Plan>),
     /// Make one tag from images that exist, wherever they are
     Create(Box<Create>),
     /// Show an image: platforms, digests, sizes, attestations

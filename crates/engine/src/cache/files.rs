@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use content::Keep;
-use graph::TreePath;
+use graph::{Tree, TreePath};
 use oci::Digest;
 
 use super::stats::StatCache;
@@ -23,6 +23,11 @@ impl KnownFiles {
     pub fn load(context: Arc<(Folder, Walked)>, keep: Arc<dyn Keep>) -> Self {
         let stats = StatCache::load(keep.as_ref(), context.0.path());
         Self { context, stats, keep }
+    }
+
+    /// Returns what is where.
+    pub fn tree(&self) -> &Tree {
+        &self.context.1.tree
     }
 
     /// Keeps what was learned, for the next build. Blocks for the time of writing one file.

@@ -68,11 +68,14 @@ pub(super) fn files(lay: &Lay) -> impl Iterator<Item = &TreePath> {
     })
 }
 
-/// Returns what a shape leaves out of a lay, but for the files: its times.
-pub(super) fn times(lay: &Lay) -> Digest {
-    let mut sum = Sum::new("times");
+/// Returns what a shape leaves out of a lay, but for what is in its files: its times, and where the files come from.
+pub(super) fn rest(lay: &Lay) -> Digest {
+    let mut sum = Sum::new("rest");
     for laid in lay.values() {
         sum.add(|output| put_signed(output, laid.entry.mtime));
+        if let Content::Source(path) = &laid.content {
+            sum.add(|output| put_bytes(output, path.bytes()));
+        }
     }
     sum.finish()
 }

@@ -11,11 +11,10 @@ mod learning;
 mod record;
 mod stats;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use content::{Keep, Library, Shelf};
 use graph::{Lay, TreePath};
 use layer::Settings;
@@ -76,6 +75,8 @@ pub struct Cache {
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
     bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+    /// The folders that were asked for.
+    folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
 
 /// A step that was asked for, once for all who do.
@@ -88,16 +89,25 @@ struct Step {
 impl Cache {
     /// Makes one over what is kept; `now` tells the time.
     pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
-        Self { keep, now, steps: Mutex::default(), bases: Mutex::default() }
+        Self { keep, now, steps: Mutex::default(), bases: Mutex::default(), folders: Mutex::default() }
     }
 
-    /// Returns a folder's files with what they hashed to in former builds. [`KnownFiles::save`] keeps it for later ones.
+    /// Returns a folder's files with what they hashed to in former builds. [`Cache::save`] keeps it for later ones.
     ///
     /// # Errors
     /// [`PackError::Stopped`] where the program ends.
-    pub async fn files(&self, context: Arc<(Folder, Walked)>) -> Result<KnownFiles, PackError> {
+    pub async fn files(&self, context: Arc<(Folder, Walked)>) -> Result<Arc<KnownFiles>, PackError> {
         let keep = Arc::clone(&self.keep);
-        blocking(move || Ok(KnownFiles::load(context, keep))).await
+        let known = blocking(move || Ok(Arc::new(KnownFiles::load(context, keep)))).await?;
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&known));
+        Ok(known)
+    }
+
+    /// Keeps what was learned of the files of folders.
+    pub async fn save(&self) {
+        let known = std::mem::take(&mut *self.folders.lock().unwrap_or_else(PoisonError::into_inner));
+        // Where it cannot be kept, the next build reads the files again.
+        let _ = tokio::task::spawn_blocking(move || known.iter().for_each(|known| known.save())).await;
     }
 
     /// Returns the layer of a step, which is in the library then. Equal steps are worked on once, and end alike.
@@ -148,16 +158,42 @@ impl Cache {
         index.await.cloned()
     }
 
-    async fn find(&self, wanted: Wanted, shape: Shape, library: &dyn Library) -> Result<Found, PackError> {
-        if wanted.reuse == Reuse::Allowed {
-            let (keep, begun) = (Arc::clone(&self.keep), (self.now)());
-            let (wanted, shape) = (wanted.clone(), shape.clone());
-            let record = blocking(move || look(keep.as_ref(), &wanted, &shape, begun)).await?;
-            if let Some(packed) = record
-                && is_there(library, &packed).await
-            {
-                return Ok(Found { packed, is_cached: true });
+    /// Looks a step up. Files that nobody knows are read where a step like it was met before.
+    async fn look(&self, wanted: &Wanted, shape: &Shape) -> Result<Option<Packed>, PackError> {
+        let unknown = {
+            let (keep, wanted, shape) = (Arc::clone(&self.keep), wanted.clone(), shape.clone());
+            blocking(move || {
+                let unknown: BTreeSet<&TreePath> =
+                    key::files(&wanted.lay).filter(|path| wanted.contents.identity(path).is_none()).collect();
+                let is_met = unknown.is_empty() || keep.get(Shelf::Shapes, shape.digest()).is_some();
+                Ok(is_met.then(|| unknown.into_iter().cloned().collect::<Vec<_>>()))
+            })
+            .await?
+        };
+        let Some(unknown) = unknown else { return Ok(None) };
+        if !unknown.is_empty() {
+            wanted.contents.prepare(&unknown).await?;
+        }
+        let (keep, begun, wanted, shape) = (Arc::clone(&self.keep), (self.now)(), wanted.clone(), shape.clone());
+        blocking(move || {
+            let contents = wanted.contents.as_ref();
+            let hashes = hash_all(contents, &unknown, wanted.settings.threads)?;
+            for (path, hash) in &hashes {
+                contents.learn(path, hash, begun);
             }
+            let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
+            let record = StepKey::of(&shape, &wanted.lay, identity).and_then(|key| keep.get(Shelf::Steps, key.digest()));
+            Ok(record.and_then(|record| decode(&record)))
+        })
+        .await
+    }
+
+    async fn find(&self, wanted: Wanted, shape: Shape, library: &dyn Library) -> Result<Found, PackError> {
+        if wanted.reuse == Reuse::Allowed
+            && let Some(packed) = self.look(&wanted, &shape).await?
+            && is_there(library, &packed).await
+        {
+            return Ok(Found { packed, is_cached: true });
         }
         let begun = (self.now)();
         let learning = Arc::new(Learning::new(Arc::clone(&wanted.contents)));
@@ -183,38 +219,17 @@ impl Cache {
     }
 }
 
-/// Looks a step up. Files that nobody knows are read where a step like it was met before.
-fn look(keep: &dyn Keep, wanted: &Wanted, shape: &Shape, begun: SystemTime) -> Result<Option<Packed>, PackError> {
-    let contents = wanted.contents.as_ref();
-    let mut unknown: Vec<&TreePath> = key::files(&wanted.lay).filter(|path| contents.identity(path).is_none()).collect();
-    let mut hashes = BTreeMap::new();
-    if !unknown.is_empty() {
-        if keep.get(Shelf::Shapes, shape.digest()).is_none() {
-            return Ok(None);
-        }
-        unknown.sort();
-        unknown.dedup();
-        hashes = hash_all(contents, &unknown, wanted.settings.threads)?;
-        for (path, hash) in &hashes {
-            contents.learn(path, hash, begun);
-        }
-    }
-    let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
-    let record = StepKey::of(shape, &wanted.lay, identity).and_then(|key| keep.get(Shelf::Steps, key.digest()));
-    Ok(record.and_then(|record: Bytes| decode(&record)))
-}
-
 /// Tells whether a layer is still where it was written to. One that cannot be asked for is made again.
 async fn is_there(library: &dyn Library, packed: &Packed) -> bool {
     let Ok(place) = library.open(REPOSITORY).await else { return false };
     place.blob_size(&packed.layer.digest).await.is_ok_and(|size| size == Some(packed.layer.size))
 }
 
-/// What steps have in common that are worked on once: everything, times and the contents themselves included.
+/// What steps have in common that are worked on once: everything, times and the very files included.
 fn same(shape: &Shape, wanted: &Wanted) -> Digest {
     let reads = key::files(&wanted.lay).next().is_some();
     let contents = if reads { Arc::as_ptr(&wanted.contents).cast::<()>().addr() } else { 0 };
-    let text = format!("{} {} {contents} {:?}", shape.digest(), key::times(&wanted.lay), wanted.reuse);
+    let text = format!("{} {} {contents} {:?}", shape.digest(), key::rest(&wanted.lay), wanted.reuse);
     Digest::of(text.as_bytes())
 }
 

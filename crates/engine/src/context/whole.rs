@@ -9,8 +9,10 @@ use graph::TreePath;
 use tokio::sync::OnceCell;
 
 use super::error::ContextError;
-use super::folder::{Folder, Visit};
+use super::folder::{Folder, Visit, Walked};
 use super::origin::Origin;
+use crate::cache::Cache;
+use crate::pack::PackError;
 
 /// Where a build takes its files from.
 pub struct Context {
@@ -47,11 +49,11 @@ impl Context {
         self.ignored.matches(&path.to_string())
     }
 
-    /// Returns what is in it.
+    /// Returns what is in it, with what the cache knows of its files.
     ///
     /// # Errors
     /// Names what cannot be looked at.
-    pub async fn origin(&self) -> Result<Arc<dyn Origin>, ContextError> {
+    pub async fn origin(&self, cache: &Cache) -> Result<Arc<dyn Origin>, PackError> {
         let look = || async {
             let path = match &self.ground {
                 Ground::Seen(origin) => return Ok(origin.clone()),
@@ -59,13 +61,14 @@ impl Context {
             };
             let ignored = self.ignored.clone();
             let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored)).await;
-            walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))?
+            let walked = walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))??;
+            Ok(cache.files(Arc::new(walked)).await? as Arc<dyn Origin>)
         };
         self.seen.get_or_try_init(look).await.cloned()
     }
 }
 
-fn walk(path: &Path, ignored: &PatternList) -> Result<Arc<dyn Origin>, ContextError> {
+fn walk(path: &Path, ignored: &PatternList) -> Result<(Folder, Walked), ContextError> {
     let folder = Folder::open(path)?;
     let visit = |path: &TreePath, _: bool| match ignored.verdict(&path.to_string()) {
         Verdict::Included => Visit::Take,
@@ -73,7 +76,7 @@ fn walk(path: &Path, ignored: &PatternList) -> Result<Arc<dyn Origin>, ContextEr
         Verdict::ExcludedButDescend => Visit::LookInside,
     };
     let walked = folder.walk(&visit)?;
-    Ok(Arc::new((folder, walked)))
+    Ok((folder, walked))
 }
 
 #[cfg(test)]
@@ -91,12 +94,13 @@ mod tests {
         fs::write(home.path().join("target/drop"), "x").unwrap();
         fs::write(home.path().join("main"), "x").unwrap();
         let context = Context::folder(home.path(), PatternList::read("target\n!target/deep/keep\n").unwrap());
-        let origin = context.origin().await.unwrap();
+        let cache = Cache::new(Arc::new(content::Forgetful), Arc::new(std::time::SystemTime::now));
+        let origin = context.origin(&cache).await.unwrap();
         let names: Vec<String> = origin.tree().below(&TreePath::default()).map(|(path, _)| path.to_string()).collect();
         assert_eq!(names, ["main", "target", "target/deep", "target/deep/keep"]);
         assert!(context.hides(&"target/drop".into()) && !context.hides(&"none".into()));
         // It is looked at once.
         fs::write(home.path().join("late"), "x").unwrap();
-        assert!(context.origin().await.unwrap().tree().get(&"late".into()).is_none());
+        assert!(context.origin(&cache).await.unwrap().tree().get(&"late".into()).is_none());
     }
 }

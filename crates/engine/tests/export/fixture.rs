@@ -46,7 +46,8 @@ pub const SPLIT: Options = Options { arrangement: Arrangement::Split, newest: No
 /// Plans images by their platforms.
 pub async fn planned(images: &[(&str, &Arc<Files>)], options: Options) -> Result<Arc<Plan>, ExportError> {
     let image = |(platform, files): &(&str, &Arc<Files>)| PlatformFiles { platform: platform.parse().unwrap(), files: Arc::clone(files) };
-    plan(images.iter().map(image).collect(), options).await.map(Arc::new)
+    // Spawned, as whoever builds may do.
+    tokio::spawn(plan(images.iter().map(image).collect(), options)).await.unwrap().map(Arc::new)
 }
 
 /// Writes one image below a folder.

@@ -277,7 +277,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Returns the files of a stage, those of its base included.
-    async fn files(&self, index: usize) -> Result<Arc<Files>, BuildError> {
+    pub(super) async fn files(&self, index: usize) -> Result<Arc<Files>, BuildError> {
         let Some(stage) = self.stages.get(&index) else { return Ok(Arc::default()) };
         let mut known = stage.files.lock().await;
         if let Some(files) = &*known {

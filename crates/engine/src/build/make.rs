@@ -1,6 +1,7 @@
 //! Makes what was planned: layers, then configs and manifests, into a library. No name is moved here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use content::{Copier, Events, Library, Limits, Memory, Place};
@@ -20,6 +21,7 @@ use super::progress::{Happening, Progress};
 use super::request::{Request, Target};
 use crate::base::Base;
 use crate::cache::{Cache, Reuse, Wanted};
+use crate::files::Files;
 use crate::pack::{Packed, Program};
 use crate::truth::{self, Note, Seen, Started};
 
@@ -51,6 +53,8 @@ pub struct BuiltImage {
     pub started: Option<Started>,
     /// Files that are for another machine, where that may be.
     pub notes: Vec<Note>,
+    /// Its files, where they were asked for.
+    pub files: Option<Arc<Files>>,
 }
 
 /// Where a build puts what it makes.
@@ -149,6 +153,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = packed.iter().filter(|(_, cached)| *cached).count();
+        let files = if self.request.wants_files { Some(evaluation.files(last.index).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
             manifest,
@@ -159,6 +164,7 @@ impl Making<'_> {
             cached,
             started,
             notes,
+            files,
         })
     }
 

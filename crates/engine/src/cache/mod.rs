@@ -18,11 +18,10 @@ use std::time::SystemTime;
 use content::{Keep, Library, Shelf};
 use graph::{Lay, TreePath};
 use layer::Settings;
-use layer::index::{IndexLimits, PathIndex};
 use oci::Digest;
 use tokio::sync::OnceCell;
 
-use crate::base::{Base, BaseError};
+use crate::base::{Base, BaseError, Survey};
 use crate::context::{Folder, Walked};
 use crate::pack::{Contents, PackError, Packed, pack_into};
 use learning::{Learning, hash_all};
@@ -74,7 +73,7 @@ pub struct Cache {
     keep: Arc<dyn Keep>,
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
-    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Survey>>>>>,
     /// The folders that were asked for.
     folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
@@ -136,26 +135,26 @@ impl Cache {
         Ok(found.clone()?)
     }
 
-    /// Returns what is where in a base. Every base is streamed once, as long as it is remembered.
+    /// Returns what is in a base. Every base is streamed once, as long as it is remembered.
     ///
     /// # Errors
-    /// As [`Base::index`].
-    pub async fn paths(&self, base: &Base) -> Result<Arc<PathIndex>, BaseError> {
+    /// As [`Base::survey`].
+    pub async fn survey(&self, base: &Base) -> Result<Arc<Survey>, BaseError> {
         let key = key_of_base(base);
         let cell = Arc::clone(self.bases.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
-        let index = cell.get_or_try_init(|| async {
+        let survey = cell.get_or_try_init(|| async {
             let (keep, at) = (Arc::clone(&self.keep), key.clone());
-            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| PathIndex::from_bytes(&bytes, IndexLimits::default()).ok());
+            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| Survey::from_bytes(&bytes));
             // What cannot be read back is read again.
-            if let Ok(Some(index)) = tokio::task::spawn_blocking(read).await {
-                return Ok(Arc::new(index));
+            if let Ok(Some(survey)) = tokio::task::spawn_blocking(read).await {
+                return Ok(Arc::new(survey));
             }
-            let index = Arc::new(base.index().await?);
-            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&index));
+            let survey = Arc::new(base.survey().await?);
+            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&survey));
             let _ = tokio::task::spawn_blocking(move || keep.put(Shelf::Paths, &key, &kept.to_bytes())).await;
-            Ok(index)
+            Ok(survey)
         });
-        index.await.cloned()
+        survey.await.cloned()
     }
 
     /// Looks a step up. Files that nobody knows are read where a step like it was met before.
@@ -236,7 +235,7 @@ fn same(shape: &Shape, wanted: &Wanted) -> Digest {
 /// The chain of a base's layers: its files are theirs, whatever it is called.
 fn key_of_base(base: &Base) -> Digest {
     let diff_ids = base.layers().iter().map(|(_, diff_id)| diff_id.to_string());
-    Digest::of(std::iter::once("paths of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
+    Digest::of(std::iter::once("survey 1 of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, PackError> {

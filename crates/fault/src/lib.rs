@@ -124,6 +124,11 @@ impl Failure {
         &*self.fault
     }
 
+    /// Returns the fault without its wish, for a seam where any fault will do.
+    pub fn into_fault(self) -> AnyFault {
+        AnyFault(self.fault)
+    }
+
     /// Returns the chain of causes, nearest first, without one that only repeats its predecessor.
     pub fn causes(&self) -> Vec<String> {
         let mut said = self.fault.to_string();

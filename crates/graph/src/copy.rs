@@ -3,7 +3,7 @@
 //! The rules are those of BuildKit, measured: a layer has what changed, and before it every folder on
 //! the way there, those that were there with what they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use layer::index::{Follow, PathIndex};
 use layer::tar::{Entry, EntryKind};
@@ -12,6 +12,12 @@ use crate::error::CopyError;
 use crate::link::follow;
 use crate::path::TreePath;
 use crate::tree::Tree;
+
+/// The mode of folders that are made.
+pub(crate) const MADE_MODE: u32 = 0o755;
+
+/// Trees of archives, by the paths that the archives have in the tree they are copied from.
+pub type Archives<'a> = BTreeMap<TreePath, &'a Tree>;
 
 /// Whose the copied files are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,15 +110,32 @@ pub type Changes = BTreeMap<TreePath, Change>;
 /// # Errors
 /// Says which path cannot be.
 pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destination, how: &Copying<'_>) -> Result<Changes, CopyError> {
+    copy_or_unpack(target, from, &Archives::new(), sources, to, how)
+}
+
+/// The same, where some files of the tree are archives that are unpacked.
+pub(crate) fn copy_or_unpack(
+    target: &mut PathIndex,
+    from: &Tree,
+    archives: &Archives<'_>,
+    sources: &[Picked],
+    to: &Destination,
+    how: &Copying<'_>,
+) -> Result<Changes, CopyError> {
     target.begin_layer();
-    let mut layer = Layer { target, changes: Changes::new(), how };
+    let mut layer = Layer::new(target, how);
     for source in sources {
+        layer.source += 1;
         let real = follow(from, &source.named)?;
         let is_folder = from.is_directory(&real);
         if !is_folder && from.get(&real).is_none() {
             return Err(CopyError::NotFound { path: source.named.clone(), nearest: None, ignored: false });
         }
         let mut at = layer.real(&to.path)?;
+        if let Some(archive) = archives.get(&real) {
+            layer.unpack(archive, &real, &at)?;
+            continue;
+        }
         if to.is_folder {
             layer.make(&at)?;
         }
@@ -127,7 +150,7 @@ pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destin
         layer.make(&at.parent())?;
         layer.file(from, &real, &at)?;
     }
-    Ok(layer.changes)
+    Ok(layer.finish())
 }
 
 /// Makes a folder and those above it, where they are missing; returns what was made, with every
@@ -138,32 +161,62 @@ pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destin
 pub fn make_directories(target: &mut PathIndex, path: &TreePath, owner: Owner, times: Times) -> Result<Changes, CopyError> {
     let how = Copying { owner, mode: None, made_mode: None, excluded: None, times };
     target.begin_layer();
-    let mut layer = Layer { target, changes: Changes::new(), how: &how };
+    let mut layer = Layer::new(target, &how);
     let at = layer.real(path)?;
     layer.make(&at)?;
-    Ok(layer.changes)
+    Ok(layer.finish())
 }
 
 /// The layer that is being made, over the root that it changes.
-struct Layer<'a> {
-    target: &'a mut PathIndex,
-    changes: Changes,
-    how: &'a Copying<'a>,
+pub(crate) struct Layer<'a> {
+    pub(crate) target: &'a mut PathIndex,
+    pub(crate) changes: Changes,
+    pub(crate) how: &'a Copying<'a>,
+    /// The number of the source that is copied now, from 1.
+    source: usize,
+    /// Which file of which source the names of files with several names are.
+    pub(crate) names: HashMap<TreePath, (usize, TreePath)>,
 }
 
-impl Layer<'_> {
+impl<'a> Layer<'a> {
+    fn new(target: &'a mut PathIndex, how: &'a Copying<'a>) -> Self {
+        Self { target, changes: Changes::new(), how, source: 0, names: HashMap::new() }
+    }
+
+    /// Returns what changed. Of each file that a source had under several names, the first in the order of the layer is the file,
+    /// and the others are links to it.
+    fn finish(mut self) -> Changes {
+        let mut firsts: HashMap<&(usize, TreePath), &TreePath> = HashMap::new();
+        for (path, change) in &mut self.changes {
+            let Some(file) = self.names.get(path) else { continue };
+            match firsts.get(file) {
+                Some(first) => {
+                    change.entry.kind = EntryKind::Hardlink { target: first.bytes().to_vec() };
+                    change.source = None;
+                }
+                None => drop(firsts.insert(file, path)),
+            }
+        }
+        self.changes
+    }
+
     /// Follows the links of a path in the root.
-    fn real(&self, path: &TreePath) -> Result<TreePath, CopyError> {
+    pub(crate) fn real(&self, path: &TreePath) -> Result<TreePath, CopyError> {
         let place = self.target.destination(path.bytes(), Follow::All).map_err(|problem| CopyError::Target(Box::new(problem)))?;
         Ok(TreePath::clean(&place.path))
     }
 
-    fn is_directory(&self, path: &TreePath) -> bool {
+    pub(crate) fn is_directory(&self, path: &TreePath) -> bool {
         self.target.at(path.bytes()).is_some_and(layer::index::Node::is_directory)
     }
 
     /// Makes a folder and those above it, where they are missing.
     fn make(&mut self, path: &TreePath) -> Result<(), CopyError> {
+        self.make_with(path, self.how.made_mode.unwrap_or(MADE_MODE))
+    }
+
+    /// The same, with a mode for those that are made.
+    pub(crate) fn make_with(&mut self, path: &TreePath, mode: u32) -> Result<(), CopyError> {
         if self.is_directory(path) {
             return Ok(());
         }
@@ -173,7 +226,7 @@ impl Layer<'_> {
                 Some(_) => return Err(CopyError::NoDirectory { path }),
                 None => {
                     let (uid, gid) = self.owner(0, 0);
-                    let folder = Entry::directory(path.bytes()).mode(self.how.made_mode.unwrap_or(0o755));
+                    let folder = Entry::directory(path.bytes()).mode(mode);
                     self.put(folder.owner(uid, gid).mtime(self.how.times.made), None)?;
                 }
             }
@@ -182,7 +235,7 @@ impl Layer<'_> {
     }
 
     /// Puts an entry into root and layer, behind the folders on its way.
-    fn put(&mut self, entry: Entry, source: Option<TreePath>) -> Result<(), CopyError> {
+    pub(crate) fn put(&mut self, entry: Entry, source: Option<TreePath>) -> Result<(), CopyError> {
         let path = TreePath::clean(&entry.path);
         for above in path.ancestors() {
             if !self.changes.contains_key(&above)
@@ -193,8 +246,14 @@ impl Layer<'_> {
             }
         }
         self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
+        self.names.remove(&path);
         self.changes.insert(path, Change { entry, source, was_there: false });
         Ok(())
+    }
+
+    /// Notes that a path is one name of a file of the source, which has several.
+    pub(crate) fn name(&mut self, path: TreePath, file: TreePath) {
+        self.names.insert(path, (self.source, file));
     }
 
     fn owner(&self, uid: u64, gid: u64) -> (u64, u64) {
@@ -221,7 +280,7 @@ impl Layer<'_> {
             return Err(CopyError::IsDirectory { path: at.clone() });
         }
         let mut copied = self.changed(entry, at);
-        // Outside of its folder another name of a file is a file.
+        // Each name is a file of its own, until all names are known.
         let source = match &entry.kind {
             EntryKind::Hardlink { target } => {
                 let first = TreePath::clean(target);
@@ -245,7 +304,7 @@ impl Layer<'_> {
         }
         // Folders that are left out, unless something in them is not.
         let mut waiting: Vec<(&TreePath, Entry)> = Vec::new();
-        let mut first_names: BTreeMap<TreePath, TreePath> = BTreeMap::new();
+        let linked = linked(from, real);
         for (path, entry) in from.below(real) {
             let Some(rest) = path.below(real).filter(|rest| !rest.is_empty()) else { continue };
             waiting.retain(|(folder, _)| path.below(folder).is_some());
@@ -260,30 +319,14 @@ impl Layer<'_> {
             for (_, folder) in std::mem::take(&mut waiting) {
                 self.inner_folder(folder)?;
             }
-            match &entry.kind {
-                EntryKind::Directory => {
-                    let folder = self.changed(entry, &to);
-                    self.inner_folder(folder)?;
-                }
-                EntryKind::Hardlink { target } => {
-                    let first = TreePath::clean(target);
-                    match first_names.get(&first) {
-                        // Its first name was copied before it, so it stays another name of it.
-                        Some(copied) => {
-                            let kind = EntryKind::Hardlink { target: copied.bytes().to_vec() };
-                            let link = Entry { kind, ..self.changed(entry, &to) };
-                            self.put(link, None)?;
-                        }
-                        None => {
-                            self.file(from, path, &to)?;
-                            first_names.insert(first, to);
-                        }
-                    }
-                }
-                _ => {
-                    self.file(from, path, &to)?;
-                    first_names.insert(path.clone(), to);
-                }
+            if is_folder {
+                let folder = self.changed(entry, &to);
+                self.inner_folder(folder)?;
+                continue;
+            }
+            self.file(from, path, &to)?;
+            if let Some(file) = first_name(path, entry, &linked) {
+                self.name(to, file);
             }
         }
         Ok(())
@@ -307,5 +350,22 @@ impl Layer<'_> {
         let (Some(over), Some(node)) = (from.get(real), self.target.at(at.bytes())) else { return Ok(()) };
         let folder = Entry::directory(at.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(over.mtime);
         self.put(folder, None)
+    }
+}
+
+/// Lists the files that have another name below a folder.
+pub(crate) fn linked(from: &Tree, folder: &TreePath) -> BTreeSet<TreePath> {
+    let target = |entry: &Entry| match &entry.kind {
+        EntryKind::Hardlink { target } => Some(TreePath::clean(target)),
+        _ => None,
+    };
+    from.below(folder).filter_map(|(_, entry)| target(entry)).collect()
+}
+
+/// Returns the first name of a file that has several.
+pub(crate) fn first_name(path: &TreePath, entry: &Entry, linked: &BTreeSet<TreePath>) -> Option<TreePath> {
+    match &entry.kind {
+        EntryKind::Hardlink { target } => Some(TreePath::clean(target)),
+        _ => linked.contains(path).then(|| path.clone()),
     }
 }

@@ -1,6 +1,6 @@
 //! Why files cannot be copied into a tree, and why a stage makes no sense.
 
-use dockerfile::{ChmodError, ExposeError, PatternError, ScopeError, SignalError};
+use dockerfile::{ChmodError, ExposeError, PatternError, ScopeError, SignalError, Span};
 use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 
@@ -66,42 +66,40 @@ impl Fault for CopyError {
     }
 }
 
-/// An instruction that makes no sense once its variables are known.
+/// An instruction that makes no sense once its variables are known, with its place.
 #[derive(Debug, thiserror::Error)]
-pub enum StageError {
+#[error("{reason}")]
+pub struct StageError {
+    /// Where: the word, or else the instruction.
+    pub span: Span,
+    /// What is wrong with it.
+    pub reason: Box<StageReason>,
+}
+
+/// What is wrong with an instruction once its variables are known.
+#[derive(Debug, thiserror::Error)]
+pub enum StageReason {
     /// A word that cannot be expanded.
     #[error(transparent)]
-    Scope(#[from] ScopeError),
+    Scope(ScopeError),
     /// A mode that is none.
-    #[error("line {line}: {problem}")]
-    Chmod {
-        /// The line where the instruction begins.
-        line: usize,
-        /// What is wrong with it.
-        problem: ChmodError,
-    },
+    #[error(transparent)]
+    Chmod(ChmodError),
     /// A signal that does not exist.
-    #[error("line {line}: {problem}")]
-    Signal {
-        /// The line where the instruction begins.
-        line: usize,
-        /// What is wrong with it.
-        problem: SignalError,
-    },
+    #[error(transparent)]
+    Signal(SignalError),
     /// A port that is none.
-    #[error("line {line}: {problem}")]
-    Expose {
-        /// The line where the instruction begins.
-        line: usize,
-        /// What is wrong with it.
-        problem: ExposeError,
-    },
+    #[error(transparent)]
+    Expose(ExposeError),
     /// A checksum of what comes from the context.
-    #[error("line {line}: checksum requires HTTP(S) or Git sources")]
-    Checksum {
-        /// The line where the instruction begins.
-        line: usize,
-    },
+    #[error("checksum requires HTTP(S) or Git sources")]
+    Checksum,
+}
+
+impl From<ScopeError> for StageError {
+    fn from(problem: ScopeError) -> Self {
+        Self { span: problem.span, reason: Box::new(StageReason::Scope(problem)) }
+    }
 }
 
 impl Fault for StageError {
@@ -110,12 +108,12 @@ impl Fault for StageError {
     }
 
     fn hint(&self) -> Option<Hint> {
-        match self {
-            Self::Scope(problem) => problem.hint(),
-            Self::Chmod { problem, .. } => problem.hint(),
-            Self::Signal { problem, .. } => problem.hint(),
-            Self::Expose { problem, .. } => problem.hint(),
-            Self::Checksum { .. } => None,
+        match &*self.reason {
+            StageReason::Scope(problem) => problem.hint(),
+            StageReason::Chmod(problem) => problem.hint(),
+            StageReason::Signal(problem) => problem.hint(),
+            StageReason::Expose(problem) => problem.hint(),
+            StageReason::Checksum => None,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What a step of a stage lays over a root: from an expanded step to the entries of its layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dockerfile::{Chmod, IncludeList, Inclusion, PatternList, has_wildcard, nearest_name, parents_pivot, wildcard_match};
 use layer::index::PathIndex;
-use layer::tar::Entry;
+use layer::tar::{Entry, EntryKind};
 
-use crate::copy::{Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
+use crate::copy::{Archives, Changes, Copying, Destination, Owner, Picked, Times, copy, copy_or_unpack, make_directories};
 use crate::error::CopyError;
 use crate::link::follow;
 use crate::path::TreePath;
@@ -51,11 +51,37 @@ pub struct From<'a> {
     pub hides: &'a dyn Fn(&TreePath) -> bool,
 }
 
-/// Lays a `COPY` or `ADD` over a root.
+/// Lays a `COPY` over a root, or an `ADD` that unpacks nothing.
 ///
 /// # Errors
 /// Says which source is not there, or which path cannot be written.
 pub fn lay_copy(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, times: Times) -> Result<Lay, CopyError> {
+    lay_add(step, root, from, &Archives::new(), times)
+}
+
+/// Lists the files, by their real paths, that an `ADD` unpacks where they are archives.
+///
+/// # Errors
+/// Says which source is not there.
+pub fn find_added(step: &CopyStep, from: &From<'_>) -> Result<BTreeSet<TreePath>, CopyError> {
+    let mut found = BTreeSet::new();
+    if step.add && step.unpack != Some(false) {
+        for picked in pick(step, from)? {
+            let real = follow(from.tree, &picked.named)?;
+            let is_file =
+                from.tree.get(&real).is_some_and(|entry| matches!(entry.kind, EntryKind::File { .. } | EntryKind::Hardlink { .. }));
+            found.extend(is_file.then_some(real));
+        }
+    }
+    Ok(found)
+}
+
+/// Lays a `COPY` or `ADD` over a root. Of the sources, those that are `archives` are unpacked into the destination: of what is in
+/// them, [`Content::Source`] is the path in the archive below the path of the archive.
+///
+/// # Errors
+/// As [`lay_copy`].
+pub fn lay_add(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, archives: &Archives<'_>, times: Times) -> Result<Lay, CopyError> {
     let owner = match (&step.chown, from.keeps_owners) {
         (Some(text), _) if !text.is_empty() => {
             let owner = root.owner(text).map_err(|problem| CopyError::Target(Box::new(problem)))?;
@@ -85,7 +111,7 @@ pub fn lay_copy(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, times: T
         copy_with_parents(step, target, from, &to, &how)?
     } else {
         let sources = pick(step, from)?;
-        sourced(copy(target, from.tree, &sources, &to, &how)?)
+        sourced(copy_or_unpack(target, from.tree, archives, &sources, &to, &how)?)
     };
     lay_inline(step, target, &to, &how, &mut lay)?;
     if step.link {
@@ -130,6 +156,7 @@ fn sourced(changes: Changes) -> Lay {
 fn add(lay: &mut Lay, later: Lay) {
     for (path, laid) in later {
         if laid.content != Content::Root || !lay.contains_key(&path) {
+            keep_links(lay, &path);
             lay.insert(path, laid);
         }
     }
@@ -237,4 +264,14 @@ fn lay_inline(step: &CopyStep, target: &mut PathIndex, to: &Destination, how: &C
     }
     add(lay, written);
     Ok(())
+}
+
+/// Makes the other names of a file one that is none of it, before it is overwritten.
+fn keep_links(lay: &mut Lay, path: &TreePath) {
+    let Some(Laid { entry: Entry { kind: kind @ EntryKind::File { .. }, .. }, content }) = lay.get(path).cloned() else { return };
+    let link = EntryKind::Hardlink { target: path.bytes().to_vec() };
+    let mut names = lay.iter_mut().filter(|(_, laid)| laid.entry.kind == link);
+    let Some((first, laid)) = names.next() else { return };
+    (laid.entry.kind, laid.content) = (kind, content);
+    names.for_each(|(_, laid)| laid.entry.kind = EntryKind::Hardlink { target: first.bytes().to_vec() });
 }

@@ -13,12 +13,13 @@ mod path;
 mod runs;
 mod stage;
 mod tree;
+mod unpack;
 
-pub use copy::{Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
-pub use error::{CopyError, StageError};
+pub use copy::{Archives, Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
+pub use error::{CopyError, StageError, StageReason};
 pub use image::{HistoryLine, Image};
-pub use lay::{Content, From, Laid, Lay, lay_copy, lay_workdir};
-pub use outline::{Begins, Outline, OutlineError, Outlined, Wanted, outline};
+pub use lay::{Content, From, Laid, Lay, find_added, lay_add, lay_copy, lay_workdir};
+pub use outline::{Begins, Outline, OutlineError, Outlined, Wanted, context_name, outline};
 pub use path::TreePath;
 pub use runs::{NeededRun, RunsNeeded, refuse_runs};
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};

@@ -1,11 +1,11 @@
 //! What a build for one platform is made of: the stages that its target needs, what each begins with, and for which
 //! platform. Nothing is fetched for it, so that what cannot be is said first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::{Base, Dockerfile, Globals, Graph, GraphError, Instruction, Provider, ScopeError, Use, automatic_arguments};
+use dockerfile::{Base, Dockerfile, Globals, Graph, GraphError, Instruction, Provider, ScopeError, Span, Use, Word, automatic_arguments};
 use fault::{Fault, Hint, Kind};
-use oci::{Platform, PlatformError};
+use oci::{Platform, PlatformError, Reference};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -18,6 +18,15 @@ pub struct Wanted<'a> {
     pub stage: Option<&'a str>,
     /// `--build-arg`.
     pub arguments: BTreeMap<String, String>,
+    /// The names of `--build-context`, as [`context_name`] writes them.
+    pub contexts: BTreeSet<String>,
+}
+
+/// Writes the name of a context so that one image has one name: `docker.io/library/alpine:latest` is `alpine`.
+pub fn context_name(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let familiar = lower.parse::<Reference>().map(|reference| reference.familiar());
+    familiar.map_or(lower, |name| name.strip_suffix(":latest").map(ToOwned::to_owned).unwrap_or(name))
 }
 
 /// A build for one platform, before anything is fetched.
@@ -44,6 +53,8 @@ pub struct Outlined {
     pub platform: Platform,
     /// Images and named contexts that its instructions take files from, each once.
     pub takes: Vec<String>,
+    /// A context stands in for all of it: its instructions do not count.
+    pub is_replaced: bool,
 }
 
 /// What a stage begins with.
@@ -53,44 +64,54 @@ pub enum Begins {
     Nothing,
     /// What an earlier stage has made.
     Stage(usize),
-    /// An image or a named context, by its name.
+    /// An image, by its name.
     Image(String),
+    /// A named context, which stands in for an image or for the whole stage.
+    Context(String),
 }
 
 /// A build that makes no sense.
 #[derive(Debug, thiserror::Error)]
 pub enum OutlineError {
     /// A word of a `FROM` or of an argument that cannot be expanded.
-    #[error("line {line}: {problem}")]
-    Scope {
-        /// The line where the instruction begins.
-        line: usize,
-        /// What is wrong with it.
-        problem: ScopeError,
-    },
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// A stage that is not there or cannot be used.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// A `--platform` that is none.
-    #[error("line {line}: failed to parse platform {text:?}: {problem}")]
+    #[error("failed to parse platform {text:?}: {problem}")]
     Platform {
-        /// The line of the `FROM`.
-        line: usize,
+        /// Where it stands.
+        span: Span,
         /// The value, expanded.
         text: String,
         /// What is wrong with it.
         problem: PlatformError,
     },
     /// The last stage is for another machine than the image is to be for.
-    #[error("line {line}: the stage that becomes the image is for {found}, expected {expected}")]
+    #[error("the stage that becomes the image is for {found}, expected {expected}")]
     OtherPlatform {
         /// The line of the `FROM` that says so.
         line: usize,
+        /// Where that stands.
+        span: Span,
         /// What its files are for.
         found: Box<Platform>,
         /// What the image is to be for.
         expected: Box<Platform>,
     },
+}
+
+impl OutlineError {
+    /// Returns the place it is about, to be shown by [`Source::show`](dockerfile::Source::show). A target that is not there has none.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Scope(problem) => Some(problem.span),
+            Self::Graph(problem) => problem.span(),
+            Self::Platform { span, .. } | Self::OtherPlatform { span, .. } => Some(*span),
+        }
+    }
 }
 
 impl Fault for OutlineError {
@@ -100,7 +121,7 @@ impl Fault for OutlineError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Scope { problem, .. } => problem.hint(),
+            Self::Scope(problem) => problem.hint(),
             Self::Graph(problem) => problem.hint(),
             Self::Platform { text, .. } if text.is_empty() => {
                 Some(Hint::new("give its ARG a default before the first FROM, or set it with --build-arg"))
@@ -123,42 +144,51 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
     let mut globals = Globals::new(automatic, wanted.arguments.clone());
     for statement in &file.globals {
         if let Instruction::Arg(declarations) = &statement.instruction {
-            let line = statement.header.first_line;
-            globals.declare(declarations, escape).map_err(|problem| OutlineError::Scope { line, problem })?;
+            globals.declare(declarations, escape)?;
         }
     }
-    let expand = |line: usize, word: &dockerfile::Word| {
-        let expansion = globals.expand(word, escape).map_err(|problem| OutlineError::Scope { line, problem })?;
-        Ok::<String, OutlineError>(expansion.text)
-    };
+    let expand = |word: &Word| Ok::<String, ScopeError>(globals.expand(word, escape)?.text);
+    let context = |name: &str| Some(context_name(name)).filter(|name| wanted.contexts.contains(name));
     let mut bases = Vec::new();
     for stage in &file.stages {
+        if stage.name().and_then(|name| context(&name)).is_some() {
+            bases.push(Base::Replaced);
+            continue;
+        }
         // What nobody needs may be wrong; what is needed is expanded again, and said then.
-        bases.push(Base::Name(expand(stage.header.first_line, &stage.base).unwrap_or_else(|_| stage.base.text.clone())));
+        bases.push(Base::Name(expand(&stage.base).unwrap_or_else(|_| stage.base.text.clone())));
     }
     let graph = Graph::new(file, &bases)?;
     let mut stages: Vec<Outlined> = Vec::new();
     for index in graph.reachable(graph.target(wanted.stage)?)? {
         let Some(stage) = file.stages.get(index) else { continue };
-        let line = stage.header.first_line;
-        let name = expand(line, &stage.base)?;
-        let begins = match graph.base(index) {
-            Some(parent) => Begins::Stage(parent),
-            None if name == "scratch" => Begins::Nothing,
-            None => Begins::Image(name),
+        let replaced = stage.name().and_then(|name| context(&name));
+        let is_replaced = replaced.is_some();
+        let begins = match (replaced, graph.base(index)) {
+            (Some(replaced), _) => Begins::Context(replaced),
+            (None, Some(parent)) => Begins::Stage(parent),
+            (None, None) => image(expand(&stage.base)?, context),
         };
         let inherited = |parent| stages.iter().find(|stage| stage.index == parent).map(|stage| stage.platform.clone());
         let platform = match (&begins, &stage.platform) {
             (Begins::Stage(parent), _) => inherited(*parent).unwrap_or_else(|| wanted.target.clone()),
             (_, None) => wanted.target.clone(),
             (_, Some(word)) => {
-                let text = expand(line, word)?;
-                Platform::parse_for(&text, wanted.build).map_err(|problem| OutlineError::Platform { line, text, problem })?
+                let text = expand(word)?;
+                Platform::parse_for(&text, wanted.build).map_err(|problem| OutlineError::Platform { span: word.span, text, problem })?
             }
         };
-        stages.push(Outlined { index, begins, platform, takes: takes(&graph, index) });
+        stages.push(Outlined { index, begins, platform, takes: takes(&graph, index), is_replaced });
     }
     Ok(Outline { platform: wanted.target.clone(), globals, graph, stages })
+}
+
+fn image(name: String, context: impl Fn(&str) -> Option<String>) -> Begins {
+    match context(&name) {
+        _ if name == "scratch" => Begins::Nothing,
+        Some(context) => Begins::Context(context),
+        None => Begins::Image(name),
+    }
 }
 
 impl Outline {
@@ -175,9 +205,10 @@ impl Outline {
             let Some(above) = self.stages.iter().find(|stage| stage.index == parent) else { break };
             first = above;
         }
-        let line = file.stages.get(first.index).map_or(0, |stage| stage.header.first_line);
+        let header = file.stages.get(first.index).map(|stage| (stage.header.first_line, stage.header.span));
+        let (line, span) = header.unwrap_or_default();
         let (found, expected) = (Box::new(last.platform.clone()), Box::new(self.platform.clone()));
-        Err(OutlineError::OtherPlatform { line, found, expected })
+        Err(OutlineError::OtherPlatform { line, span, found, expected })
     }
 }
 

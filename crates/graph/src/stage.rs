@@ -4,12 +4,12 @@
 //! makes files becomes a [`Step`], with everything expanded.
 
 use dockerfile::{
-    Add, Chmod, CommandLine, Copy, CopySource, Exposed, Globals, Heredoc, Instruction, Location, Pairs, Rules, Run, StageScope, Statement,
-    Word, check_signal, expose, history,
+    Add, Chmod, CommandLine, Copy, CopySource, Exposed, Globals, Heredoc, Instruction, Location, Pairs, Rules, Run, Span, StageScope,
+    Statement, Word, check_signal, expose, history,
 };
 use serde_json::{Map, Value, json};
 
-use crate::error::StageError;
+use crate::error::{StageError, StageReason};
 use crate::image::{HistoryLine, Image};
 
 /// What makes files.
@@ -86,6 +86,8 @@ pub struct Placed {
     pub step: Step,
     /// The line of the Dockerfile where it begins.
     pub line: usize,
+    /// Where it stands there.
+    pub span: Span,
     /// Which line of the history is its.
     pub history: usize,
 }
@@ -124,9 +126,9 @@ impl Recipe {
     /// # Errors
     /// Names the word that cannot be expanded, or makes no sense.
     pub fn take(&mut self, statements: &[Statement], globals: &Globals, escape: char) -> Result<(), StageError> {
-        let mut taking = Taking { recipe: self, globals, escape, line: 0, has_command: false };
+        let mut taking = Taking { recipe: self, globals, escape, line: 0, span: Span::default(), has_command: false };
         for statement in statements {
-            taking.line = statement.header.first_line;
+            (taking.line, taking.span) = (statement.header.first_line, statement.header.span);
             taking.one(&statement.instruction)?;
         }
         Ok(())
@@ -139,6 +141,7 @@ struct Taking<'a> {
     globals: &'a Globals,
     escape: char,
     line: usize,
+    span: Span,
     /// `CMD` stood in this stage, so `ENTRYPOINT` leaves it.
     has_command: bool,
 }
@@ -187,7 +190,7 @@ impl Taking<'_> {
             }
             Instruction::Stopsignal(word) => {
                 let signal = self.expand(word)?;
-                check_signal(&signal).map_err(|problem| StageError::Signal { line: self.line, problem })?;
+                check_signal(&signal).map_err(|problem| self.wrong(StageReason::Signal(problem)))?;
                 self.said(history::stopsignal(&signal), true);
                 self.config("StopSignal", json!(signal));
             }
@@ -212,6 +215,10 @@ impl Taking<'_> {
         Ok(())
     }
 
+    fn wrong(&self, reason: StageReason) -> StageError {
+        StageError { span: self.span, reason: Box::new(reason) }
+    }
+
     fn config(&mut self, key: &str, value: Value) {
         self.recipe.image.set(key, value);
     }
@@ -228,7 +235,7 @@ impl Taking<'_> {
     fn step(&mut self, step: Step, said: String) {
         let history = self.recipe.image.history.len();
         self.said(said, false);
-        self.recipe.steps.push(Placed { step, line: self.line, history });
+        self.recipe.steps.push(Placed { step, line: self.line, span: self.span, history });
     }
 
     fn expand(&mut self, word: &Word) -> Result<String, StageError> {
@@ -265,8 +272,8 @@ impl Taking<'_> {
     }
 
     fn expose(&mut self, words: &[Word]) -> Result<(), StageError> {
-        let exposed: Exposed = expose(words, &self.recipe.scope, Rules::word(self.escape))
-            .map_err(|problem| StageError::Expose { line: self.line, problem })?;
+        let exposed: Exposed =
+            expose(words, &self.recipe.scope, Rules::word(self.escape)).map_err(|problem| self.wrong(StageReason::Expose(problem)))?;
         self.note(exposed.unset);
         self.add_to("ExposedPorts", &exposed.ports);
         self.said(history::expose(&exposed.ports), true);
@@ -323,7 +330,7 @@ impl Taking<'_> {
 
     fn chmod(&mut self, word: Option<&Word>) -> Result<Option<(Chmod, String)>, StageError> {
         let Some(text) = self.expand_some(word)? else { return Ok(None) };
-        let mode = Chmod::parse(&text).map_err(|problem| StageError::Chmod { line: self.line, problem })?;
+        let mode = Chmod::parse(&text).map_err(|problem| self.wrong(StageReason::Chmod(problem)))?;
         Ok(Some((mode, text)))
     }
 
@@ -353,7 +360,7 @@ impl Taking<'_> {
         let (chown, chmod) = (self.expand_some(add.chown.as_ref())?, self.chmod(add.chmod.as_ref())?);
         let checksum = self.expand_some(add.checksum.as_ref())?;
         if checksum.is_some() && sources.iter().any(|source| Location::of(source) == Location::Context) {
-            return Err(StageError::Checksum { line: self.line });
+            return Err(self.wrong(StageReason::Checksum));
         }
         let step = CopyStep {
             add: true,

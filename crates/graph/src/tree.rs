@@ -42,6 +42,11 @@ impl Tree {
         }
     }
 
+    /// Takes away what lies at a path, not what is below it, and returns it.
+    pub fn take(&mut self, path: &TreePath) -> Option<Entry> {
+        self.entries.remove(path)
+    }
+
     /// Walks a path and everything below it, in order; the root itself is left out where it is not listed.
     pub fn below<'a>(&'a self, folder: &'a TreePath) -> impl Iterator<Item = (&'a TreePath, &'a Entry)> {
         let start = (Bound::Included(folder), Bound::Unbounded);

@@ -168,6 +168,40 @@ fn item_49_owners_are_root_s_kept_or_given_and_names_of_one_file_stay_together()
 }
 
 #[test]
+fn item_49_the_first_name_in_the_layer_is_the_file_whatever_came_first() {
+    // What has its first name overwritten keeps its bytes.
+    let mut step = Step::new(&[], &["one/a 600", "two/a"]);
+    for name in ["one/b", "one/c"] {
+        step.from.insert(Entry::hardlink(name, "one/a").mode(0o600));
+    }
+    let lay = step.run(&["one", "two"], "/o/").unwrap();
+    assert_eq!(lay, ["o/ 755 0:0", "o/a 644 0:0", "o/b 600 0:0", "o/c = o/b 600 0:0"]);
+    // A tree may have the bytes at a later name.
+    let mut step = Step::new(&[], &["d/b"]);
+    step.from.insert(Entry::hardlink("d/a", "d/b"));
+    assert_eq!(step.run(&["d"], "/o/").unwrap(), ["o/ 755 0:0", "o/a 644 0:0", "o/b = o/a 644 0:0"]);
+}
+
+#[test]
+fn item_49_text_that_covers_a_file_leaves_its_other_names_what_they_were() {
+    let mut from = Step::new(&[], &["d/a"]).from;
+    for name in ["d/b", "d/c"] {
+        from.insert(Entry::hardlink(name, "d/a"));
+    }
+    let inline = vec![("a".to_owned(), "text".to_owned())];
+    let step = CopyStep { sources: vec!["d".to_owned()], inline, destination: "/".to_owned(), ..CopyStep::default() };
+    let lay = lay_copy(&step, &mut PathIndex::new(), &From { tree: &from, keeps_owners: false, hides: &|_| false }, Times::default());
+    let shown: Vec<_> = lay.unwrap().into_values().map(|laid| (laid.entry.kind, laid.content)).collect();
+    let link = EntryKind::Hardlink { target: b"b".to_vec() };
+    let expected = [
+        (EntryKind::File { size: 4 }, Content::Inline(b"text".to_vec())),
+        (EntryKind::File { size: 1 }, Content::Source("d/a".into())),
+        (link, Content::Nothing),
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn item_56_what_is_left_out_is_not_there_and_a_folder_comes_with_what_is_not() {
     let mut step = Step::new(&[], &["a.txt", "keep.txt", "d/b.txt", "d/c", "e/ 700", "e/x/y", "e/z"]);
     let excluded = |path: &[u8], _: bool| path == b"a.txt" || path.starts_with(b"e") && path != b"e/x/y";

@@ -2,16 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dockerfile::{Source, parse};
 use fault::Fault;
-use graph::{Begins, Outline, OutlineError, Wanted, outline};
+use graph::{Begins, Outline, OutlineError, Wanted, context_name, outline};
 use oci::Platform;
 
 fn read(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Result<Outline, OutlineError> {
     let file = parse(&Source::new("Dockerfile", text)).unwrap();
     let (build, target) = (Platform::new("linux", "amd64", None), Platform::new("linux", "arm", Some("v7")));
     let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    outline(&file, &Wanted { build: &build, target: &target, stage, arguments })
+    outline(&file, &Wanted { build: &build, target: &target, stage, arguments, contexts: BTreeSet::new() })
 }
 
 fn shown(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Vec<String> {
@@ -21,6 +23,7 @@ fn shown(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Vec<Str
             Begins::Nothing => "nothing".to_owned(),
             Begins::Stage(index) => format!("stage {index}"),
             Begins::Image(name) => name.clone(),
+            Begins::Context(name) => format!("context {name}"),
         };
         format!("{} {begins} {} {}", stage.index, stage.platform, stage.takes.join(","))
     };
@@ -57,7 +60,7 @@ fn moby_52050_a_last_stage_for_the_machine_that_builds_is_known_before_it_is_bui
     // A stage that only begins with such a stage is for that machine, too.
     for text in ["FROM --platform=$BUILDPLATFORM acme/base\n", "FROM --platform=$BUILDPLATFORM acme/base AS base\nFROM base\n"] {
         let problem = checked(text).unwrap_err();
-        assert_eq!(problem.to_string(), "line 1: the stage that becomes the image is for linux/amd64, expected linux/arm/v7");
+        assert_eq!(problem.to_string(), "the stage that becomes the image is for linux/amd64, expected linux/arm/v7");
         let hint = problem.hint().unwrap().to_string();
         assert_eq!(hint, "leave --platform out of line 1, or build the image for linux/amd64 with `--platform linux/amd64`");
     }
@@ -69,8 +72,20 @@ fn moby_52050_a_last_stage_for_the_machine_that_builds_is_known_before_it_is_bui
 fn what_makes_no_sense_is_named_with_its_line() {
     let problem = |text: &str| read(text, None, &[]).unwrap_err().to_string();
     assert!(matches!(read(TEXT, None, &[]), Err(OutlineError::Graph(_))));
-    assert!(problem("FROM scratch\nFROM --platform=vax scratch\n").starts_with("line 2: failed to parse platform \"vax\": "));
-    assert!(problem("FROM --platform=$WHAT scratch\n").starts_with("line 1: failed to parse platform \"\": "));
+    assert!(problem("FROM scratch\nFROM --platform=vax scratch\n").starts_with("failed to parse platform \"vax\": "));
+    assert!(problem("FROM --platform=$WHAT scratch\n").starts_with("failed to parse platform \"\": "));
     assert!(problem("FROM ${a:?missing}\n").contains("missing"));
     assert_eq!(read("FROM a\n", Some("b"), &[]).unwrap_err().to_string(), "target stage \"b\" could not be found");
+}
+
+#[test]
+fn item_76_a_context_stands_in_for_an_image_and_for_a_stage() {
+    let text = "FROM nowhere/at-all AS build\nRUN make\nFROM docker.io/library/alpine:latest\nCOPY --from=build /x /x\n";
+    let file = parse(&Source::new("Dockerfile", text)).unwrap();
+    let platform = Platform::new("linux", "amd64", None);
+    let contexts = ["build", "alpine"].map(context_name).into();
+    let wanted = Wanted { build: &platform, target: &platform, stage: None, arguments: BTreeMap::new(), contexts };
+    let begins: Vec<Begins> = outline(&file, &wanted).unwrap().stages.into_iter().map(|stage| stage.begins).collect();
+    assert_eq!(begins, [Begins::Context("build".into()), Begins::Context("alpine".into())]);
+    assert_eq!(context_name("alpine:3.20"), "alpine:3.20");
 }

@@ -18,7 +18,7 @@ mod plan;
 mod settle;
 mod transfer;
 
-pub use annotate::{Annotation, AnnotationError, Level};
+pub use annotate::{Annotation, AnnotationError, AnnotationWords, Level};
 pub use carry_out::{Outcome, Target, carry_out, check_movable};
 pub use describe::{Depth, Description, Detail, Entry as DescribedEntry, describe, find_image};
 pub use encode::Encoding;

@@ -257,7 +257,8 @@ impl LayerError {
         error.downcast::<Self>().unwrap_or_else(Self::Write)
     }
 
-    pub(crate) fn entry(name: &[u8], problem: Problem) -> Self {
+    /// Says what is wrong with an entry.
+    pub fn entry(name: &[u8], problem: Problem) -> Self {
         Self::Entry { name: shown(name), problem }
     }
 

@@ -3,14 +3,16 @@
 mod accounts;
 mod encode;
 mod follow;
+mod place;
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use crate::error::{LayerError, Limit, Problem, shown};
-use crate::tar::{Entry, EntryKind, Limits, Reader, Rules, Whiteout};
+use crate::error::{LayerError, Limit};
+use crate::tar::{Entry, EntryKind, Limits, Reader, Rules};
 pub use accounts::Owner;
 pub use follow::{Destination, Follow, Met, follow_links};
+pub use place::Placed;
 
 /// The files of accounts, whose content is kept.
 const ACCOUNTS: [&[u8]; 2] = [PASSWD, GROUP];
@@ -145,11 +147,20 @@ impl PathIndex {
     /// What [`Reader`] returns, [`LayerError::Limit`] for too many paths or too long a file of accounts, and
     /// [`LayerError::Path`] for an entry below what is no directory. After an error the index is of no use.
     pub fn add_layer(&mut self, tar: impl Read) -> Result<(), LayerError> {
+        self.add_layer_with(tar, |_, _| {})
+    }
+
+    /// The same, and tells of each entry, in the order of the tar, what became of it.
+    ///
+    /// # Errors
+    /// As [`add_layer`](Self::add_layer).
+    pub fn add_layer_with(&mut self, tar: impl Read, mut tell: impl FnMut(&Entry, &Placed)) -> Result<(), LayerError> {
         self.layers += 1;
         let mut reader = Reader::new(tar, self.limits.layer, Rules::of_layer());
         while let Some(entry) = reader.next_entry()? {
-            let path = self.apply(&entry)?;
-            let Some(path) = path.filter(|path| ACCOUNTS.contains(&path.as_slice())) else { continue };
+            let placed = self.place(&entry)?;
+            tell(&entry, &placed);
+            let Some(path) = placed.at.filter(|path| ACCOUNTS.contains(&path.as_slice())) else { continue };
             if let EntryKind::File { size } = entry.kind {
                 if size > self.limits.accounts {
                     return Err(LayerError::limit(&path, Limit::Accounts, self.limits.accounts));
@@ -175,7 +186,7 @@ impl PathIndex {
     /// [`LayerError::Limit`] for too many paths, [`LayerError::Path`] for an entry below what is no directory, and
     /// [`LayerError::Entry`] for a hard link to nothing.
     pub fn insert(&mut self, entry: &Entry) -> Result<(), LayerError> {
-        self.apply(entry).map(drop)
+        self.place(entry).map(drop)
     }
 
     /// Tells the content of `etc/passwd` or `etc/group`; that of any other path is not kept.
@@ -206,80 +217,5 @@ impl PathIndex {
     /// Tells whether there is nothing but the root.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
-    }
-
-    /// Puts an entry into the tree and returns where it came to be, unless it is a whiteout.
-    fn apply(&mut self, entry: &Entry) -> Result<Option<Vec<u8>>, LayerError> {
-        match entry.as_whiteout() {
-            Some(Whiteout::Hides(path)) => {
-                let path = self.real_parent(&path)?;
-                self.remove(&path, true, Some(self.layers));
-                return Ok(None);
-            }
-            Some(Whiteout::Empties(directory)) => {
-                let directory = self.resolve(&directory)?;
-                self.remove(&directory, false, Some(self.layers));
-                return Ok(None);
-            }
-            Some(Whiteout::Nothing) => return Ok(None),
-            None => {}
-        }
-        let mut node =
-            Node { kind: NodeKind::Special, mode: entry.mode, uid: entry.uid, gid: entry.gid, mtime: entry.mtime, layer: self.layers };
-        node.kind = match &entry.kind {
-            EntryKind::File { size } => NodeKind::File { size: *size },
-            EntryKind::Directory => NodeKind::Directory,
-            EntryKind::Symlink { target } => NodeKind::Symlink { target: target.clone() },
-            EntryKind::Hardlink { target } => {
-                let missing = || LayerError::entry(&entry.path, Problem::LinkMissing(shown(target)));
-                let target = self.real_parent(target)?;
-                let linked = self.nodes.get(&target).filter(|node| !node.is_directory()).ok_or_else(missing)?;
-                (node.mode, node.uid, node.gid, node.mtime) = (linked.mode, linked.uid, linked.gid, linked.mtime);
-                linked.kind.clone()
-            }
-            EntryKind::Fifo | EntryKind::CharDevice(_) | EntryKind::BlockDevice(_) => NodeKind::Special,
-        };
-        if entry.path.is_empty() {
-            self.root = node;
-            return Ok(Some(Vec::new()));
-        }
-        let path = self.real_parent(&entry.path)?;
-        if !node.is_directory() {
-            self.remove(&path, true, None);
-        }
-        let parents: Vec<&[u8]> = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').filter_map(|(at, _)| path.get(..at)).collect();
-        for parent in parents.into_iter().rev() {
-            if self.nodes.contains_key(parent) {
-                break;
-            }
-            self.put(parent.to_vec(), Node::implied(self.layers))?;
-        }
-        self.put(path.clone(), node)?;
-        Ok(Some(path))
-    }
-
-    fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), LayerError> {
-        if path.len() as u64 > self.limits.longest_path() {
-            return Err(LayerError::limit(&path, Limit::Name, self.limits.longest_path()));
-        }
-        if self.nodes.len() >= self.limits.paths && !self.nodes.contains_key(&path) {
-            return Err(LayerError::limit(&path, Limit::Entries, self.limits.paths as u64));
-        }
-        self.nodes.insert(path, node);
-        Ok(())
-    }
-
-    /// Removes what is below a path, and the path itself where that is wanted; of one layer's whiteout, only what comes
-    /// from below that layer (OCI image-spec 1.1, "Whiteouts": they hide lower layers only, wherever they stand).
-    fn remove(&mut self, path: &[u8], itself: bool, below: Option<u32>) {
-        let is_older = |node: &Node| below.is_none_or(|layer| node.layer < layer);
-        let mut gone: Vec<Vec<u8>> = self.below(path).filter(|(_, node)| is_older(node)).map(|(path, _)| path.to_vec()).collect();
-        if itself && self.nodes.get(path).is_some_and(is_older) {
-            gone.push(path.to_vec());
-        }
-        for path in gone {
-            self.nodes.remove(&path);
-            self.accounts.remove(&path);
-        }
     }
 }

@@ -49,6 +49,7 @@ pub enum ProgressFlag {
     /// A picture, also with --verbose
     Tty,
     /// Nothing
+    #[value(alias = "none")]
     Quiet,
 }
 

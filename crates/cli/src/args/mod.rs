@@ -1,5 +1,6 @@
 //! The words of the command line. Parsing ends here: what comes out is typed.
 
+mod build;
 mod cache;
 mod create;
 mod global;
@@ -11,6 +12,10 @@ mod shims;
 mod store;
 mod transfer;
 
+pub use build::{
+    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError, Plan,
+    Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
+};
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use global::{Global, HostFlag, ProgressFlag};

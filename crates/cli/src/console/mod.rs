@@ -233,6 +233,12 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         if let Some(site) = cause.downcast_ref::<crate::args::SiteError>() {
             return fault::Fault::hint(site).map(|hint| hint.to_string());
         }
+        if let Some(word) = cause.downcast_ref::<crate::args::WordError>() {
+            return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
+        if let Some(output) = cause.downcast_ref::<crate::args::OutputError>() {
+            return fault::Fault::hint(output).map(|hint| hint.to_string());
+        }
         if let Some(address) = cause.downcast_ref::<crate::args::ListenError>() {
             return fault::Fault::hint(address).map(|hint| hint.to_string());
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use content::Source;
 use layer::index::PathIndex;
 use layer::{Inflate, InflateLimits, LayerError};
-use oci::{Algorithm, Descriptor, DiffId, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
+use oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 use serde_json::Value;
 
 pub use error::BaseError;
@@ -26,6 +26,7 @@ pub struct Base {
     config: Value,
     platform: Platform,
     created: Option<String>,
+    digest: Digest,
 }
 
 impl Base {
@@ -48,7 +49,22 @@ impl Base {
         }
         let layers = image.layers.iter().cloned().zip(diff_ids).collect();
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Self { label: label.to_owned(), source, layers, config, platform, created: parsed.created })
+        Ok(Self { label: label.to_owned(), source, layers, config, platform, created: parsed.created, digest: manifest.digest().clone() })
+    }
+
+    /// Returns its name as the Dockerfile has it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Returns where its content is.
+    pub fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
+    /// Returns the digest of its manifest.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// Returns what its config says it is for, whatever the index around it says.
@@ -77,32 +93,37 @@ impl Base {
     /// Names the layer that cannot be read, or that is another one than the config says.
     pub async fn index(&self) -> Result<PathIndex, BaseError> {
         let mut index = PathIndex::new();
-        for (layer, diff_id) in &self.layers {
-            let work = move |blob: &mut dyn Read| add(index, blob);
-            let (grown, got) = blob::read(&*self.source, &self.label, layer, work).await?;
-            if got != *diff_id {
-                let (expected, got) = (diff_id.clone(), Box::new(got));
-                return Err(BaseError::OtherLayer {
-                    label: self.label.clone(),
-                    layer: layer.digest.clone(),
-                    expected: Box::new(expected),
-                    got,
-                });
-            }
-            index = grown;
+        for layer in &self.layers {
+            let add = move |tar: &mut dyn Read| index.add_layer(tar).map(|()| index);
+            index = self.layer(layer, add).await?;
         }
         Ok(index)
     }
+
+    /// Reads one of its layers as the tar that it is, to its end, whatever `work` leaves of it. What `work` made counts
+    /// only if the bytes are those that manifest and config say.
+    pub(crate) async fn layer<T: Send + 'static>(
+        &self,
+        (layer, diff_id): &(Descriptor, DiffId),
+        work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError> + Send + 'static,
+    ) -> Result<T, BaseError> {
+        let (done, got) = blob::read(&*self.source, &self.label, layer, |blob| hashed(blob, work)).await?;
+        if got == *diff_id {
+            return Ok(done);
+        }
+        let (label, layer) = (self.label.clone(), layer.digest.clone());
+        Err(BaseError::OtherLayer { label, layer, expected: Box::new(diff_id.clone()), got: Box::new(got) })
+    }
 }
 
-/// Puts a layer on top, and returns what its diff ID is.
-fn add(mut index: PathIndex, blob: &mut dyn Read) -> Result<(PathIndex, DiffId), LayerError> {
-    let mut tar =
-        Hashed { inner: Inflate::new(blob, InflateLimits::default()).map_err(LayerError::read)?, hasher: Hasher::new(Algorithm::Sha256) };
-    index.add_layer(&mut tar)?;
+/// Inflates a layer while it is worked on, and returns what its diff ID is, too.
+fn hashed<T>(blob: &mut dyn Read, work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError>) -> Result<(T, DiffId), LayerError> {
+    let inner = Inflate::new(blob, InflateLimits::default()).map_err(LayerError::read)?;
+    let mut tar = Hashed { inner, hasher: Hasher::new(Algorithm::Sha256) };
+    let done = work(&mut tar)?;
     // What stands behind the end of a tar counts for its digest.
     io::copy(&mut tar, &mut io::sink()).map_err(LayerError::read)?;
-    Ok((index, DiffId(tar.hasher.finish())))
+    Ok((done, DiffId(tar.hasher.finish())))
 }
 
 struct Hashed<R> {

@@ -26,6 +26,9 @@ pub enum ContextError {
         #[source]
         problem: io::Error,
     },
+    /// The look at it did not come to an end.
+    #[error("{0} was not looked at to its end: {1}")]
+    Stopped(String, String),
     /// A file is not what it was when the context was looked at.
     #[error("{path} in {} changed while it was read", root.display())]
     Changed {
@@ -40,7 +43,7 @@ impl Fault for ContextError {
     fn kind(&self) -> Kind {
         match self {
             Self::Missing(_) | Self::NoFolder(_) => Kind::Usage,
-            Self::Unreadable { .. } | Self::Changed { .. } => Kind::Place,
+            Self::Unreadable { .. } | Self::Changed { .. } | Self::Stopped(..) => Kind::Place,
         }
     }
 
@@ -51,7 +54,7 @@ impl Fault for ContextError {
                 Some(Hint::new(format!("leave it out by a line `{path}` in .dockerignore, or make it readable")))
             }
             Self::Changed { .. } => Some(Hint::new("build again when nobody writes to the folder")),
-            Self::Missing(_) => None,
+            Self::Missing(_) | Self::Stopped(..) => None,
         }
     }
 }

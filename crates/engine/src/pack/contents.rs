@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use graph::TreePath;
 use oci::Digest;
 
@@ -13,7 +14,17 @@ use crate::context::{Folder, Walked};
 pub type Reading<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<(), PackError>;
 
 /// Files by their paths in a tree.
+#[async_trait]
 pub trait Contents: Send + Sync {
+    /// Gets ready to read these files: called once for all that a layer needs, before the first is read. Whoever can
+    /// read in one order only, such as the layers of an image, fetches them now, in one pass.
+    ///
+    /// # Errors
+    /// Where one of them is not there or cannot be fetched.
+    async fn prepare(&self, _paths: &[TreePath]) -> Result<(), PackError> {
+        Ok(())
+    }
+
     /// Opens the file, has it read to its end, and makes sure that it stayed the one that was looked at.
     ///
     /// # Errors

@@ -6,7 +6,9 @@ use fault::{Fault, Hint, Kind};
 use graph::TreePath;
 use layer::LayerError;
 
+use crate::base::BaseError;
 use crate::context::ContextError;
+use crate::files::SpoolError;
 
 /// What is wrong with a layer on its way.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,12 @@ pub enum PackError {
     /// A file of a context.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// A layer of an image that files are copied from.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// The scratch file that files were kept in.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// An entry, or the place that the layer goes to.
     #[error(transparent)]
     Layer(LayerError),
@@ -35,6 +43,8 @@ impl Fault for PackError {
     fn kind(&self) -> Kind {
         match self {
             Self::Context(problem) => problem.kind(),
+            Self::Base(problem) => problem.kind(),
+            Self::Spool(problem) => problem.kind(),
             Self::Layer(problem) => problem.kind(),
             Self::Place(problem) => problem.kind(),
             Self::Shared(problem) => problem.kind(),
@@ -45,6 +55,8 @@ impl Fault for PackError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Context(problem) => problem.hint(),
+            Self::Base(problem) => problem.hint(),
+            Self::Spool(problem) => problem.hint(),
             Self::Layer(problem) => problem.hint(),
             Self::Place(problem) => problem.hint(),
             Self::Shared(problem) => problem.hint(),

@@ -5,6 +5,7 @@ mod contents;
 mod error;
 mod store;
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use graph::{Content, Laid, Lay, TreePath};
@@ -54,6 +55,15 @@ pub fn pack(lay: &Lay, contents: &dyn Contents, settings: Settings, output: impl
     }
     let Packing { writer, programs, newest, accounts } = packing;
     Ok(Packed { layer: writer.finish().map_err(PackError::Layer)?, programs, newest, accounts })
+}
+
+/// Lists the files of the source that will be read, each once.
+fn sources(lay: &Lay) -> Vec<TreePath> {
+    let read = lay.values().filter_map(|laid| match &laid.content {
+        Content::Source(source) if laid.entry.size() > 0 => Some(source),
+        _ => None,
+    });
+    read.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 struct Packing<W: Write> {

@@ -21,6 +21,11 @@ impl Allowed {
         Ok(Self { all: words.contains(&"all"), patterns: Some(PatternList::new(patterns)?) })
     }
 
+    /// Tells whether everything may be for another machine.
+    pub const fn all(&self) -> bool {
+        self.all
+    }
+
     /// Tells whether a file may be for another machine.
     pub fn holds(&self, path: &TreePath) -> bool {
         self.all || self.patterns.as_ref().is_some_and(|patterns| patterns.matches(&String::from_utf8_lossy(path.bytes())))

@@ -58,6 +58,25 @@ pub fn judge(image: &Image, seen: &Seen<'_>, allowed: &Allowed) -> Result<Vec<No
     if judging.lies.is_empty() { Ok(foreign) } else { Err(Untrue { platform: Box::new(image.platform.clone()), lies: judging.lies }) }
 }
 
+/// What an image starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The file.
+    pub path: TreePath,
+    /// What it is, where it was looked at.
+    pub binary: Option<Binary>,
+}
+
+/// Returns what an image starts, where that is a file of it: the last program of `sh -c "exec server"`.
+pub fn started(image: &Image, seen: &Seen<'_>) -> Option<Started> {
+    let path = command::started(image, seen.root).pop()?;
+    let judging = Judging { platform: &image.platform, seen, allowed: &Allowed::default(), lies: Vec::new() };
+    match judging.find(&path) {
+        Some((path, binary)) => Some(Started { path, binary: Some(binary) }),
+        None => seen.root.find(path.bytes()).ok().flatten().map(|_| Started { path: path.clone(), binary: None }),
+    }
+}
+
 struct Judging<'a> {
     platform: &'a Platform,
     seen: &'a Seen<'a>,

@@ -1,6 +1,6 @@
 //! The tree that layers make.
 
-use layer::index::{Follow, IndexLimits, Node, NodeKind, Owner, PathIndex};
+use layer::index::{Follow, IndexLimits, Node, NodeKind, Owner, PathIndex, Placed};
 use layer::tar::{Entry, Writer};
 use layer::{LayerError, Limit};
 use proptest::prelude::*;
@@ -46,6 +46,8 @@ fn whiteouts_hide_lower_layers_only_wherever_they_stand() {
     assert_eq!(paths(&index(&[base, &["d a", "f a/new", "w a"]])), ["a", "a-b", "a/new", "c"]);
     assert_eq!(paths(&index(&[base, &["d a", "f a/new", "o a"]])), ["a", "a-b", "a/new", "c"]);
     assert_eq!(paths(&index(&[base, &["o"]])), [""; 0]);
+    // A folder that the layer put something into stays, listed in the layer or not.
+    assert_eq!(paths(&index(&[base, &["f a/b/new", "w a"]])), ["a", "a-b", "a/b", "a/b/new", "c"]);
     // A file in the place of a directory hides what was below it; a directory in the place of a directory does not.
     assert_eq!(paths(&index(&[base, &["f a"]])), ["a", "a-b", "c"]);
     assert_eq!(paths(&index(&[base, &["d a"]])).len(), 7);
@@ -71,6 +73,33 @@ fn hard_links_are_what_they_link_to() {
     assert_eq!(tree.at(b"b"), Some(&Node { kind: NodeKind::File { size: 3 }, mode: 0o755, uid: 7, gid: 8, mtime: 0, layer: 1 }));
     let error = tree.insert(&Entry::hardlink("c", "nothing")).unwrap_err();
     assert_eq!(error.to_string(), "c: the hard link's target nothing does not come before it");
+}
+
+#[test]
+fn what_becomes_of_each_entry_is_told() {
+    let mut tree = index(&[&["d usr", "f usr/a", "l bin usr", "d d", "f d/x", "f d/y"]]);
+    tree.begin_layer();
+    let entries = [
+        Entry::file("bin/new/b", 0),
+        Entry::hardlink("bin/c", "bin/a"),
+        Entry::whiteout("d/x"),
+        Entry::file("d", 0),
+        Entry::hardlink("usr/a", "usr/a"),
+    ];
+    let told: Vec<Placed> = entries.iter().map(|entry| tree.place(entry).unwrap()).collect();
+    let placed = |at: Option<&str>, linked: Option<&str>, implied: &[&str], gone: &[&str]| {
+        let path = |text: &&str| text.as_bytes().to_vec();
+        let (at, linked) = (at.as_ref().map(path), linked.as_ref().map(path));
+        Placed { at, linked, implied: implied.iter().map(path).collect(), gone: gone.iter().map(path).collect() }
+    };
+    let expected = [
+        placed(Some("usr/new/b"), None, &["usr/new"], &[]),
+        placed(Some("usr/c"), Some("usr/a"), &[], &[]),
+        placed(None, None, &[], &["d/x"]),
+        placed(Some("d"), None, &[], &["d/y", "d"]),
+        placed(Some("usr/a"), Some("usr/a"), &[], &["usr/a"]),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -1,0 +1,264 @@
+//! The words of `build` and `plan`.
+
+mod annotation;
+mod argument;
+mod compression;
+mod context;
+mod epoch;
+mod error;
+mod file;
+mod named;
+mod output;
+mod platform;
+mod refused;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use fault::Failure;
+use oci::{Locator, Platform, PlatformSet};
+
+pub use annotation::{AnnotationLevel, BuildAnnotation};
+pub use argument::{BuildArgument, Label};
+pub use compression::{CompressionChoice, CompressionKind};
+pub use context::ContextWord;
+pub use epoch::{SOURCE_DATE_EPOCH, source_date_epoch};
+pub use error::WordError;
+pub use file::{FileFlag, FileSource, Files};
+pub use named::{NamedContext, NamedSource};
+pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
+pub use refused::{Refused, RefusedFlag};
+
+/// Build an image for every platform you name.
+///
+/// The words are those of `docker buildx build`. What is to be different for one platform is written
+/// PLATFORM=VALUE: -f linux/arm64=FILE, --build-arg linux/arm64=KEY=VALUE.
+#[derive(Args, Clone, Debug)]
+#[command(args_override_self = true)]
+#[command(after_help = "Examples:
+  polyarch build --platform linux/amd64,linux/arm64,linux/arm/v7 --tag hello:1.0 examples/hello
+  polyarch build --platform linux/amd64,linux/arm64 -t ghcr.io/acme/api:1 --push .
+  polyarch build --platform linux/amd64,arm64 -f 'Dockerfile.{arch}' -o type=oci,dest=api.tar .
+  polyarch build --build-arg VERSION=1 --build-arg linux/arm/v7=FLAGS=-mfpu=vfp -t api .")]
+pub struct Build {
+    /// Folder of the files, or - for a tar of them or a Dockerfile on the standard input
+    #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub context: ContextWord,
+    /// Name of the result; may be repeated, in other repositories and registries too
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub tags: Vec<Locator>,
+    /// Platforms to build for; local is this machine's
+    #[arg(long, value_name = "PLATFORM,...", help_heading = "What is built")]
+    pub platform: Vec<PlatformSet>,
+    /// Platforms that are left out where they cannot be built
+    #[arg(long, value_name = "PLATFORM,...", help_heading = "What is built")]
+    pub optional: Vec<PlatformSet>,
+    /// The Dockerfile, for one platform or all; may hold {os}, {arch}, {variant} and {platform} [default: CONTEXT/Dockerfile]
+    #[arg(short, long = "file", value_name = "[PLATFORM=]FILE", help_heading = "What is built")]
+    pub files: Vec<FileFlag>,
+    /// The stage to build, not the last one
+    #[arg(long, value_name = "STAGE", help_heading = "What is built")]
+    pub target: Option<String>,
+    /// Value of an ARG, for one platform or all; KEY alone is the value in the environment
+    #[arg(long = "build-arg", value_name = "[PLATFORM=]KEY=VALUE", help_heading = "What is built")]
+    pub arguments: Vec<BuildArgument>,
+    /// What a name in FROM and --from means: a folder, a tar, docker-image://NAME, oci-layout://DIR
+    #[arg(long = "build-context", value_name = "[PLATFORM=]NAME=VALUE", help_heading = "What is built")]
+    pub contexts: Vec<NamedContext>,
+    /// Ask registries for bases anew
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = truth,
+        help_heading = "What is built"
+    )]
+    pub pull: bool,
+    /// Take nothing that an earlier build has made
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = truth,
+        help_heading = "What is built"
+    )]
+    pub no_cache: bool,
+    /// The same for these stages only
+    #[arg(long, value_name = "STAGE,...", value_delimiter = ',', help_heading = "What is built")]
+    pub no_cache_filter: Vec<String>,
+    /// Label of the image
+    #[arg(long = "label", value_name = "KEY=VALUE", help_heading = "How it is made")]
+    pub labels: Vec<Label>,
+    /// Annotation of every manifest, or of a LEVEL: manifest[PLATFORM], manifest-descriptor[PLATFORM], index
+    #[arg(long = "annotation", value_name = "[LEVEL:]KEY=VALUE", help_heading = "How it is made")]
+    pub annotations: Vec<BuildAnnotation>,
+    /// How layers are compressed.
+    #[command(flatten)]
+    pub compression: CompressionChoice,
+    /// Programs of another machine that are meant to be in the image; all allows every one
+    #[arg(long, value_name = "PATH|all", help_heading = "How it is made")]
+    pub allow_foreign: Vec<String>,
+    /// Send the result to the registry in its name, not to the local store
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = truth,
+        help_heading = "Where it goes"
+    )]
+    pub push: bool,
+    /// Hand the result to the Docker on this machine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = truth,
+        help_heading = "Where it goes"
+    )]
+    pub load: bool,
+    /// A folder for the files, - for a tar of them, or type=image|registry|oci|docker|tar|local,dest=PATH,...
+    #[arg(short, long = "output", value_name = "OUTPUT", allow_hyphen_values = true, help_heading = "Where it goes")]
+    pub outputs: Vec<Output>,
+    /// Write the digest of the result to a file
+    #[arg(long, value_name = "FILE", help_heading = "Where it goes")]
+    pub iidfile: Option<PathBuf>,
+    /// Write what was made to a file, as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Where it goes")]
+    pub metadata_file: Option<PathBuf>,
+    /// Show bases, platforms and steps, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Flags of other tools, refused by name.
+    #[command(flatten)]
+    pub refused: Refused,
+}
+
+/// Show bases, platforms and steps of a build, and do nothing.
+///
+/// The words are those of `polyarch build`, and so is the plan: it is what `build --dry-run` shows.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  polyarch plan --platform linux/amd64,linux/arm64 .
+  polyarch plan --json -f 'Dockerfile.{arch}' --platform linux/amd64,linux/arm/v7 .")]
+pub struct Plan {
+    /// What would be built.
+    #[command(flatten)]
+    pub build: Build,
+}
+
+impl Build {
+    /// Returns the platforms to build for, each once, in the order they were named: those of `--platform`, or else `usual`,
+    /// and then those of `--optional`.
+    pub fn platforms(&self, usual: &PlatformSet) -> PlatformSet {
+        let named = || self.platform.iter().flatten();
+        let first = if named().next().is_some() { named().collect::<Vec<_>>() } else { usual.iter().collect() };
+        first.into_iter().chain(self.optional.iter().flatten()).cloned().collect()
+    }
+
+    /// Tells whether the build goes on without a platform that cannot be built.
+    pub fn is_optional(&self, platform: &Platform) -> bool {
+        self.optional.iter().any(|set| set.contains(platform))
+    }
+
+    /// Returns which Dockerfile is for which platform.
+    ///
+    /// # Errors
+    /// [`WordError::TwoFiles`]
+    pub fn files(&self) -> Result<Files, WordError> {
+        Files::new(&self.files)
+    }
+
+    /// Returns every output, with what `--push` and `--load` mean; without any it is an image in the local store.
+    pub fn outputs(&self) -> Vec<Output> {
+        output::settle(&self.outputs, self.push, self.load)
+    }
+
+    /// Returns the names of an output: those of `--tag`, and its own where there are none, as in buildx.
+    pub fn names(&self, output: &Output) -> Vec<Locator> {
+        if !self.tags.is_empty() {
+            return self.tags.clone();
+        }
+        let names = output.image_options().map(|image| image.names.as_slice()).unwrap_or_default();
+        names.iter().cloned().map(Locator::Name).collect()
+    }
+
+    /// Passes words that make sense together, as far as nothing has to be opened for it.
+    ///
+    /// # Errors
+    /// A flag that is not there, two files for one platform, two that want the same standard stream, a level that a
+    /// compression does not have, a push without a name.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.refused.check()?;
+        self.files()?;
+        let files = self.files.iter().filter(|file| file.is_stdin()).count();
+        if files > 1 || files == 1 && self.context == ContextWord::Stdin {
+            return Err(WordError::TwoStdin.into());
+        }
+        self.compression.settle()?;
+        let outputs = self.outputs();
+        if outputs.iter().filter(|output| output.is_stdout()).count() > 1 {
+            return Err(WordError::TwoStdout.into());
+        }
+        for output in &outputs {
+            if let Some(image) = output.image_options() {
+                image.compression.or(self.compression).settle()?;
+            }
+            if matches!(output, Output::Image { home: Home::Registry, .. }) && self.names(output).is_empty() {
+                return Err(WordError::NoName.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the labels; later ones count.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.labels.iter().map(|label| (label.key.clone(), label.value.clone())).collect()
+    }
+
+    /// Lists the values that are said for a platform and fit none of these: flag and platform, as they are written.
+    pub fn unused(&self, platforms: &PlatformSet) -> Vec<String> {
+        let files = self.files.iter().map(|file| ("-f", &file.platform));
+        let arguments = self.arguments.iter().map(|argument| ("--build-arg", &argument.platform));
+        let contexts = self.contexts.iter().map(|context| ("--build-context", &context.platform));
+        files
+            .chain(arguments)
+            .chain(contexts)
+            .filter_map(|(flag, platform)| Some((flag, platform.as_ref()?)))
+            .filter(|(_, said)| platforms.iter().all(|platform| platform::fit(Some(*said), platform).is_none()))
+            .map(|(flag, said)| format!("{flag} {said}="))
+            .collect()
+    }
+}
+
+/// Reads the words that Go takes for true and false.
+fn truth(text: &str) -> Result<bool, WordError> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(WordError::shape("value", text, "true or false")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

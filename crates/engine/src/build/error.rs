@@ -1,0 +1,199 @@
+//! Why a build cannot be done.
+
+use std::sync::Arc;
+
+use dockerfile::{Problems, Span};
+use fault::{AnyFault, Fault, Hint, Kind};
+use graph::RunsNeeded;
+use oci::{ImageIndex, Platform};
+
+use super::images::images;
+use super::request::BuildFile;
+use crate::base::BaseError;
+use crate::context::ContextError;
+use crate::pack::PackError;
+use crate::truth::Untrue;
+
+/// An image that no stage can begin with or take files from. It may be told of several platforms, so it can be cloned.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ImageError {
+    /// It was not found.
+    #[error(transparent)]
+    Missing(Arc<AnyFault>),
+    /// It was found, and cannot be read.
+    #[error(transparent)]
+    Base(Arc<BaseError>),
+    /// It is not made for the platform.
+    #[error("no {wanted} image in {label}")]
+    NotOffered {
+        /// Its name.
+        label: String,
+        /// What it was wanted for.
+        wanted: Box<Platform>,
+        /// What it is made for; never empty texts.
+        offered: Vec<Platform>,
+    },
+    /// Its config says something else than its name or its index.
+    #[error("{label} is for {says} by its config, expected {wanted}")]
+    OtherPlatform {
+        /// Its name.
+        label: String,
+        /// What it was wanted for.
+        wanted: Box<Platform>,
+        /// What its config says.
+        says: Box<Platform>,
+        /// Its index says that it is for `wanted`.
+        is_stated: bool,
+    },
+}
+
+impl ImageError {
+    pub(super) fn found(problem: AnyFault) -> Self {
+        Self::Missing(Arc::new(problem))
+    }
+
+    pub(super) fn offers(label: &str, wanted: &Platform, index: &ImageIndex) -> Self {
+        let offered = images(index).map(|(_, platform)| platform.clone()).collect();
+        Self::NotOffered { label: label.to_owned(), wanted: Box::new(wanted.clone()), offered }
+    }
+}
+
+impl From<BaseError> for ImageError {
+    fn from(problem: BaseError) -> Self {
+        Self::Base(Arc::new(problem))
+    }
+}
+
+impl From<content::Error> for ImageError {
+    fn from(problem: content::Error) -> Self {
+        BaseError::from(problem).into()
+    }
+}
+
+impl Fault for ImageError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Missing(problem) => problem.kind(),
+            Self::Base(problem) => problem.kind(),
+            // A platform that is not offered is an answer: everything worked.
+            Self::NotOffered { .. } => Kind::Answer,
+            Self::OtherPlatform { .. } => Kind::Build,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Missing(problem) => problem.hint(),
+            Self::Base(problem) => problem.hint(),
+            Self::NotOffered { wanted, offered, .. } => {
+                let offered: Vec<String> = offered.iter().map(ToString::to_string).collect();
+                let offers = if offered.is_empty() { "no image that says its platform".to_owned() } else { offered.join(", ") };
+                Some(Hint::new(format!("it offers {offers}: choose another base, or `--optional {wanted}`")))
+            }
+            Self::OtherPlatform { is_stated: true, .. } => {
+                Some(Hint::new("its index is wrong: whoever made it has to mend it; `--allow-foreign all` takes it as it is"))
+            }
+            Self::OtherPlatform { says, .. } => Some(Hint::new(format!(
+                "it is one image for {says}: choose one that is made for more, or `--allow-foreign all` if it is meant"
+            ))),
+        }
+    }
+}
+
+/// A build that cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A Dockerfile that cannot be read, with every problem of it.
+    #[error("{}", .0.render().join("\n"))]
+    Syntax(Problems),
+    /// Something about a line of a Dockerfile.
+    #[error("{}", .file.source.show(*.span, &sentence(.problem, .platform.as_deref())).join("\n"))]
+    Line {
+        /// The Dockerfile.
+        file: Arc<BuildFile>,
+        /// Where.
+        span: Span,
+        /// For which platform, where that matters.
+        platform: Option<Box<Platform>>,
+        /// What is wrong.
+        problem: Arc<AnyFault>,
+    },
+    /// Something that is no line's.
+    #[error(transparent)]
+    General(Arc<AnyFault>),
+    /// Commands would have to run.
+    #[error(transparent)]
+    Runs(RunsNeeded),
+    /// A context cannot be read.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// A layer cannot be written.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The image that is made is not what it says.
+    #[error(transparent)]
+    Untrue(Untrue),
+    /// A place did not do what was asked.
+    #[error(transparent)]
+    Place(#[from] content::Error),
+    /// Several problems, of several platforms or lines; never empty.
+    #[error("{}", together(.0))]
+    Several(Vec<Self>),
+}
+
+fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
+    match platform {
+        Some(platform) => format!("for {platform}: {problem}"),
+        None => problem.to_string(),
+    }
+}
+
+fn together(problems: &[BuildError]) -> String {
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    texts.join("\n")
+}
+
+impl BuildError {
+    /// Puts a problem at its place in a Dockerfile.
+    pub(super) fn at(file: &Arc<BuildFile>, span: Option<Span>, platform: Option<&Platform>, problem: impl Fault) -> Self {
+        let problem = Arc::new(AnyFault::new(problem));
+        match span {
+            Some(span) => Self::Line { file: file.clone(), span, platform: platform.cloned().map(Box::new), problem },
+            None => Self::General(problem),
+        }
+    }
+
+    /// Makes one error of several problems, each told once.
+    pub(super) fn together(problems: Vec<Self>) -> Option<Self> {
+        let mut kept: Vec<Self> = Vec::new();
+        for problem in problems {
+            if !kept.iter().any(|other| other.to_string() == problem.to_string()) {
+                kept.push(problem);
+            }
+        }
+        if kept.len() > 1 { Some(Self::Several(kept)) } else { kept.pop() }
+    }
+
+    fn inner(&self) -> Option<&dyn Fault> {
+        Some(match self {
+            Self::Syntax(problem) => problem,
+            Self::Line { problem, .. } | Self::General(problem) => &**problem,
+            Self::Runs(problem) => problem,
+            Self::Context(problem) => problem,
+            Self::Pack(problem) => problem,
+            Self::Untrue(problem) => problem,
+            Self::Place(problem) => problem,
+            Self::Several(problems) => return problems.first().and_then(Self::inner),
+        })
+    }
+}
+
+impl Fault for BuildError {
+    fn kind(&self) -> Kind {
+        self.inner().map_or(Kind::Build, Fault::kind)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        self.inner().and_then(Fault::hint)
+    }
+}

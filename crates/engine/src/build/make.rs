@@ -1,0 +1,282 @@
+//! Makes what was planned: layers, then configs and manifests, into a library. No name is moved here.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use content::{Copier, Events, Library, Limits, Memory, Place};
+use futures_util::future::{join_all, try_join_all};
+use graph::{HistoryLine, Image, TreePath};
+use layer::tar::{Layout, Options};
+use layer::{Compression, Settings};
+use oci::{Descriptor, Digest, MediaType, Platform, RawManifest};
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+use super::error::BuildError;
+use super::evaluate::{Evaluation, Made};
+use super::moment;
+use super::plan::{Plan, Planned, Ready};
+use super::progress::{Happening, Progress};
+use super::request::{Request, Target};
+use crate::base::Base;
+use crate::pack::{Packed, Program, pack_into};
+use crate::truth::{self, Note, Seen, Started};
+
+/// What a build made.
+pub struct Built {
+    /// One for each platform that could be built, in the order of the request.
+    pub images: Vec<BuiltImage>,
+    /// Optional platforms that could not, and why.
+    pub left_out: Vec<(Platform, BuildError)>,
+}
+
+/// The image of one platform.
+pub struct BuiltImage {
+    /// What it is for, as its config says.
+    pub platform: Platform,
+    /// Its manifest; it is in the library, with all that it names.
+    pub manifest: RawManifest,
+    /// Its config.
+    pub config: Digest,
+    /// How many layers it has, those of its base included.
+    pub layers: usize,
+    /// Bytes that a pull moves.
+    pub size: u64,
+    /// How many steps made a layer.
+    pub steps: usize,
+    /// How many of them had been made before.
+    pub cached: usize,
+    /// What it starts, where that is a file of it.
+    pub started: Option<Started>,
+    /// Files that are for another machine, where that may be.
+    pub notes: Vec<Note>,
+}
+
+/// Where a build puts what it makes.
+pub struct Workshop<'a> {
+    /// Where layers are written.
+    pub library: &'a dyn Library,
+    /// A repository of it, as a place.
+    pub place: &'a dyn Place,
+    /// What is told of content on its way.
+    pub events: &'a Events,
+    /// What is told of the steps.
+    pub progress: &'a Progress,
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// The problems of every platform that is required. What was written by then is content without a name.
+pub async fn make(request: &Request, plan: Plan, workshop: &Workshop<'_>) -> Result<Built, BuildError> {
+    let making = Making {
+        request,
+        workshop,
+        copier: Copier::new(workshop.place, Limits::default(), workshop.events),
+        turns: Semaphore::new(request.threads.max(1)),
+    };
+    let images = join_all(plan.targets.into_iter().map(|planned| making.target(planned))).await;
+    let mut built = Built { images: Vec::new(), left_out: Vec::new() };
+    let mut problems = Vec::new();
+    for (target, image) in images {
+        match image {
+            Ok(image) => built.images.push(image),
+            Err(problem) if target.is_optional => {
+                let happening = Happening::LeftOut { platform: target.platform.clone(), reason: problem.to_string() };
+                workshop.progress.tell(happening);
+                built.left_out.push((target.platform, problem));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match BuildError::together(problems) {
+        Some(problem) => Err(problem),
+        None => Ok(built),
+    }
+}
+
+struct Making<'a> {
+    request: &'a Request,
+    workshop: &'a Workshop<'a>,
+    copier: Copier<'a>,
+    /// Layers that are written at once.
+    turns: Semaphore,
+}
+
+/// A layer of an image that is being made.
+struct Layered {
+    descriptor: Descriptor,
+    diff_id: String,
+}
+
+impl Making<'_> {
+    async fn target(&self, planned: Planned) -> (Target, Result<BuiltImage, BuildError>) {
+        let Planned { target, outcome, .. } = planned;
+        let image = match outcome {
+            Ok(ready) => self.image(&target, &ready).await,
+            Err(problem) => Err(problem),
+        };
+        (target, image)
+    }
+
+    async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
+        let evaluation = Evaluation::run(self.request, target, ready, self.workshop.progress).await?;
+        let Some(last) = ready.outline.stages.last() else { return Err(BuildError::Several(Vec::new())) };
+        let steps = evaluation.chain(last.index);
+        let (stage, recipe) = (evaluation.stages.get(&last.index), ready.recipes.get(&last.index));
+        let (Some(stage), Some(recipe)) = (stage, recipe) else { return Err(BuildError::Several(Vec::new())) };
+        let base = stage.base.as_ref();
+        let bring = async {
+            match base {
+                Some(base) => self.bring(base).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let write = try_join_all(steps.iter().map(|made| self.layer(target, made)));
+        let (mut layers, packed) = futures_util::future::try_join(bring, write).await?;
+        let mut image = recipe.image.clone();
+        self.finish_config(&mut image, target, base, &steps, &packed);
+        let (started, notes) = self.judge(&image, &stage.root, &steps, &packed)?;
+        layers.extend(packed.iter().map(|(packed, _)| self.layered(packed)));
+        let created = self.created(base, &packed);
+        date(&mut image, &created);
+        let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        let config = image.document(&diff_ids, Some(&created));
+        let (manifest, config) = self.put(target, &config, &layers).await?;
+        let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
+        let cached = packed.iter().filter(|(_, cached)| *cached).count();
+        Ok(BuiltImage {
+            platform: image.platform.clone(),
+            manifest,
+            config,
+            layers: layers.len(),
+            size,
+            steps: steps.len(),
+            cached,
+            started,
+            notes,
+        })
+    }
+
+    /// Brings the layers of a base into the library, in the types of OCI.
+    async fn bring(&self, base: &Base) -> Result<Vec<Layered>, BuildError> {
+        let bring = base.layers().iter().map(|(layer, diff_id)| async move {
+            self.copier.blob(&**base.source(), layer).await?;
+            let media_type = match &layer.media_type {
+                MediaType::DockerLayer => MediaType::OciLayer,
+                MediaType::DockerLayerGzip => MediaType::OciLayerGzip,
+                other => other.clone(),
+            };
+            let descriptor = Descriptor::new(media_type, layer.digest.clone(), layer.size);
+            Ok::<_, BuildError>(Layered { descriptor, diff_id: diff_id.to_string() })
+        });
+        try_join_all(bring).await
+    }
+
+    fn settings(&self, target: &Target) -> Settings {
+        let layout = if target.platform.os == "windows" { Layout::Windows } else { Layout::Plain };
+        let options = Options { newest: self.request.epoch, layout };
+        Settings { compression: self.request.compression, threads: self.request.threads, options }
+    }
+
+    async fn layer(&self, target: &Target, made: &Made) -> Result<(Packed, bool), BuildError> {
+        // It is never closed; if it were, going without a turn would be right.
+        let _turn = self.turns.acquire().await;
+        self.workshop.progress.tell(Happening::Begun(made.name.clone()));
+        let packed = pack_into(self.workshop.library, made.lay.clone(), made.contents.clone(), self.settings(target)).await?;
+        let cached = false;
+        self.workshop.progress.tell(Happening::Done { step: made.name.clone(), cached });
+        Ok((packed, cached))
+    }
+
+    fn layered(&self, packed: &Packed) -> Layered {
+        let media_type = match self.request.compression {
+            Compression::None => MediaType::OciLayer,
+            Compression::Gzip(_) => MediaType::OciLayerGzip,
+            Compression::Zstd(_) => MediaType::OciLayerZstd,
+        };
+        let descriptor = Descriptor::new(media_type, packed.layer.digest.clone(), packed.layer.size);
+        Layered { descriptor, diff_id: packed.layer.diff_id.to_string() }
+    }
+
+    /// Completes what the image says: its platform is what was asked for, with the version of the system that its base
+    /// says, and its labels are those of the command line over those of the file.
+    fn finish_config(&self, image: &mut Image, target: &Target, base: Option<&Base>, steps: &[Made], packed: &[(Packed, bool)]) {
+        debug_assert_eq!(steps.len(), packed.len());
+        image.platform = target.platform.normalized();
+        if let Some(base) = base.map(Base::platform).filter(|_| target.platform.os_version.is_none()) {
+            image.platform.os_version.clone_from(&base.os_version);
+            image.platform.os_features.clone_from(&base.os_features);
+        }
+        if !self.request.labels.is_empty() {
+            let mut labels = image.object("Labels");
+            labels.extend(self.request.labels.iter().map(|(key, value)| (key.clone(), json!(value))));
+            image.set("Labels", Value::Object(labels));
+        }
+        // What a named folder brought stands in front of the history of the stage.
+        let brought = steps.iter().filter(|made| made.history == usize::MAX).count();
+        let line = |made: &Made| HistoryLine::new(made.name.text.clone(), false);
+        let lines: Vec<HistoryLine> = steps.iter().take(brought).map(line).collect();
+        image.history.splice(0..0, lines);
+    }
+
+    fn judge(
+        &self,
+        image: &Image,
+        root: &layer::index::PathIndex,
+        steps: &[Made],
+        packed: &[(Packed, bool)],
+    ) -> Result<(Option<Started>, Vec<Note>), BuildError> {
+        let mut added: BTreeMap<TreePath, Program> = BTreeMap::new();
+        for (made, (packed, _)) in steps.iter().zip(packed) {
+            for path in made.lay.keys() {
+                added.remove(path);
+            }
+            added.extend(packed.programs.iter().map(|program| (program.path.clone(), program.clone())));
+        }
+        let others = BTreeMap::new();
+        let seen = Seen { root, added: &added, others: &others };
+        let notes = truth::judge(image, &seen, &self.request.allowed).map_err(BuildError::Untrue)?;
+        Ok((truth::started(image, &seen), notes))
+    }
+
+    /// Returns when the image was made.
+    fn created(&self, base: Option<&Base>, packed: &[(Packed, bool)]) -> String {
+        if let Some(epoch) = self.request.epoch {
+            return moment::written(epoch);
+        }
+        let own = packed.iter().filter_map(|(packed, _)| packed.newest);
+        let base = base.and_then(Base::created).and_then(moment::read);
+        moment::written(own.chain(base).max().unwrap_or(0))
+    }
+
+    async fn put(&self, target: &Target, config: &Value, layers: &[Layered]) -> Result<(RawManifest, Digest), BuildError> {
+        let config = Bytes::from(config.to_string());
+        let described = Descriptor::of(MediaType::OciConfig, &config);
+        let memory = Memory::new();
+        memory.insert_blob(config);
+        self.workshop.place.put_blob(&described, &memory).await?;
+        let mut document = Map::new();
+        document.insert("schemaVersion".to_owned(), json!(2));
+        document.insert("mediaType".to_owned(), json!(MediaType::OciManifest));
+        document.insert("config".to_owned(), json!(described));
+        document.insert("layers".to_owned(), layers.iter().map(|layer| json!(layer.descriptor)).collect());
+        if !target.annotations.is_empty() {
+            document.insert("annotations".to_owned(), json!(target.annotations));
+        }
+        let bytes = Bytes::from(Value::Object(document).to_string());
+        let manifest = RawManifest::parse(bytes, Some(&MediaType::OciManifest)).map_err(|problem| {
+            let item = content::Item::Image;
+            content::Error::Document { item, place: self.workshop.place.name(), problem }
+        })?;
+        self.workshop.place.put_manifest(&manifest).await?;
+        Ok((manifest, described.digest))
+    }
+}
+
+/// Gives every line of the history that has no time the image's.
+fn date(image: &mut Image, created: &str) {
+    for line in image.history.iter_mut().filter(|line| line.created.is_none()) {
+        line.created = Some(created.to_owned());
+    }
+}

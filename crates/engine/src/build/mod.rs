@@ -1,0 +1,20 @@
+//! A build, from what is asked for to images in a library: decided first, then carried out.
+//!
+//! Start at [`Request`], then [`plan()`], then [`make()`]. Nothing is asked of anybody before every platform's Dockerfile makes
+//! sense, nothing is written before every base is found, and no name is ever moved here.
+
+mod error;
+mod evaluate;
+mod images;
+mod make;
+mod moment;
+mod plan;
+mod progress;
+mod request;
+
+pub use error::{BuildError, ImageError};
+pub use images::{Asked, Found, Images};
+pub use make::{Built, BuiltImage, Workshop, make};
+pub use plan::{Plan, Planned, PlannedBase, Ready, plan};
+pub use progress::{Happening, Progress, StepName};
+pub use request::{BuildFile, Named, Request, Target};

@@ -1,0 +1,302 @@
+//! What a build is made of, for every platform: every base is found, and every instruction is decided, before anything is
+//! made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dockerfile::{Instruction, Location, Statement, parse_trigger};
+use fault::{Fault, Hint, Kind};
+use futures_util::future::join_all;
+use graph::{Begins, Image, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs};
+use oci::{Digest, Platform};
+
+use super::error::{BuildError, ImageError};
+use super::images::{Asked, Bases, Images};
+use super::request::{BuildFile, Named, Request, Target};
+use crate::base::Base;
+
+/// A build, decided.
+pub struct Plan {
+    /// One for each platform, in the order of the request.
+    pub targets: Vec<Planned>,
+}
+
+/// The build of one platform's image.
+pub struct Planned {
+    /// What is asked for.
+    pub target: Target,
+    /// The images that its stages begin with, in the order of the file.
+    pub bases: Vec<PlannedBase>,
+    /// What is to be done, or why it cannot be.
+    pub outcome: Result<Ready, BuildError>,
+}
+
+/// An image that a stage begins with or takes files from.
+#[derive(Clone, Debug)]
+pub struct PlannedBase {
+    /// The line of the Dockerfile that names it.
+    pub line: usize,
+    /// Its name.
+    pub name: String,
+    /// What it is wanted for.
+    pub platform: Platform,
+    /// The digest of its manifest, or what is wrong.
+    pub found: Result<Digest, ImageError>,
+}
+
+/// Everything that was decided of one platform's image.
+pub struct Ready {
+    /// Its stages.
+    pub outline: Outline,
+    /// What each of them decides.
+    pub recipes: BTreeMap<usize, Recipe>,
+    /// The images that they begin with.
+    pub bases: BTreeMap<usize, Base>,
+    /// The images that they take files from, by stage and name.
+    pub images: BTreeMap<(usize, String), Base>,
+}
+
+impl Plan {
+    /// Returns what makes the build impossible: the problems of platforms that are required.
+    pub fn problem(&mut self) -> Option<BuildError> {
+        let (mut kept, mut problems) = (Vec::new(), Vec::new());
+        for planned in self.targets.drain(..) {
+            match planned {
+                Planned { outcome: Err(problem), target: Target { is_optional: false, .. }, .. } => problems.push(problem),
+                planned => kept.push(planned),
+            }
+        }
+        self.targets = kept;
+        BuildError::together(problems)
+    }
+}
+
+/// Decides a build. Nothing is fetched before every platform's Dockerfile makes sense.
+///
+/// # Errors
+/// What stops it before anything is asked: a `RUN`, a stage that is not there. What is wrong with images is in the plan.
+pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildError> {
+    let (mut outlines, mut problems) = (Vec::new(), Vec::new());
+    for target in &request.targets {
+        match sketch(request, target) {
+            Err(problem) if !target.is_optional => problems.push(problem),
+            outline => outlines.push((target, outline)),
+        }
+    }
+    if let Some(problem) = BuildError::together(problems) {
+        return Err(problem);
+    }
+    let bases = Bases::new(images, request.allowed.all());
+    let planned = outlines.into_iter().map(|(target, outline)| async {
+        let mut planning = Planning { target, bases: &bases, rows: Vec::new() };
+        let outcome = match outline {
+            Ok(outline) => planning.decide(outline).await,
+            Err(problem) => Err(problem),
+        };
+        Planned { target: target.clone(), bases: planning.rows, outcome }
+    });
+    Ok(Plan { targets: join_all(planned).await })
+}
+
+/// Finds out what one platform's image is made of, without asking anybody.
+fn sketch(request: &Request, target: &Target) -> Result<Outline, BuildError> {
+    let file = &target.file;
+    let contexts = target.contexts.keys().cloned().collect();
+    let (stage, arguments) = (request.stage.as_deref(), target.arguments.clone());
+    let wanted = Wanted { build: &request.host, target: &target.platform, stage, arguments, contexts };
+    let place = |problem: graph::OutlineError| BuildError::at(file, problem.span(), None, problem);
+    let outline = outline(&file.parsed, &wanted).map_err(place)?;
+    if !request.allowed.all() {
+        let wrong = |problem: graph::OutlineError| BuildError::at(file, problem.span(), Some(&target.platform), problem);
+        outline.check_target(&file.parsed).map_err(wrong)?;
+    }
+    let own: Vec<usize> = outline.stages.iter().filter(|stage| !stage.is_replaced).map(|stage| stage.index).collect();
+    refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own).map_err(BuildError::Runs)?;
+    Ok(outline)
+}
+
+/// The planning of one platform.
+struct Planning<'a> {
+    target: &'a Target,
+    bases: &'a Bases<'a>,
+    rows: Vec<PlannedBase>,
+}
+
+impl Planning<'_> {
+    async fn decide(&mut self, outline: Outline) -> Result<Ready, BuildError> {
+        let bases = self.find_bases(&outline).await?;
+        let mut ready = Ready { outline, recipes: BTreeMap::new(), bases, images: BTreeMap::new() };
+        let stages = ready.outline.stages.clone();
+        let mut taken = Vec::new();
+        for stage in &stages {
+            let recipe = self.recipe(stage, &ready)?;
+            taken.extend(self.taken(stage, &recipe)?);
+            ready.recipes.insert(stage.index, recipe);
+        }
+        ready.images = self.find_images(taken).await?;
+        Ok(ready)
+    }
+
+    fn file(&self) -> &Arc<BuildFile> {
+        &self.target.file
+    }
+
+    /// Finds the images that stages begin with, all at once; every one that is missing is told.
+    async fn find_bases(&mut self, outline: &Outline) -> Result<BTreeMap<usize, Base>, BuildError> {
+        let asked = outline.stages.iter().filter_map(|stage| Some((stage, self.asked(&stage.begins)?)));
+        let asked: Vec<(&Outlined, Asked)> = asked.collect();
+        let bases = self.bases;
+        let found = join_all(asked.iter().map(|(stage, asked)| bases.base(asked, &stage.platform))).await;
+        let (mut by_stage, mut problems) = (BTreeMap::new(), Vec::new());
+        for ((stage, asked), found) in asked.iter().zip(found) {
+            let header = self.file().parsed.stages.get(stage.index).map(|stage| (stage.header.first_line, stage.base.span));
+            let (line, span) = header.unwrap_or_default();
+            let digest = found.as_ref().map(|base| base.digest().clone()).map_err(Clone::clone);
+            self.rows.push(PlannedBase { line, name: asked.word().to_owned(), platform: stage.platform.clone(), found: digest });
+            match found {
+                Ok(base) => drop(by_stage.insert(stage.index, base)),
+                Err(problem) => problems.push(BuildError::at(self.file(), Some(span), None, problem)),
+            }
+        }
+        match BuildError::together(problems) {
+            Some(problem) => Err(problem),
+            None => Ok(by_stage),
+        }
+    }
+
+    fn asked(&self, begins: &Begins) -> Option<Asked> {
+        match begins {
+            Begins::Image(name) => Some(Asked::Name(name.clone())),
+            Begins::Context(name) => match self.target.contexts.get(name)? {
+                Named::Image(place) => Some(Asked::Place(place.clone())),
+                Named::Files(_) => None,
+            },
+            Begins::Nothing | Begins::Stage(_) => None,
+        }
+    }
+
+    /// Decides what a stage makes of what it begins with.
+    fn recipe(&self, stage: &Outlined, ready: &Ready) -> Result<Recipe, BuildError> {
+        let file = self.file();
+        let mut recipe = match &stage.begins {
+            Begins::Stage(parent) => match ready.recipes.get(parent) {
+                Some(parent) => Recipe::of_stage(parent),
+                None => Recipe::of_image(Image::scratch(stage.platform.clone())),
+            },
+            _ => match ready.bases.get(&stage.index) {
+                Some(base) => Recipe::of_image(Image::of_base(stage.platform.clone(), base.config())),
+                None => Recipe::of_image(Image::scratch(stage.platform.clone())),
+            },
+        };
+        let Some(own) = file.parsed.stages.get(stage.index).filter(|_| !stage.is_replaced) else { return Ok(recipe) };
+        let globals = &ready.outline.globals;
+        let span = own.header.span;
+        for text in recipe.image.take_triggers() {
+            let trigger = parse_trigger(&text).map_err(|problem| BuildError::at(file, Some(span), None, problem))?;
+            let trigger = self.trigger(trigger, span, own.header.first_line, &text)?;
+            let wrong = |problem| BuildError::at(file, Some(span), None, problem);
+            recipe.take(&[trigger], globals, '\\').map_err(wrong)?;
+        }
+        let wrong = |problem: graph::StageError| BuildError::at(file, Some(problem.span), None, problem);
+        recipe.take(&own.statements, globals, file.parsed.directives.escape).map_err(wrong)?;
+        self.check_steps(&recipe)?;
+        Ok(recipe)
+    }
+
+    /// Gives a trigger of a base the place of the `FROM` that brings it.
+    fn trigger(&self, trigger: Statement, span: dockerfile::Span, line: usize, text: &str) -> Result<Statement, BuildError> {
+        let mut trigger = trigger;
+        (trigger.header.span, trigger.header.first_line) = (span, line);
+        if matches!(trigger.instruction, Instruction::Run(_)) {
+            let runs = vec![graph::NeededRun { line, text: format!("ONBUILD {text}") }];
+            return Err(BuildError::Runs(RunsNeeded { file: self.file().source.name().to_owned(), runs }));
+        }
+        Ok(trigger)
+    }
+
+    /// Refuses what is not done yet, before anything is made.
+    fn check_steps(&self, recipe: &Recipe) -> Result<(), BuildError> {
+        for placed in &recipe.steps {
+            let Step::Copy(step) = &placed.step else { continue };
+            let far = step.sources.iter().find(|source| step.add && Location::of(source) != Location::Context);
+            if let Some(source) = far {
+                let problem = FarSource { address: source.clone() };
+                return Err(BuildError::at(self.file(), Some(placed.span), None, problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the images that a stage's steps take files from.
+    fn taken(&self, stage: &Outlined, recipe: &Recipe) -> Result<Vec<Taken>, BuildError> {
+        let mut taken = Vec::new();
+        for placed in &recipe.steps {
+            let Step::Copy(step) = &placed.step else { continue };
+            let Some(name) = &step.from else { continue };
+            let Some(asked) = self.provider(name) else { continue };
+            taken.push(Taken { stage: stage.index, name: name.clone(), asked, span: placed.span, line: placed.line });
+        }
+        Ok(taken)
+    }
+
+    /// Returns the image that a `--from` means, if it means one.
+    fn provider(&self, name: &str) -> Option<Asked> {
+        if let Some(context) = self.target.contexts.get(&graph::context_name(name)) {
+            return match context {
+                Named::Image(place) => Some(Asked::Place(place.clone())),
+                Named::Files(_) => None,
+            };
+        }
+        let is_stage = |name: &str| {
+            let stages = &self.file().parsed.stages;
+            name.parse::<usize>().is_ok() || stages.iter().any(|stage| stage.name().as_deref() == Some(&name.to_lowercase()))
+        };
+        (!is_stage(name)).then(|| Asked::Name(name.to_owned()))
+    }
+
+    async fn find_images(&mut self, taken: Vec<Taken>) -> Result<BTreeMap<(usize, String), Base>, BuildError> {
+        // What is taken from an image is for the machine that the image is built for.
+        let (bases, platform) = (self.bases, &self.target.platform);
+        let found = join_all(taken.iter().map(|taken| bases.base(&taken.asked, platform))).await;
+        let (mut images, mut problems) = (BTreeMap::new(), Vec::new());
+        for (taken, found) in taken.into_iter().zip(found) {
+            let digest = found.as_ref().map(|base| base.digest().clone()).map_err(Clone::clone);
+            let (name, platform) = (taken.asked.word().to_owned(), platform.clone());
+            self.rows.push(PlannedBase { line: taken.line, name, platform, found: digest });
+            match found {
+                Ok(base) => drop(images.insert((taken.stage, taken.name), base)),
+                Err(problem) => problems.push(BuildError::at(self.file(), Some(taken.span), None, problem)),
+            }
+        }
+        match BuildError::together(problems) {
+            Some(problem) => Err(problem),
+            None => Ok(images),
+        }
+    }
+}
+
+/// An image that a step takes files from.
+struct Taken {
+    stage: usize,
+    name: String,
+    asked: Asked,
+    span: dockerfile::Span,
+    line: usize,
+}
+
+/// A source of `ADD` that would have to be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("ADD of {address} is not supported yet: only files of the context can be added")]
+struct FarSource {
+    address: String,
+}
+
+impl Fault for FarSource {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Hint::new("fetch it before the build, into the context, and ADD that file"))
+    }
+}

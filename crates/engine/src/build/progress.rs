@@ -1,0 +1,68 @@
+//! What a build tells of its work, as values. How it looks is decided by who listens.
+
+use std::sync::Arc;
+
+use oci::Platform;
+
+/// A step of a platform's build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepName {
+    /// The image that it is for.
+    pub platform: Platform,
+    /// The name of its stage; none where the file has one stage alone.
+    pub stage: Option<String>,
+    /// Its place among the steps of that stage, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+    /// The instruction, as it stands in the history.
+    pub text: String,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// A step begins.
+    Begun(StepName),
+    /// A step has its layer.
+    Done {
+        /// Which.
+        step: StepName,
+        /// It was made before.
+        cached: bool,
+    },
+    /// A layer of a base is looked into.
+    Reading {
+        /// The image that it is for.
+        platform: Platform,
+        /// The base.
+        base: String,
+    },
+    /// An optional platform cannot be built.
+    LeftOut {
+        /// Which.
+        platform: Platform,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where happenings go.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(Happening) + Send + Sync>);
+
+impl Progress {
+    /// Sends every happening to a listener.
+    pub fn to(listener: impl Fn(Happening) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
+    }
+
+    /// Drops every happening.
+    pub fn none() -> Self {
+        Self::to(|_| ())
+    }
+
+    pub(super) fn tell(&self, happening: Happening) {
+        (self.0)(happening);
+    }
+}

@@ -1,0 +1,72 @@
+//! What is to be built.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dockerfile::{Dockerfile, Source};
+use layer::Compression;
+use oci::Platform;
+
+use crate::context::Context;
+use crate::truth::Allowed;
+
+/// Everything that decides what a build makes.
+#[derive(Clone)]
+pub struct Request {
+    /// The platform of the machine that builds.
+    pub host: Platform,
+    /// One image for each.
+    pub targets: Vec<Target>,
+    /// `--target`; the last stage without it.
+    pub stage: Option<String>,
+    /// `--label`, in the order of the command line.
+    pub labels: Vec<(String, String)>,
+    /// How layers are compressed.
+    pub compression: Compression,
+    /// How many threads compress, and how many layers are written at once.
+    pub threads: usize,
+    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    pub epoch: Option<i64>,
+    /// `--allow-foreign`.
+    pub allowed: Allowed,
+    /// Where files of images are put while they are copied from.
+    pub scratch: PathBuf,
+}
+
+/// One image of a build.
+#[derive(Clone)]
+pub struct Target {
+    /// What it is for.
+    pub platform: Platform,
+    /// `--optional`: it may fail.
+    pub is_optional: bool,
+    /// Its Dockerfile.
+    pub file: Arc<BuildFile>,
+    /// `--build-arg`.
+    pub arguments: BTreeMap<String, String>,
+    /// Where its files come from.
+    pub context: Arc<Context>,
+    /// `--build-context`, by the names that [`graph::context_name`] writes.
+    pub contexts: BTreeMap<String, Named>,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A Dockerfile that was read, with its text.
+#[derive(Clone, Debug)]
+pub struct BuildFile {
+    /// Its text, under its name.
+    pub source: Source,
+    /// What it says.
+    pub parsed: Dockerfile,
+}
+
+/// What a named context is.
+#[derive(Clone)]
+pub enum Named {
+    /// Files.
+    Files(Arc<Context>),
+    /// An image, by the word that names its place.
+    Image(String),
+}

@@ -1,0 +1,141 @@
+//! An ADD of files: archives among them are unpacked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fault::{Fault, Hint, Kind};
+use graph::{Archives, CopyError, CopyStep, From, Lay, Times, TreePath, find_added, lay_add};
+use layer::index::PathIndex;
+
+use super::Spool;
+use super::archive::{ArchiveError, Folders, read_archive_into};
+use super::tree::Files;
+use crate::pack::{Contents, PackError, Reading};
+
+/// What an `ADD` takes files from, and where the bytes of archives are kept meanwhile.
+#[derive(Clone, Copy)]
+pub struct AddFrom<'a> {
+    /// The files.
+    pub files: &'a Arc<Files>,
+    /// They keep their owners; else they are root's. What is in an archive keeps its own in any case.
+    pub keeps_owners: bool,
+    /// Tells whether an ignore file hides a path that is not there.
+    pub hides: &'a (dyn Fn(&TreePath) -> bool + Sync),
+    /// A scratch folder.
+    pub scratch: &'a Path,
+}
+
+impl<'a> AddFrom<'a> {
+    fn from(&self) -> From<'a> {
+        From { tree: self.files.tree(), keeps_owners: self.keeps_owners, hides: self.hides }
+    }
+}
+
+/// Lays an `ADD` over a root; returns the entries of its layer, and where their bytes are. Each file that is named, by itself or by
+/// a pattern, and is a tar of any compression is unpacked into the destination; all else is copied, and so is everything with
+/// `--unpack=false`.
+///
+/// Sources are files: whoever calls this has dealt with addresses.
+///
+/// # Errors
+/// Says which source is not there or cannot be read, which path cannot be written, or what is wrong with an archive.
+pub async fn add(step: &CopyStep, root: &mut PathIndex, from: AddFrom<'_>, times: Times) -> Result<(Lay, Arc<dyn Contents>), AddError> {
+    let named = find_added(step, &from.from())?;
+    let has_bytes = |path: &TreePath| from.files.size(path).is_some_and(|size| size > 0);
+    let named: Vec<TreePath> = named.into_iter().filter(has_bytes).collect();
+    let archives = if named.is_empty() { BTreeMap::new() } else { unpack(from.files, named, from.scratch).await? };
+    let trees: Archives<'_> = archives.iter().map(|(path, files)| (path.clone(), files.tree())).collect();
+    let lay = lay_add(step, root, &from.from(), &trees, times)?;
+    let files = Arc::clone(from.files);
+    Ok((lay, if archives.is_empty() { files } else { Arc::new(Added { files, archives }) }))
+}
+
+/// Reads those of some files that are archives.
+async fn unpack(files: &Arc<Files>, named: Vec<TreePath>, scratch: &Path) -> Result<BTreeMap<TreePath, Files>, AddError> {
+    files.prepare(&named).await?;
+    let (files, spool) = (Arc::clone(files), Arc::new(Spool::new(scratch.to_owned())));
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut archives = BTreeMap::new();
+        for path in named {
+            let mut archive = Ok(None);
+            files.read(&path, &mut |reader| {
+                archive = read_archive_into(reader, &path.to_string(), &spool, Folders::Listed);
+                Ok(())
+            })?;
+            archives.extend(archive?.map(|files| (path, files)));
+        }
+        Ok(archives)
+    });
+    reading.await.map_err(|problem| AddError::Stopped(problem.to_string()))?
+}
+
+/// Files, and archives among them, whose own files are below their paths.
+struct Added {
+    files: Arc<Files>,
+    archives: BTreeMap<TreePath, Files>,
+}
+
+impl Added {
+    /// Finds the archive that a path is in, and the path there.
+    fn archive(&self, path: &TreePath) -> Option<(&Files, TreePath)> {
+        // Archives are files, so none is below another, and nothing else is between one and what is in it.
+        let (archive, files) = self.archives.range(..=path).next_back()?;
+        let below = path.below(archive).filter(|below| !below.is_empty())?;
+        Some((files, TreePath::clean(below)))
+    }
+}
+
+#[async_trait]
+impl Contents for Added {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        // What is in an archive was kept when it was read.
+        let outside: Vec<TreePath> = paths.iter().filter(|path| self.archive(path).is_none()).cloned().collect();
+        self.files.prepare(&outside).await
+    }
+
+    fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
+        match self.archive(path) {
+            Some((archive, below)) => archive.read(&below, reading),
+            None => self.files.read(path, reading),
+        }
+    }
+}
+
+/// An `ADD` that cannot be laid.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It makes no sense.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] PackError),
+    /// An archive cannot be unpacked.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The files were not read to their end.
+    #[error("archives were not read to their end: {0}")]
+    Stopped(String),
+}
+
+impl Fault for AddError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Copy(problem) => problem.kind(),
+            Self::Read(problem) => problem.kind(),
+            Self::Archive(problem) => problem.kind(),
+            Self::Stopped(_) => Kind::Build,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Copy(problem) => problem.hint(),
+            Self::Read(problem) => problem.hint(),
+            Self::Archive(problem) => problem.hint(),
+            Self::Stopped(_) => None,
+        }
+    }
+}

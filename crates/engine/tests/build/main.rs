@@ -1,0 +1,7 @@
+//! Builds, from a Dockerfile and a folder to an image in a library in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod made;
+mod refused;
+mod world;

@@ -1,0 +1,222 @@
+//! A folder, images, and what a build makes of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use content::{Events, Memory, Source};
+use dockerfile::{PatternList, parse};
+use engine::build::{
+    Asked, BuildError, BuildFile, Built, BuiltImage, Found, Happening, Images, Named, Plan, Progress, Request, Target, Workshop, make, plan,
+};
+use engine::context::Context;
+use engine::truth::Allowed;
+use fault::{AnyFault, Fault, Kind};
+use layer::tar::{EntryKind, Limits, Reader, Rules};
+use layer::{Compression, Inflate, InflateLimits};
+use oci::{Digest, Platform, RawManifest};
+use serde_json::Value;
+use testkit::fixtures::{self, Index};
+
+/// A world to build in.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    images: BTreeMap<String, (Memory, RawManifest)>,
+    /// What was asked for, in order.
+    asked: Mutex<Vec<String>>,
+    pub store: Memory,
+    pub request: Request,
+    pub happened: Arc<Mutex<Vec<Happening>>>,
+    contexts: BTreeMap<String, Named>,
+    arguments: BTreeMap<String, String>,
+    pub optional: Vec<&'static str>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no image {0}")]
+pub struct NoImage(String);
+
+impl Fault for NoImage {
+    fn kind(&self) -> Kind {
+        Kind::Place
+    }
+}
+
+#[async_trait]
+impl Images for World {
+    async fn find(&self, asked: &Asked) -> Result<Found, AnyFault> {
+        let name = asked.word().to_owned();
+        self.asked.lock().unwrap().push(name.clone());
+        let (memory, root) = self.images.get(&name).ok_or_else(|| AnyFault::new(NoImage(name.clone())))?;
+        let source: Arc<dyn Source> = Arc::new(memory.clone());
+        Ok(Found { label: name, source, root: root.clone() })
+    }
+}
+
+impl World {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            write(folder.path(), path, text.as_bytes());
+        }
+        let request = Request {
+            host: Platform::new("linux", "amd64", None),
+            targets: Vec::new(),
+            stage: None,
+            labels: Vec::new(),
+            compression: Compression::default(),
+            threads: 2,
+            epoch: None,
+            allowed: Allowed::default(),
+            scratch: folder.path().to_owned(),
+        };
+        Self {
+            folder,
+            images: BTreeMap::new(),
+            asked: Mutex::default(),
+            store: Memory::new(),
+            request,
+            happened: Arc::default(),
+            contexts: BTreeMap::new(),
+            arguments: BTreeMap::new(),
+            optional: Vec::new(),
+        }
+    }
+
+    /// Adds an index of images.
+    pub async fn image(mut self, name: &str, images: Vec<fixtures::BuiltImage>) -> Self {
+        let index = images.iter().fold(Index::new(), |index, image| index.image(image)).build();
+        let all: Vec<&fixtures::BuiltImage> = images.iter().collect();
+        let memory = fixtures::in_memory(&all, &[&index]).await;
+        self.images.insert(name.to_owned(), (memory, index));
+        self
+    }
+
+    /// Adds one image without an index.
+    pub async fn lone(mut self, name: &str, image: fixtures::BuiltImage) -> Self {
+        let memory = fixtures::in_memory(&[&image], &[]).await;
+        self.images.insert(name.to_owned(), (memory, image.manifest.clone()));
+        self
+    }
+
+    pub fn context(mut self, name: &str, named: Named) -> Self {
+        self.contexts.insert(graph::context_name(name), named);
+        self
+    }
+
+    pub fn argument(mut self, name: &str, value: &str) -> Self {
+        self.arguments.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn request(&self, dockerfile: &str, platforms: &[&str]) -> Result<Request, BuildError> {
+        let source = dockerfile::Source::new("Dockerfile", dockerfile);
+        let parsed = parse(&source).map_err(BuildError::Syntax)?;
+        let file = Arc::new(BuildFile { source, parsed });
+        let ignored = fs::read_to_string(self.folder.path().join(".dockerignore")).unwrap_or_default();
+        let context = Arc::new(Context::folder(self.folder.path(), PatternList::read(&ignored).unwrap()));
+        let target = |platform: &&str| Target {
+            platform: platform.parse().unwrap(),
+            is_optional: self.optional.contains(platform),
+            file: file.clone(),
+            arguments: self.arguments.clone(),
+            context: context.clone(),
+            contexts: self.contexts.clone(),
+            annotations: BTreeMap::new(),
+        };
+        Ok(Request { targets: platforms.iter().map(target).collect(), ..self.request.clone() })
+    }
+
+    pub async fn plan(&self, dockerfile: &str, platforms: &[&str]) -> Result<Plan, BuildError> {
+        plan(&self.request(dockerfile, platforms)?, self).await
+    }
+
+    pub async fn build(&self, dockerfile: &str, platforms: &[&str]) -> Result<Built, BuildError> {
+        let request = self.request(dockerfile, platforms)?;
+        let mut plan = plan(&request, self).await?;
+        if let Some(problem) = plan.problem() {
+            return Err(problem);
+        }
+        let happened = self.happened.clone();
+        let progress = Progress::to(move |happening| happened.lock().unwrap().push(happening));
+        let workshop = Workshop { library: &self.store, place: &self.store, events: &Events::none(), progress: &progress };
+        make(&request, plan, &workshop).await
+    }
+
+    /// Builds for one platform, which has to succeed.
+    pub async fn one(&self, dockerfile: &str) -> Image<'_> {
+        let built = self.build(dockerfile, &["linux/amd64"]).await;
+        let mut built = built.unwrap_or_else(|problem| panic!("{problem}"));
+        self.seen(built.images.remove(0)).await
+    }
+
+    pub async fn seen(&self, built: BuiltImage) -> Image<'_> {
+        let image = built.manifest.as_image().unwrap();
+        let config = self.store.blob(&image.config).await.unwrap().read_all(u64::MAX).await.unwrap();
+        Image { store: &self.store, config: serde_json::from_slice(&config).unwrap(), built }
+    }
+
+    pub async fn refused(&self, dockerfile: &str) -> BuildError {
+        match self.build(dockerfile, &["linux/amd64"]).await {
+            Ok(_) => panic!("this was to be refused:\n{dockerfile}"),
+            Err(problem) => problem,
+        }
+    }
+}
+
+pub fn write(folder: &Path, path: &str, bytes: &[u8]) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+}
+
+/// An image that was built.
+pub struct Image<'a> {
+    store: &'a Memory,
+    pub config: Value,
+    pub built: BuiltImage,
+}
+
+impl Image<'_> {
+    pub fn digest(&self) -> Digest {
+        self.built.manifest.digest().clone()
+    }
+
+    /// Returns what is in a layer, from 0: `path`, `path/`, `path -> target`, `path = target`, each with its mode where
+    /// that is no usual one, and its owner where that is not root.
+    pub async fn layer(&self, number: usize) -> Vec<String> {
+        let layer = self.built.manifest.as_image().unwrap().layers[number].clone();
+        let bytes = self.store.blob(&layer).await.unwrap().read_all(u64::MAX).await.unwrap();
+        let mut reader = Reader::new(Inflate::new(&bytes[..], InflateLimits::default()).unwrap(), Limits::default(), Rules::of_layer());
+        let mut lines = Vec::new();
+        while let Some(entry) = reader.next_entry().unwrap() {
+            let (what, usual) = match &entry.kind {
+                EntryKind::Directory => ("/".to_owned(), 0o755),
+                EntryKind::Symlink { target } => (format!(" -> {}", String::from_utf8_lossy(target)), 0o777),
+                EntryKind::Hardlink { target } => (format!(" = {}", String::from_utf8_lossy(target)), 0o644),
+                _ => {
+                    let mut content = String::new();
+                    reader.content().read_to_string(&mut content).unwrap();
+                    (if content.is_empty() { String::new() } else { format!(": {}", content.trim_end()) }, 0o644)
+                }
+            };
+            let mode = if entry.mode == usual { String::new() } else { format!(" {:o}", entry.mode) };
+            let owner = if (entry.uid, entry.gid) == (0, 0) { String::new() } else { format!(" {}:{}", entry.uid, entry.gid) };
+            lines.push(format!("{}{what}{mode}{owner}", String::from_utf8_lossy(&entry.path)));
+        }
+        lines
+    }
+
+    pub fn layers(&self) -> usize {
+        self.built.manifest.as_image().unwrap().layers.len()
+    }
+}

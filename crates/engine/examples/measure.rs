@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use content::Memory;
-use engine::cache::{Cache, Reuse, Wanted};
-use engine::context::{Folder, Visit};
+use engine::cache::{Cache, KnownFiles, Reuse, Wanted};
+use engine::context::{Folder, Origin, Visit, Walked};
 use engine::pack::{Contents, pack_into};
 use graph::{CopyStep, From, Times, lay_copy};
 use layer::index::PathIndex;
@@ -40,6 +40,7 @@ async fn main() {
 async fn measure(folder: &Path, settings: Settings) {
     let (files, lay) = look(folder);
     let (plain, memory) = (Memory::new(), Memory::new());
+    let files = Arc::new(files);
     let begin = Instant::now();
     pack_into(&plain, lay.clone(), files, settings).await.unwrap();
     let pack = begin.elapsed();
@@ -49,7 +50,7 @@ async fn measure(folder: &Path, settings: Settings) {
         let now = SystemTime::now() + Duration::from_secs(60);
         let cache = Cache::new(Arc::new(memory.clone()), Arc::new(move || now));
         let begin = Instant::now();
-        let known = Arc::new(cache.files(files).await.unwrap());
+        let known = Arc::new(KnownFiles::load(files, Arc::new(memory.clone())));
         let loaded = begin.elapsed();
         let contents = Arc::clone(&known) as Arc<dyn Contents>;
         cache.layer(Wanted { lay, contents, settings, words: Vec::new(), reuse }, &memory).await.unwrap();
@@ -60,15 +61,13 @@ async fn measure(folder: &Path, settings: Settings) {
     println!("  packed {pack:.2?}; first build {first:.2?}, again {again:.1?} (of it {load:.1?} to load), made again {never:.2?}");
 }
 
-type Context = Arc<(Folder, engine::context::Walked)>;
-
-fn look(folder: &Path) -> (Context, Arc<graph::Lay>) {
+fn look(folder: &Path) -> ((Folder, Walked), Arc<graph::Lay>) {
     let folder = Folder::open(folder).unwrap();
     let walked = folder.walk(&|_, _| Visit::Take).unwrap();
     let step = CopyStep { sources: vec![".".to_owned()], destination: "/app/".to_owned(), ..CopyStep::default() };
     let from = From { tree: &walked.tree, keeps_owners: false, hides: &|_| false };
     let lay = lay_copy(&step, &mut PathIndex::new(), &from, Times::default()).unwrap();
-    (Arc::new((folder, walked)), Arc::new(lay))
+    ((folder, walked), Arc::new(lay))
 }
 
 /// Texts of words, as sources are.

@@ -13,8 +13,8 @@ mod store;
 mod transfer;
 
 pub use build::{
-    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError, Plan,
-    Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
+    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError,
+    Plan, Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};

@@ -3,35 +3,36 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use content::Keep;
-use graph::TreePath;
+use graph::{Tree, TreePath};
 use oci::Digest;
 
 use super::stats::StatCache;
-use crate::context::{Folder, Walked};
+use crate::context::{Folder, Origin, Walked};
 use crate::pack::{Contents, PackError, Reading};
 
 /// A folder, what was seen of it, and what its files hash to.
 pub struct KnownFiles {
-    context: Arc<(Folder, Walked)>,
+    context: (Folder, Walked),
     stats: StatCache,
     keep: Arc<dyn Keep>,
 }
 
 impl KnownFiles {
     /// Reads what is kept of a folder. Blocks for the time of reading one file.
-    pub fn load(context: Arc<(Folder, Walked)>, keep: Arc<dyn Keep>) -> Self {
+    pub fn load(context: (Folder, Walked), keep: Arc<dyn Keep>) -> Self {
         let stats = StatCache::load(keep.as_ref(), context.0.path());
         Self { context, stats, keep }
     }
-
-    /// Keeps what was learned, for the next build. Blocks for the time of writing one file.
-    pub fn save(&self) {
-        self.stats.save(self.keep.as_ref(), self.context.1.stamps.values());
-    }
 }
 
+#[async_trait]
 impl Contents for KnownFiles {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        self.context.prepare(paths).await
+    }
+
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
         self.context.read(path, reading)
     }
@@ -44,5 +45,15 @@ impl Contents for KnownFiles {
         if let Some(stamp) = self.context.1.stamps.get(path) {
             self.stats.learn(stamp, hash, begun);
         }
+    }
+}
+
+impl Origin for KnownFiles {
+    fn tree(&self) -> &Tree {
+        &self.context.1.tree
+    }
+
+    fn save(&self) {
+        self.stats.save(self.keep.as_ref(), self.context.1.stamps.values());
     }
 }

@@ -6,6 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use async_trait::async_trait;
 use graph::TreePath;
 use layer::LayerError;
 use oci::{Algorithm, Digest, Hasher};
@@ -30,7 +31,12 @@ impl Learning {
     }
 }
 
+#[async_trait]
 impl Contents for Learning {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        self.contents.prepare(paths).await
+    }
+
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
         if self.contents.identity(path).is_some() {
             return self.contents.read(path, reading);
@@ -43,7 +49,7 @@ impl Contents for Learning {
 }
 
 /// Reads files on several threads and returns what they hash to.
-pub(super) fn hash_all(contents: &dyn Contents, paths: &[&TreePath], threads: usize) -> Result<BTreeMap<TreePath, Digest>, PackError> {
+pub(super) fn hash_all(contents: &dyn Contents, paths: &[TreePath], threads: usize) -> Result<BTreeMap<TreePath, Digest>, PackError> {
     let share = paths.len().div_ceil(threads.max(1)).max(1);
     thread::scope(|scope| {
         let working: Vec<_> = paths.chunks(share).map(|share| scope.spawn(|| hash_share(contents, share))).collect();
@@ -55,13 +61,13 @@ pub(super) fn hash_all(contents: &dyn Contents, paths: &[&TreePath], threads: us
     })
 }
 
-fn hash_share(contents: &dyn Contents, paths: &[&TreePath]) -> Result<Vec<(TreePath, Digest)>, PackError> {
+fn hash_share(contents: &dyn Contents, paths: &[TreePath]) -> Result<Vec<(TreePath, Digest)>, PackError> {
     let mut hashes = Vec::new();
     for path in paths {
         let hash = hashed(contents, path, &mut |reader| {
             io::copy(reader, &mut io::sink()).map(drop).map_err(|problem| PackError::Layer(LayerError::read(problem)))
         })?;
-        hashes.extend(hash.map(|hash| ((*path).clone(), hash)));
+        hashes.extend(hash.map(|hash| (path.clone(), hash)));
     }
     Ok(hashes)
 }

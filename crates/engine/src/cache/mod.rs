@@ -10,24 +10,23 @@ mod key;
 mod learning;
 mod record;
 mod stats;
+mod step;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use content::{Keep, Library, Shelf};
-use graph::{Lay, TreePath};
+use graph::Lay;
 use layer::Settings;
 use layer::index::{IndexLimits, PathIndex};
 use oci::Digest;
 use tokio::sync::OnceCell;
 
 use crate::base::{Base, BaseError};
-use crate::context::{Folder, Walked};
 use crate::pack::{Contents, PackError, Packed, pack_into};
-use learning::{Learning, hash_all};
-use record::{decode, encode};
+use learning::Learning;
+use step::{Made, Sought};
 
 pub use files::KnownFiles;
 pub use key::{Shape, StepKey};
@@ -51,7 +50,7 @@ pub enum Reuse {
 pub struct Wanted {
     /// The entries of the layer.
     pub lay: Arc<Lay>,
-    /// Where the bytes of its files are. Steps of several platforms are one only where this is one.
+    /// Where the bytes of its files are.
     pub contents: Arc<dyn Contents>,
     /// How the layer is written.
     pub settings: Settings,
@@ -75,6 +74,7 @@ pub struct Cache {
     keep: Arc<dyn Keep>,
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
+    made: Arc<Made>,
     bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
 }
 
@@ -88,16 +88,7 @@ struct Step {
 impl Cache {
     /// Makes one over what is kept; `now` tells the time.
     pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
-        Self { keep, now, steps: Mutex::default(), bases: Mutex::default() }
-    }
-
-    /// Returns a folder's files with what they hashed to in former builds. [`KnownFiles::save`] keeps it for later ones.
-    ///
-    /// # Errors
-    /// [`PackError::Stopped`] where the program ends.
-    pub async fn files(&self, context: Arc<(Folder, Walked)>) -> Result<KnownFiles, PackError> {
-        let keep = Arc::clone(&self.keep);
-        blocking(move || Ok(KnownFiles::load(context, keep))).await
+        Self { keep, now, steps: Mutex::default(), made: Arc::default(), bases: Mutex::default() }
     }
 
     /// Returns the layer of a step, which is in the library then. Equal steps are worked on once, and end alike.
@@ -105,16 +96,13 @@ impl Cache {
     /// # Errors
     /// As [`pack_into`].
     pub async fn layer(&self, wanted: Wanted, library: &dyn Library) -> Result<Found, PackError> {
-        let (shape, one) = {
-            let wanted = wanted.clone();
-            blocking(move || {
-                let shape = Shape::of(&wanted.lay, &wanted.settings, &wanted.words);
-                let one = same(&shape, &wanted);
-                Ok((shape, one))
-            })
-            .await?
-        };
         let contents = Arc::clone(&wanted.contents);
+        let (sought, key, one) = blocking(move || {
+            let (sought, key) = Sought::new(wanted);
+            let one = sought.same(key.as_ref());
+            Ok((Arc::new(sought), key, one))
+        })
+        .await?;
         let step = Arc::clone(
             self.steps
                 .lock()
@@ -122,7 +110,7 @@ impl Cache {
                 .entry(one)
                 .or_insert_with(|| Arc::new(Step { found: OnceCell::new(), _contents: contents })),
         );
-        let found = step.found.get_or_init(|| async { self.find(wanted, shape, library).await.map_err(Arc::new) }).await;
+        let found = step.found.get_or_init(|| async { self.find(sought, key, library).await.map_err(Arc::new) }).await;
         Ok(found.clone()?)
     }
 
@@ -148,74 +136,49 @@ impl Cache {
         index.await.cloned()
     }
 
-    async fn find(&self, wanted: Wanted, shape: Shape, library: &dyn Library) -> Result<Found, PackError> {
-        if wanted.reuse == Reuse::Allowed {
-            let (keep, begun) = (Arc::clone(&self.keep), (self.now)());
-            let (wanted, shape) = (wanted.clone(), shape.clone());
-            let record = blocking(move || look(keep.as_ref(), &wanted, &shape, begun)).await?;
-            if let Some(packed) = record
+    async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {
+        let key = match (sought.wanted.reuse, key) {
+            (Reuse::Never, _) => None,
+            (Reuse::Allowed, Some(key)) => Some(key),
+            (Reuse::Allowed, None) => self.read_for_key(&sought).await?,
+        };
+        if let Some(key) = key {
+            let (keep, made, step) = (Arc::clone(&self.keep), Arc::clone(&self.made), Arc::clone(&sought));
+            if let Some(packed) = blocking(move || Ok(step.recall(keep.as_ref(), &made, &key))).await?
                 && is_there(library, &packed).await
             {
                 return Ok(Found { packed, is_cached: true });
             }
         }
         let begun = (self.now)();
-        let learning = Arc::new(Learning::new(Arc::clone(&wanted.contents)));
-        let packed = pack_into(library, Arc::clone(&wanted.lay), Arc::clone(&learning) as Arc<dyn Contents>, wanted.settings).await?;
-        let (keep, kept) = (Arc::clone(&self.keep), packed.clone());
+        let Wanted { lay, contents, settings, .. } = sought.wanted.clone();
+        let learning = Arc::new(Learning::new(Arc::clone(&contents)));
+        let packed = pack_into(library, lay, Arc::clone(&learning) as Arc<dyn Contents>, settings).await?;
+        let (keep, made, kept) = (Arc::clone(&self.keep), Arc::clone(&self.made), packed.clone());
         blocking(move || {
             let passed = learning.take();
-            for (path, hash) in &passed {
-                hash.iter().for_each(|hash| wanted.contents.learn(path, hash, begun));
-            }
-            let identity = |path: &TreePath| match passed.get(path) {
-                Some(hash) => hash.clone(),
-                None => wanted.contents.identity(path),
-            };
-            if let Some(key) = StepKey::of(&shape, &wanted.lay, identity) {
-                keep.put(Shelf::Steps, key.digest(), &encode(&kept));
-                keep.put(Shelf::Shapes, shape.digest(), &[]);
-            }
+            passed.iter().for_each(|(path, hash)| hash.iter().for_each(|hash| contents.learn(path, hash, begun)));
+            sought.keep(keep.as_ref(), &made, &passed, &kept);
             Ok(())
         })
         .await?;
         Ok(Found { packed, is_cached: false })
     }
-}
 
-/// Looks a step up. Files that nobody knows are read where a step like it was met before.
-fn look(keep: &dyn Keep, wanted: &Wanted, shape: &Shape, begun: SystemTime) -> Result<Option<Packed>, PackError> {
-    let contents = wanted.contents.as_ref();
-    let mut unknown: Vec<&TreePath> = key::files(&wanted.lay).filter(|path| contents.identity(path).is_none()).collect();
-    let mut hashes = BTreeMap::new();
-    if !unknown.is_empty() {
-        if keep.get(Shelf::Shapes, shape.digest()).is_none() {
-            return Ok(None);
-        }
-        unknown.sort();
-        unknown.dedup();
-        hashes = hash_all(contents, &unknown, wanted.settings.threads)?;
-        for (path, hash) in &hashes {
-            contents.learn(path, hash, begun);
-        }
+    /// Reads the files that nobody knows, where a step like it was met before; else its layer cannot be there.
+    async fn read_for_key(&self, sought: &Arc<Sought>) -> Result<Option<StepKey>, PackError> {
+        let (keep, step, begun) = (Arc::clone(&self.keep), Arc::clone(sought), (self.now)());
+        let Some(unknown) = blocking(move || Ok(step.unknown(keep.as_ref()))).await? else { return Ok(None) };
+        sought.wanted.contents.prepare(&unknown).await?;
+        let step = Arc::clone(sought);
+        blocking(move || step.read(&unknown, begun)).await
     }
-    let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
-    let record = StepKey::of(shape, &wanted.lay, identity).and_then(|key| keep.get(Shelf::Steps, key.digest()));
-    Ok(record.and_then(|record: Bytes| decode(&record)))
 }
 
 /// Tells whether a layer is still where it was written to. One that cannot be asked for is made again.
 async fn is_there(library: &dyn Library, packed: &Packed) -> bool {
     let Ok(place) = library.open(REPOSITORY).await else { return false };
     place.blob_size(&packed.layer.digest).await.is_ok_and(|size| size == Some(packed.layer.size))
-}
-
-/// What steps have in common that are worked on once: everything, times and the contents themselves included.
-fn same(shape: &Shape, wanted: &Wanted) -> Digest {
-    let reads = key::files(&wanted.lay).next().is_some();
-    let contents = if reads { Arc::as_ptr(&wanted.contents).cast::<()>().addr() } else { 0 };
-    let text = format!("{} {} {contents} {:?}", shape.digest(), key::times(&wanted.lay), wanted.reuse);
-    Digest::of(text.as_bytes())
 }
 
 /// The chain of a base's layers: its files are theirs, whatever it is called.

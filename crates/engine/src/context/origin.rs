@@ -10,6 +10,9 @@ use crate::pack::Contents;
 pub trait Origin: Contents {
     /// Returns what is where.
     fn tree(&self) -> &Tree;
+
+    /// Keeps what was learned of the files, for the next build. May wait for a disk.
+    fn save(&self) {}
 }
 
 impl Origin for (Folder, Walked) {

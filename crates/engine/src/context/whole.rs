@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use content::Keep;
 use dockerfile::{PatternList, Verdict};
 use graph::TreePath;
 use tokio::sync::OnceCell;
@@ -11,12 +12,14 @@ use tokio::sync::OnceCell;
 use super::error::ContextError;
 use super::folder::{Folder, Visit};
 use super::origin::Origin;
+use crate::cache::KnownFiles;
 
 /// Where a build takes its files from.
 pub struct Context {
     label: String,
     ground: Ground,
     ignored: PatternList,
+    keep: Option<Arc<dyn Keep>>,
     seen: OnceCell<Arc<dyn Origin>>,
 }
 
@@ -29,12 +32,19 @@ enum Ground {
 impl Context {
     /// Names a folder; nothing in it is looked at yet. What `ignored` matches is not there.
     pub fn folder(path: &Path, ignored: PatternList) -> Self {
-        Self { label: path.display().to_string(), ground: Ground::Folder(path.to_owned()), ignored, seen: OnceCell::new() }
+        Self { label: path.display().to_string(), ground: Ground::Folder(path.to_owned()), ignored, keep: None, seen: OnceCell::new() }
+    }
+
+    /// Remembers from build to build what the files of the folder hash to; [`save`](Self::save) keeps what was learned.
+    #[must_use]
+    pub fn remembering(mut self, keep: Arc<dyn Keep>) -> Self {
+        self.keep = Some(keep);
+        self
     }
 
     /// Takes a tree that was read already.
     pub fn seen(label: &str, origin: Arc<dyn Origin>) -> Self {
-        Self { label: label.to_owned(), ground: Ground::Seen(origin), ignored: PatternList::default(), seen: OnceCell::new() }
+        Self { label: label.to_owned(), ground: Ground::Seen(origin), ignored: PatternList::default(), keep: None, seen: OnceCell::new() }
     }
 
     /// Returns its name, for messages.
@@ -57,15 +67,23 @@ impl Context {
                 Ground::Seen(origin) => return Ok(origin.clone()),
                 Ground::Folder(path) => path.clone(),
             };
-            let ignored = self.ignored.clone();
-            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored)).await;
+            let (ignored, keep) = (self.ignored.clone(), self.keep.clone());
+            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored, keep)).await;
             walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))?
         };
         self.seen.get_or_try_init(look).await.cloned()
     }
+
+    /// Keeps what was learned of the files that were read, for the next build.
+    pub async fn save(&self) {
+        if let Some(origin) = self.seen.get().cloned() {
+            // It is a memory: where the program ends, nothing is lost but time.
+            let _ = tokio::task::spawn_blocking(move || origin.save()).await;
+        }
+    }
 }
 
-fn walk(path: &Path, ignored: &PatternList) -> Result<Arc<dyn Origin>, ContextError> {
+fn walk(path: &Path, ignored: &PatternList, keep: Option<Arc<dyn Keep>>) -> Result<Arc<dyn Origin>, ContextError> {
     let folder = Folder::open(path)?;
     let visit = |path: &TreePath, _: bool| match ignored.verdict(&path.to_string()) {
         Verdict::Included => Visit::Take,
@@ -73,7 +91,10 @@ fn walk(path: &Path, ignored: &PatternList) -> Result<Arc<dyn Origin>, ContextEr
         Verdict::ExcludedButDescend => Visit::LookInside,
     };
     let walked = folder.walk(&visit)?;
-    Ok(Arc::new((folder, walked)))
+    Ok(match keep {
+        Some(keep) => Arc::new(KnownFiles::load((folder, walked), keep)),
+        None => Arc::new((folder, walked)),
+    })
 }
 
 #[cfg(test)]

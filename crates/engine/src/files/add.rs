@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use fault::{Fault, Hint, Kind};
 use graph::{Archives, CopyError, CopyStep, From, Lay, Times, TreePath, find_added, lay_add};
 use layer::index::PathIndex;
+use oci::Digest;
 
 use super::Spool;
 use super::archive::{ArchiveError, Folders, read_archive_into};
@@ -99,6 +101,20 @@ impl Contents for Added {
         match self.archive(path) {
             Some((archive, below)) => archive.read(&below, reading),
             None => self.files.read(path, reading),
+        }
+    }
+
+    fn identity(&self, path: &TreePath) -> Option<Digest> {
+        match self.archive(path) {
+            Some((archive, below)) => archive.identity(&below),
+            None => self.files.identity(path),
+        }
+    }
+
+    fn learn(&self, path: &TreePath, hash: &Digest, begun: SystemTime) {
+        match self.archive(path) {
+            Some((archive, below)) => archive.learn(&below, hash, begun),
+            None => self.files.learn(path, hash, begun),
         }
     }
 }

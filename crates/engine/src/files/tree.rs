@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use graph::{Content, Lay, Tree, TreePath};
 use layer::tar::{Entry, EntryKind};
+use oci::Digest;
 
 use super::{Span, Spool};
 use crate::pack::{Contents, PackError, Reading};
@@ -215,6 +217,22 @@ impl Contents for Files {
                 None | Some(Err(PackError::Missing(_))) => Err(PackError::Missing(path.clone())),
                 Some(read) => read,
             },
+        }
+    }
+
+    fn identity(&self, path: &TreePath) -> Option<Digest> {
+        match self.bytes(path).ok()? {
+            Bytes::Here(bytes) => Some(Digest::of(bytes)),
+            Bytes::Kept(..) => None,
+            Bytes::There { contents, path } => self.contents.get(*contents)?.identity(path),
+        }
+    }
+
+    fn learn(&self, path: &TreePath, hash: &Digest, begun: SystemTime) {
+        if let Ok(Bytes::There { contents, path }) = self.bytes(path)
+            && let Some(contents) = self.contents.get(*contents)
+        {
+            contents.learn(path, hash, begun);
         }
     }
 }

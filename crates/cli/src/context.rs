@@ -9,6 +9,9 @@ use remote::{GivenLogin, HostRule, Proxies, RegistriesFile};
 
 use crate::args::Global;
 
+/// Variables of the environment, by their names.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The surroundings of one run.
 #[derive(Clone)]
 pub struct Context {
@@ -44,12 +47,14 @@ pub struct Context {
     pub terminal: bool,
     /// Whether stdin is a terminal, on which somebody can be asked.
     pub keyboard: bool,
+    /// Any other variable of the environment, by its name.
+    pub variables: Variables,
     /// The clock.
     pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 17] = [
+pub const VARIABLES: [(&str, &str); 18] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
@@ -62,6 +67,7 @@ pub const VARIABLES: [(&str, &str); 17] = [
     ("HTTPS_PROXY, HTTP_PROXY", "proxies for registries (lower case too)"),
     ("NO_PROXY", "hosts that are reached without a proxy (lower case too)"),
     ("REQUEST_METHOD", "marks a CGI script: HTTP_PROXY in capitals is not read then"),
+    ("SOURCE_DATE_EPOCH", "seconds since 1970: every time in a built image, and the newest of its files"),
     ("NO_COLOR", "no colour"),
     ("TERM", "what the terminal can do; where it is `dumb` or not set, progress is told in lines"),
     ("PATH", "where credential helpers (docker-credential-NAME) are found"),
@@ -70,6 +76,11 @@ pub const VARIABLES: [(&str, &str); 17] = [
 ];
 
 impl Context {
+    /// Returns a variable of the environment that somebody named, as `--build-arg NAME` does.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        (self.variables)(name)
+    }
+
     /// Reads the surroundings.
     pub fn read(global: Global) -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -118,6 +129,7 @@ impl Context {
             colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
             terminal: std::io::stdout().is_terminal(),
             keyboard: std::io::stdin().is_terminal(),
+            variables: Arc::new(|name| std::env::var(name).ok()),
             now: Arc::new(SystemTime::now),
             global,
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use content::Memory;
 use engine::cache::{Cache, KnownFiles, Reuse, Wanted};
-use engine::context::{Folder, Origin, Visit, Walked};
+use engine::context::{Folder, Visit, Walked};
 use engine::pack::{Contents, pack_into};
 use graph::{CopyStep, From, Times, lay_copy};
 use layer::index::PathIndex;
@@ -50,7 +50,7 @@ async fn measure(folder: &Path, settings: Settings) {
         let now = SystemTime::now() + Duration::from_secs(60);
         let cache = Cache::new(Arc::new(memory.clone()), Arc::new(move || now));
         let begin = Instant::now();
-        let known = Arc::new(KnownFiles::load(files, Arc::new(memory.clone())));
+        let known = Arc::new(KnownFiles::load(Arc::new(files), Arc::new(memory.clone())));
         let loaded = begin.elapsed();
         let contents = Arc::clone(&known) as Arc<dyn Contents>;
         cache.layer(Wanted { lay, contents, settings, words: Vec::new(), reuse }, &memory).await.unwrap();

@@ -119,14 +119,13 @@ async fn build(folder: &Path, memory: &Memory) -> (Found, usize) {
 }
 
 async fn build_at(folder: &Path, memory: &Memory, now: SystemTime) -> (Found, usize) {
-    let keep: Arc<dyn Keep> = Arc::new(memory.clone());
-    let cache = Cache::new(keep.clone(), Arc::new(move || now));
-    let context = Context::folder(folder, PatternList::default()).remembering(keep);
-    let origin = context.origin().await.unwrap();
+    let cache = Cache::new(Arc::new(memory.clone()), Arc::new(move || now));
+    let context = Context::folder(folder, PatternList::default());
+    let origin = context.origin(&cache).await.unwrap();
     let lay = copied(origin.tree(), &mut PathIndex::new());
     let files = Counted::new(origin);
     let found = cache.layer(wanted(lay, files.clone()), memory).await.unwrap();
-    context.save().await;
+    cache.save().await;
     (found, files.reads())
 }
 
@@ -257,6 +256,16 @@ async fn steps_that_are_asked_for_at_once_run_once_and_end_alike() {
     let others = Counted::new(Unknown::new(&[("a", "zz")]));
     let other = one.layer(wanted(copied(&tree, &mut PathIndex::new()), others), library).await.unwrap();
     assert!(!other.is_cached);
+    // Nor are others of the same contents.
+    let pair = Counted::new(Unknown::new(&[("a", "aa"), ("b", "bb")]));
+    let of = |name: &str| {
+        let tree: Tree = [Entry::file("a", 2), Entry::file("b", 2)].into_iter().collect();
+        let step = CopyStep { sources: vec![name.to_owned()], destination: "/x".to_owned(), ..CopyStep::default() };
+        let from = From { tree: &tree, keeps_owners: false, hides: &|_| false };
+        wanted(lay_copy(&step, &mut PathIndex::new(), &from, Times::default()).unwrap(), pair.clone())
+    };
+    let (first, second) = tokio::join!(one.layer(of("a"), library), one.layer(of("b"), library));
+    assert_ne!(first.unwrap().packed.layer, second.unwrap().packed.layer);
     // A failure is one for all.
     let missing: Arc<dyn Contents> = Counted::new(Unknown::new(&[]));
     let step = || wanted(copied(&tree, &mut PathIndex::new()), missing.clone());

@@ -19,16 +19,16 @@ use clap::{ArgAction, Args};
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
 
-pub use annotation::{AnnotationLevel, BuildAnnotation};
+pub use annotation::BuildAnnotation;
 pub use argument::{BuildArgument, Label};
-pub use compression::{CompressionChoice, CompressionKind};
+pub use compression::CompressionChoice;
 pub use context::ContextWord;
 pub use epoch::{SOURCE_DATE_EPOCH, source_date_epoch};
 pub use error::WordError;
 pub use file::{FileFlag, FileSource, Files};
 pub use named::{NamedContext, NamedSource};
 pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
-pub use refused::{Refused, RefusedFlag};
+pub use refused::Refused;
 
 /// Build an image for every platform you name.
 ///

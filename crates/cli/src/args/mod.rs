@@ -63,6 +63,10 @@ impl Polyarch {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Build an image for every platform you name
+    Build(Box<Build>),
+    /// Show bases, platforms and steps of a build, and do nothing
+    Plan(Box<Plan>),
     /// Make one tag from images that exist, wherever they are
     Create(Box<Create>),
     /// Show an image: platforms, digests, sizes, attestations

@@ -1,7 +1,7 @@
 //! `create`: one tag from images that exist.
 
 pub mod metadata;
-mod report;
+pub mod report;
 pub mod tags;
 mod words;
 

@@ -1,5 +1,6 @@
 //! The verbs. Each turns its words into values, lets the rooms below work, and prints.
 
+mod build;
 mod cache;
 mod copy;
 pub mod create;
@@ -113,6 +114,8 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
             None => Ok(Done::Well),
         },
         Verb::Shims { command } => shims::run(session, command),
+        Verb::Build(arguments) => build::run(session, *arguments).await,
+        Verb::Plan(arguments) => build::run(session, crate::args::Build { dry_run: true, ..arguments.build }).await,
         Verb::Create(arguments) => create::run(session, *arguments).await,
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,

@@ -1,6 +1,7 @@
 //! What a person sees: data on stdout, everything else on stderr.
 
 mod keyboard;
+mod lanes;
 mod picture;
 mod progress;
 mod size;
@@ -155,6 +156,18 @@ impl Console {
     /// The one door to stderr: nothing tears the picture.
     fn error_line(&self, line: &str) {
         self.progress.aside(|| error_line(line));
+    }
+
+    /// Shows that a step of a build begins.
+    pub fn begin_step(&self, platform: &str, step: &str) {
+        self.progress.begin(platform, step);
+    }
+
+    /// Shows that a step of a build is done: its lane goes on, or a line says it.
+    pub fn end_step(&self, platform: &str, step: &str, line: impl FnOnce() -> String) {
+        if self.progress.done(platform, step) {
+            self.say(line());
+        }
     }
 
     /// Ends what is shown of the work: the picture goes, and what registries want people to know is

@@ -9,6 +9,7 @@ use content::{Event, Placed, Share};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use oci::{Descriptor, Digest};
 
+use super::lanes::Lanes;
 use super::progress::named;
 use super::{bytes, counted, visible};
 
@@ -17,12 +18,13 @@ const SHOWN: usize = 8;
 /// Numbers first: a narrow terminal cuts off what can be missed.
 const TEMPLATE: &str = "{moved:>18}  {rate:>10}  {left:>10}  {wide_msg}";
 /// How often a line is drawn, also where nothing happens: a stall is seen by its falling rate.
-const TICK: Duration = Duration::from_millis(150);
+pub(super) const TICK: Duration = Duration::from_millis(150);
 
 /// The picture. It is there while something is on its way.
 pub struct Picture {
     screen: Screen,
     work: Mutex<HashMap<String, Work>>,
+    lanes: Lanes,
 }
 
 /// Where the lines stand.
@@ -58,7 +60,7 @@ impl Picture {
     }
 
     fn drawn(target: ProgressDrawTarget, tick: Option<Duration>) -> Self {
-        Self { screen: Screen { lines: MultiProgress::with_draw_target(target), tick }, work: Mutex::default() }
+        Self { screen: Screen { lines: MultiProgress::with_draw_target(target), tick }, work: Mutex::default(), lanes: Lanes::default() }
     }
 
     /// Takes in what happened.
@@ -84,6 +86,16 @@ impl Picture {
         }
     }
 
+    /// Shows that a step begins for a platform.
+    pub fn begin(&self, platform: &str, step: &str) {
+        self.lanes.begin(&self.screen.lines, platform, step);
+    }
+
+    /// Shows that a step is done.
+    pub fn done(&self, platform: &str, step: &str) {
+        self.lanes.end(&self.screen.lines, platform, step);
+    }
+
     /// Prints something while the picture is out of the way.
     pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
         self.screen.lines.suspend(print)
@@ -91,6 +103,7 @@ impl Picture {
 
     /// Takes the picture away for good.
     pub fn end(&self) {
+        self.lanes.clear(&self.screen.lines);
         for work in self.work.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, work)| work) {
             work.lines().for_each(|line| self.screen.remove(line));
         }

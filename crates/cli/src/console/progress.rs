@@ -66,6 +66,25 @@ impl Progress {
         }
     }
 
+    /// Shows that a step of a build begins; nothing where steps are told in lines, when they are done.
+    pub fn begin(&self, platform: &str, step: &str) {
+        if let Shown::Picture(picture) = &*self.0 {
+            picture.begin(platform, step);
+        }
+    }
+
+    /// Shows that a step of a build is done; returns whether a line is to be said about it.
+    pub fn done(&self, platform: &str, step: &str) -> bool {
+        match &*self.0 {
+            Shown::Picture(picture) => {
+                picture.done(platform, step);
+                false
+            }
+            Shown::Lines { .. } => true,
+            Shown::Nothing => false,
+        }
+    }
+
     /// Prints something while the picture is out of the way.
     pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
         match &*self.0 {

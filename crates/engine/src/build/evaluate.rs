@@ -10,19 +10,24 @@ use layer::index::PathIndex;
 use layer::tar::EntryKind;
 
 use super::error::BuildError;
+use super::make::Workshop;
 use super::moment::{self, UNKNOWN};
 use super::plan::Ready;
 use super::progress::{Happening, Progress, StepName};
 use super::request::{Named, Request, Target};
 use crate::base::Base;
+use crate::cache::Cache;
 use crate::context::{Context, Origin};
-use crate::files::{Files, read_image};
+use crate::files::{AddFrom, Files, add, read_image};
 use crate::pack::{Contents, Nowhere};
 
 /// The files whose content tells who may own files.
 const ACCOUNTS: [&str; 2] = ["etc/passwd", "etc/group"];
 /// How long such a file may be, in bytes.
 const LONGEST_ACCOUNTS: u64 = 1 << 20;
+
+/// A step that was done: the root as it is then, the entries of the layer, their bytes, and the words of its key.
+type Stepped = (PathIndex, Lay, Arc<dyn Contents>, Vec<String>);
 
 /// What a step puts into its layer.
 #[derive(Clone)]
@@ -36,10 +41,8 @@ pub(super) struct Made {
     /// Which line of the history is its.
     pub(super) history: usize,
     /// The stage it is in, by its name.
-    #[allow(dead_code, reason = "for --no-cache-filter")]
     pub(super) stage: Option<String>,
     /// What its layer depends on, beside its entries: the time of what it made, where that came from the base.
-    #[allow(dead_code, reason = "for the cache")]
     pub(super) words: Vec<String>,
 }
 
@@ -61,6 +64,7 @@ pub(super) struct Evaluation<'a> {
     pub(super) target: &'a Target,
     pub(super) ready: &'a Ready,
     pub(super) progress: &'a Progress,
+    pub(super) cache: &'a Cache,
     pub(super) stages: BTreeMap<usize, Evaluated>,
 }
 
@@ -73,9 +77,10 @@ impl<'a> Evaluation<'a> {
         request: &'a Request,
         target: &'a Target,
         ready: &'a Ready,
-        progress: &'a Progress,
+        workshop: &'a Workshop<'_>,
     ) -> Result<Self, BuildError> {
-        let mut evaluation = Self { request, target, ready, progress, stages: BTreeMap::new() };
+        let (progress, cache) = (workshop.progress, workshop.cache);
+        let mut evaluation = Self { request, target, ready, progress, cache, stages: BTreeMap::new() };
         let looked_into = evaluation.looked_into();
         for stage in &ready.outline.stages {
             let evaluated = evaluation.stage(stage, looked_into.contains(&stage.index)).await?;
@@ -149,14 +154,15 @@ impl<'a> Evaluation<'a> {
 
     async fn look_into(&self, base: &Base) -> Result<PathIndex, BuildError> {
         self.progress.tell(Happening::Reading { platform: self.target.platform.clone(), base: base.label().to_owned() });
-        base.index().await.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))
+        let paths = self.cache.paths(base).await.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))?;
+        Ok(PathIndex::clone(&paths))
     }
 
     /// A stage that begins with a named folder begins with its files: they are its first layer.
     async fn brought(&self, stage: &Outlined, root: &mut PathIndex) -> Result<Option<Made>, BuildError> {
         let Begins::Context(name) = &stage.begins else { return Ok(None) };
         let Some(Named::Files(context)) = self.target.contexts.get(name) else { return Ok(None) };
-        let origin = context.origin().await?;
+        let origin = context.origin(self.cache).await?;
         let step = CopyStep { sources: vec![".".to_owned()], destination: "/".to_owned(), working: "/".to_owned(), ..CopyStep::default() };
         let from = From { tree: origin.tree(), keeps_owners: false, hides: &|_| false };
         let broken = |problem: CopyError| BuildError::at(&self.target.file, None, None, problem);
@@ -168,13 +174,7 @@ impl<'a> Evaluation<'a> {
         Ok(Some(Made { name, lay: Arc::new(lay), contents: origin, history: usize::MAX, stage, words: Vec::new() }))
     }
 
-    async fn step(
-        &self,
-        stage: &Outlined,
-        placed: &Placed,
-        root: PathIndex,
-        base: Option<&Base>,
-    ) -> Result<(PathIndex, Lay, Arc<dyn Contents>, Vec<String>), BuildError> {
+    async fn step(&self, stage: &Outlined, placed: &Placed, root: PathIndex, base: Option<&Base>) -> Result<Stepped, BuildError> {
         let wrong = |problem: CopyError| BuildError::at(&self.target.file, Some(placed.span), None, problem);
         let times = Times { made: UNKNOWN };
         // What a step without files of its own makes is as old as the base.
@@ -189,6 +189,9 @@ impl<'a> Evaluation<'a> {
             Step::Copy(step) => {
                 let (origin, context) = self.origin(stage, step, placed).await?;
                 let keeps_owners = context.is_none();
+                if step.add {
+                    return self.add(step, placed, root, (&origin, context.as_deref()), otherwise).await;
+                }
                 let (tree, step) = (origin.clone(), step.clone());
                 let laid = blocking(move || {
                     let hides = |path: &TreePath| context.as_ref().is_some_and(|context| context.hides(path));
@@ -201,9 +204,35 @@ impl<'a> Evaluation<'a> {
         };
         let (mut root, lay) = laid.map_err(|problem| self.stopped(&problem))?.map_err(wrong)?;
         self.take_accounts(&mut root, &lay, &contents).await?;
-        let is_of_base = !lay.values().any(|laid| matches!(laid.content, graph::Content::Source(_)));
-        let words = if is_of_base { vec![format!("made {}", epoch.unwrap_or(otherwise))] } else { Vec::new() };
+        let words = self.words(&lay, otherwise);
         Ok((root, lay, contents, words))
+    }
+
+    /// An `ADD` unpacks archives, so it reads before it is known what it lays.
+    async fn add(
+        &self,
+        step: &CopyStep,
+        placed: &Placed,
+        mut root: PathIndex,
+        (origin, context): (&Arc<dyn Origin>, Option<&Context>),
+        otherwise: i64,
+    ) -> Result<Stepped, BuildError> {
+        let hides = |path: &TreePath| context.is_some_and(|context| context.hides(path));
+        let from = AddFrom { files: origin, keeps_owners: context.is_none(), hides: &hides, scratch: &self.request.scratch };
+        let added = add(step, &mut root, from, Times { made: UNKNOWN }).await;
+        let (mut lay, contents) = added.map_err(|problem| BuildError::at(&self.target.file, Some(placed.span), None, problem))?;
+        let settled = moment::settle(&mut lay, &mut root, self.request.epoch, otherwise);
+        let wrong = |problem| BuildError::at(&self.target.file, Some(placed.span), None, CopyError::Target(Box::new(problem)));
+        settled.map_err(wrong)?;
+        self.take_accounts(&mut root, &lay, &contents).await?;
+        let words = self.words(&lay, otherwise);
+        Ok((root, lay, contents, words))
+    }
+
+    /// Says when a step was made that has no files of its own: its layer depends on that.
+    fn words(&self, lay: &Lay, otherwise: i64) -> Vec<String> {
+        let is_of_base = !lay.values().any(|laid| matches!(laid.content, graph::Content::Source(_)));
+        if is_of_base { vec![format!("made {}", self.request.epoch.unwrap_or(otherwise))] } else { Vec::new() }
     }
 
     fn settled(
@@ -230,10 +259,10 @@ impl<'a> Evaluation<'a> {
     ) -> Result<(Arc<dyn Origin>, Option<Arc<Context>>), BuildError> {
         let target = self.target;
         let Some(name) = &step.from else {
-            return Ok((target.context.origin().await?, Some(target.context.clone())));
+            return Ok((target.context.origin(self.cache).await?, Some(target.context.clone())));
         };
         if let Some(Named::Files(context)) = target.contexts.get(&graph::context_name(name)) {
-            return Ok((context.origin().await?, Some(context.clone())));
+            return Ok((context.origin(self.cache).await?, Some(context.clone())));
         }
         let wrong_base = |problem, span| BuildError::at(&target.file, span, None, problem);
         let wrong = |problem| BuildError::at(&target.file, Some(placed.span), None, problem);

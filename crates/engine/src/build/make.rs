@@ -19,7 +19,8 @@ use super::plan::{Plan, Planned, Ready};
 use super::progress::{Happening, Progress};
 use super::request::{Request, Target};
 use crate::base::Base;
-use crate::pack::{Packed, Program, pack_into};
+use crate::cache::{Cache, Reuse, Wanted};
+use crate::pack::{Packed, Program};
 use crate::truth::{self, Note, Seen, Started};
 
 /// What a build made.
@@ -62,6 +63,8 @@ pub struct Workshop<'a> {
     pub events: &'a Events,
     /// What is told of the steps.
     pub progress: &'a Progress,
+    /// What former builds remember.
+    pub cache: &'a Cache,
 }
 
 /// Carries a plan out.
@@ -76,6 +79,7 @@ pub async fn make(request: &Request, plan: Plan, workshop: &Workshop<'_>) -> Res
         turns: Semaphore::new(request.threads.max(1)),
     };
     let images = join_all(plan.targets.into_iter().map(|planned| making.target(planned))).await;
+    workshop.cache.save().await;
     let mut built = Built { images: Vec::new(), left_out: Vec::new() };
     let mut problems = Vec::new();
     for (target, image) in images {
@@ -120,7 +124,7 @@ impl Making<'_> {
     }
 
     async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
-        let evaluation = Evaluation::run(self.request, target, ready, self.workshop.progress).await?;
+        let evaluation = Evaluation::run(self.request, target, ready, self.workshop).await?;
         let Some(last) = ready.outline.stages.last() else { return Err(BuildError::Several(Vec::new())) };
         let steps = evaluation.chain(last.index);
         let (stage, recipe) = (evaluation.stages.get(&last.index), ready.recipes.get(&last.index));
@@ -183,10 +187,17 @@ impl Making<'_> {
         // It is never closed; if it were, going without a turn would be right.
         let _turn = self.turns.acquire().await;
         self.workshop.progress.tell(Happening::Begun(made.name.clone()));
-        let packed = pack_into(self.workshop.library, made.lay.clone(), made.contents.clone(), self.settings(target)).await?;
-        let cached = false;
-        self.workshop.progress.tell(Happening::Done { step: made.name.clone(), cached });
-        Ok((packed, cached))
+        let reuse = if self.request.is_made_anew(made.stage.as_deref()) { Reuse::Never } else { Reuse::Allowed };
+        let wanted = Wanted {
+            lay: made.lay.clone(),
+            contents: made.contents.clone(),
+            settings: self.settings(target),
+            words: made.words.clone(),
+            reuse,
+        };
+        let found = self.workshop.cache.layer(wanted, self.workshop.library).await?;
+        self.workshop.progress.tell(Happening::Done { step: made.name.clone(), cached: found.is_cached });
+        Ok((found.packed, found.is_cached))
     }
 
     fn layered(&self, packed: &Packed) -> Layered {

@@ -17,4 +17,4 @@ pub use images::{Asked, Found, Images};
 pub use make::{Built, BuiltImage, Workshop, make};
 pub use plan::{Plan, Planned, PlannedBase, Ready, plan};
 pub use progress::{Happening, Progress, StepName};
-pub use request::{BuildFile, Named, Request, Target};
+pub use request::{Anew, BuildFile, Named, Request, Target};

@@ -28,10 +28,35 @@ pub struct Request {
     pub threads: usize,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub epoch: Option<i64>,
+    /// `--no-cache` and `--no-cache-filter`.
+    pub anew: Anew,
     /// `--allow-foreign`.
     pub allowed: Allowed,
     /// Where files of images are put while they are copied from.
     pub scratch: PathBuf,
+}
+
+impl Request {
+    /// Tells whether the steps of a stage are done again whatever is remembered; a file's only stage has no name here.
+    pub(super) fn is_made_anew(&self, stage: Option<&str>) -> bool {
+        match &self.anew {
+            Anew::Nothing => false,
+            Anew::Everything => true,
+            Anew::Stages(names) => stage.is_some_and(|stage| names.iter().any(|name| name.eq_ignore_ascii_case(stage))),
+        }
+    }
+}
+
+/// Which steps are done again, though they were done before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Anew {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    Everything,
+    /// Those of these stages.
+    Stages(Vec<String>),
 }
 
 /// One image of a build.

@@ -62,11 +62,20 @@ impl StepKey {
     }
 }
 
-/// Returns what a shape leaves out of a lay, but for the files: its times.
+/// Returns what a shape leaves out of a lay, but for its files: its times.
 pub(super) fn times(lay: &Lay) -> Digest {
     let mut sum = Sum::new("times");
     for laid in lay.values() {
         sum.add(|output| put_signed(output, laid.entry.mtime));
+    }
+    sum.finish()
+}
+
+/// Returns where the files of a lay come from, which is not known by what is in them.
+pub(super) fn origins(lay: &Lay) -> Digest {
+    let mut sum = Sum::new("origins");
+    for path in sources(lay) {
+        sum.add(|output| put_bytes(output, path.bytes()));
     }
     sum.finish()
 }

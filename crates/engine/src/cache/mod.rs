@@ -24,6 +24,7 @@ use oci::Digest;
 use tokio::sync::OnceCell;
 
 use crate::base::{Base, BaseError};
+use crate::context::{Folder, Walked};
 use crate::pack::{Contents, PackError, Packed, pack_into};
 use learning::Learning;
 use step::{Made, Sought};
@@ -76,6 +77,8 @@ pub struct Cache {
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
     made: Arc<Made>,
     bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+    /// The folders that were asked for.
+    folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
 
 /// A step that was asked for, once for all who do.
@@ -88,7 +91,25 @@ struct Step {
 impl Cache {
     /// Makes one over what is kept; `now` tells the time.
     pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
-        Self { keep, now, steps: Mutex::default(), made: Arc::default(), bases: Mutex::default() }
+        Self { keep, now, steps: Mutex::default(), made: Arc::default(), bases: Mutex::default(), folders: Mutex::default() }
+    }
+
+    /// Returns a folder's files with what they hashed to in former builds. [`Cache::save`] keeps it for later ones.
+    ///
+    /// # Errors
+    /// [`PackError::Stopped`] where the program ends.
+    pub async fn files(&self, context: Arc<(Folder, Walked)>) -> Result<Arc<KnownFiles>, PackError> {
+        let keep = Arc::clone(&self.keep);
+        let known = blocking(move || Ok(Arc::new(KnownFiles::load(context, keep)))).await?;
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&known));
+        Ok(known)
+    }
+
+    /// Keeps what was learned of the files of folders.
+    pub async fn save(&self) {
+        let known = std::mem::take(&mut *self.folders.lock().unwrap_or_else(PoisonError::into_inner));
+        // Where it cannot be kept, the next build reads the files again.
+        let _ = tokio::task::spawn_blocking(move || known.iter().for_each(|known| known.save())).await;
     }
 
     /// Returns the layer of a step, which is in the library then. Equal steps are worked on once, and end alike.

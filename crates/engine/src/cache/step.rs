@@ -13,7 +13,7 @@ use graph::TreePath;
 use oci::Digest;
 
 use super::Wanted;
-use super::key::{Shape, StepKey, times};
+use super::key::{Shape, StepKey, origins, times};
 use super::learning::hash_all;
 use super::record::{decode, encode};
 use crate::pack::{PackError, Packed, each_once, sources};
@@ -38,11 +38,14 @@ impl Sought {
     }
 
     /// Returns what steps have in common that are worked on once: everything, times included. Where it is not known what
-    /// is in the files, they are the same only where the contents are.
+    /// is in the files, they are the same only where these are the same ones.
     pub(super) fn same(&self, key: Option<&StepKey>) -> Digest {
         let files = match key {
             Some(key) => key.digest().to_string(),
-            None => format!("{} {}", self.shape.digest(), Arc::as_ptr(&self.wanted.contents).cast::<()>().addr()),
+            None => {
+                let contents = Arc::as_ptr(&self.wanted.contents).cast::<()>().addr();
+                format!("{} {contents} {}", self.shape.digest(), origins(&self.wanted.lay))
+            }
         };
         Digest::of(format!("{files} {} {:?}", self.times, self.wanted.reuse).as_bytes())
     }

@@ -12,8 +12,8 @@ use graph::{Tree, TreePath};
 use layer::tar::{Device, Entry, EntryKind};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, major, minor, readlinkat, statat};
 
-use super::beneath;
 use super::error::ContextError;
+use crate::beneath;
 
 /// Permissions, with setuid, setgid and sticky.
 const PERMISSIONS: u32 = 0o7777;

@@ -1,6 +1,5 @@
 //! What is sent along with a Dockerfile.
 
-mod beneath;
 mod error;
 mod folder;
 mod origin;

@@ -1,8 +1,10 @@
 //! What files are copied from: what is where, and the bytes.
 
-use graph::Tree;
+use graph::{Tree, TreePath};
+use layer::tar::EntryKind;
 
 use super::{Folder, Walked};
+use crate::cache::KnownFiles;
 use crate::files::Files;
 use crate::pack::Contents;
 
@@ -11,13 +13,25 @@ pub trait Origin: Contents {
     /// Returns what is where.
     fn tree(&self) -> &Tree;
 
-    /// Keeps what was learned of the files, for the next build. May wait for a disk.
-    fn save(&self) {}
+    /// Returns the length of a regular file, whichever of its names is asked for.
+    fn size(&self, path: &TreePath) -> Option<u64> {
+        match &self.tree().get(path)?.kind {
+            EntryKind::File { size } => Some(*size),
+            EntryKind::Hardlink { target } => self.tree().get(&TreePath::clean(target)).map(layer::tar::Entry::size),
+            _ => None,
+        }
+    }
 }
 
 impl Origin for (Folder, Walked) {
     fn tree(&self) -> &Tree {
         &self.1.tree
+    }
+}
+
+impl Origin for KnownFiles {
+    fn tree(&self) -> &Tree {
+        self.tree()
     }
 }
 

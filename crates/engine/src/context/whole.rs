@@ -4,22 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use content::Keep;
 use dockerfile::{PatternList, Verdict};
 use graph::TreePath;
 use tokio::sync::OnceCell;
 
 use super::error::ContextError;
-use super::folder::{Folder, Visit};
+use super::folder::{Folder, Visit, Walked};
 use super::origin::Origin;
-use crate::cache::KnownFiles;
+use crate::cache::Cache;
+use crate::pack::PackError;
 
 /// Where a build takes its files from.
 pub struct Context {
     label: String,
     ground: Ground,
     ignored: PatternList,
-    keep: Option<Arc<dyn Keep>>,
     seen: OnceCell<Arc<dyn Origin>>,
 }
 
@@ -32,19 +31,12 @@ enum Ground {
 impl Context {
     /// Names a folder; nothing in it is looked at yet. What `ignored` matches is not there.
     pub fn folder(path: &Path, ignored: PatternList) -> Self {
-        Self { label: path.display().to_string(), ground: Ground::Folder(path.to_owned()), ignored, keep: None, seen: OnceCell::new() }
-    }
-
-    /// Remembers from build to build what the files of the folder hash to; [`save`](Self::save) keeps what was learned.
-    #[must_use]
-    pub fn remembering(mut self, keep: Arc<dyn Keep>) -> Self {
-        self.keep = Some(keep);
-        self
+        Self { label: path.display().to_string(), ground: Ground::Folder(path.to_owned()), ignored, seen: OnceCell::new() }
     }
 
     /// Takes a tree that was read already.
     pub fn seen(label: &str, origin: Arc<dyn Origin>) -> Self {
-        Self { label: label.to_owned(), ground: Ground::Seen(origin), ignored: PatternList::default(), keep: None, seen: OnceCell::new() }
+        Self { label: label.to_owned(), ground: Ground::Seen(origin), ignored: PatternList::default(), seen: OnceCell::new() }
     }
 
     /// Returns its name, for messages.
@@ -57,33 +49,26 @@ impl Context {
         self.ignored.matches(&path.to_string())
     }
 
-    /// Returns what is in it.
+    /// Returns what is in it, with what the cache knows of its files.
     ///
     /// # Errors
     /// Names what cannot be looked at.
-    pub async fn origin(&self) -> Result<Arc<dyn Origin>, ContextError> {
+    pub async fn origin(&self, cache: &Cache) -> Result<Arc<dyn Origin>, PackError> {
         let look = || async {
             let path = match &self.ground {
                 Ground::Seen(origin) => return Ok(origin.clone()),
                 Ground::Folder(path) => path.clone(),
             };
-            let (ignored, keep) = (self.ignored.clone(), self.keep.clone());
-            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored, keep)).await;
-            walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))?
+            let ignored = self.ignored.clone();
+            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored)).await;
+            let walked = walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))??;
+            Ok(cache.files(Arc::new(walked)).await? as Arc<dyn Origin>)
         };
         self.seen.get_or_try_init(look).await.cloned()
     }
-
-    /// Keeps what was learned of the files that were read, for the next build.
-    pub async fn save(&self) {
-        if let Some(origin) = self.seen.get().cloned() {
-            // It is a memory: where the program ends, nothing is lost but time.
-            let _ = tokio::task::spawn_blocking(move || origin.save()).await;
-        }
-    }
 }
 
-fn walk(path: &Path, ignored: &PatternList, keep: Option<Arc<dyn Keep>>) -> Result<Arc<dyn Origin>, ContextError> {
+fn walk(path: &Path, ignored: &PatternList) -> Result<(Folder, Walked), ContextError> {
     let folder = Folder::open(path)?;
     let visit = |path: &TreePath, _: bool| match ignored.verdict(&path.to_string()) {
         Verdict::Included => Visit::Take,
@@ -91,10 +76,7 @@ fn walk(path: &Path, ignored: &PatternList, keep: Option<Arc<dyn Keep>>) -> Resu
         Verdict::ExcludedButDescend => Visit::LookInside,
     };
     let walked = folder.walk(&visit)?;
-    Ok(match keep {
-        Some(keep) => Arc::new(KnownFiles::load((folder, walked), keep)),
-        None => Arc::new((folder, walked)),
-    })
+    Ok((folder, walked))
 }
 
 #[cfg(test)]
@@ -112,12 +94,13 @@ mod tests {
         fs::write(home.path().join("target/drop"), "x").unwrap();
         fs::write(home.path().join("main"), "x").unwrap();
         let context = Context::folder(home.path(), PatternList::read("target\n!target/deep/keep\n").unwrap());
-        let origin = context.origin().await.unwrap();
+        let cache = Cache::new(Arc::new(content::Forgetful), Arc::new(std::time::SystemTime::now));
+        let origin = context.origin(&cache).await.unwrap();
         let names: Vec<String> = origin.tree().below(&TreePath::default()).map(|(path, _)| path.to_string()).collect();
         assert_eq!(names, ["main", "target", "target/deep", "target/deep/keep"]);
         assert!(context.hides(&"target/drop".into()) && !context.hides(&"none".into()));
         // It is looked at once.
         fs::write(home.path().join("late"), "x").unwrap();
-        assert!(context.origin().await.unwrap().tree().get(&"late".into()).is_none());
+        assert!(context.origin(&cache).await.unwrap().tree().get(&"late".into()).is_none());
     }
 }

@@ -7,20 +7,22 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use fault::{Fault, Hint, Kind};
-use graph::{Archives, CopyError, CopyStep, From, Lay, Times, TreePath, find_added, lay_add};
+use graph::{Archives, CopyError, CopyStep, From, Lay, Times, Tree, TreePath, find_added, lay_add};
 use layer::index::PathIndex;
+use layer::tar::EntryKind;
 use oci::Digest;
 
 use super::Spool;
 use super::archive::{ArchiveError, Folders, read_archive_into};
 use super::tree::Files;
+use crate::context::Origin;
 use crate::pack::{Contents, PackError, Reading};
 
 /// What an `ADD` takes files from, and where the bytes of archives are kept meanwhile.
 #[derive(Clone, Copy)]
 pub struct AddFrom<'a> {
     /// The files.
-    pub files: &'a Arc<Files>,
+    pub files: &'a Arc<dyn Origin>,
     /// They keep their owners; else they are root's. What is in an archive keeps its own in any case.
     pub keeps_owners: bool,
     /// Tells whether an ignore file hides a path that is not there.
@@ -50,19 +52,20 @@ pub async fn add(step: &CopyStep, root: &mut PathIndex, from: AddFrom<'_>, times
     let archives = if named.is_empty() { BTreeMap::new() } else { unpack(from.files, named, from.scratch).await? };
     let trees: Archives<'_> = archives.iter().map(|(path, files)| (path.clone(), files.tree())).collect();
     let lay = lay_add(step, root, &from.from(), &trees, times)?;
-    let files = Arc::clone(from.files);
+    let files = Arc::clone(from.files) as Arc<dyn Contents>;
     Ok((lay, if archives.is_empty() { files } else { Arc::new(Added { files, archives }) }))
 }
 
 /// Reads those of some files that are archives.
-async fn unpack(files: &Arc<Files>, named: Vec<TreePath>, scratch: &Path) -> Result<BTreeMap<TreePath, Files>, AddError> {
-    files.prepare(&named).await?;
+async fn unpack(files: &Arc<dyn Origin>, named: Vec<TreePath>, scratch: &Path) -> Result<BTreeMap<TreePath, Files>, AddError> {
+    let real: Vec<TreePath> = named.iter().map(|path| first_name(files.tree(), path)).collect();
+    files.prepare(&real).await?;
     let (files, spool) = (Arc::clone(files), Arc::new(Spool::new(scratch.to_owned())));
     let reading = tokio::task::spawn_blocking(move || {
         let mut archives = BTreeMap::new();
-        for path in named {
+        for (path, real) in named.into_iter().zip(real) {
             let mut archive = Ok(None);
-            files.read(&path, &mut |reader| {
+            files.read(&real, &mut |reader| {
                 archive = read_archive_into(reader, &path.to_string(), &spool, Folders::Listed);
                 Ok(())
             })?;
@@ -73,9 +76,17 @@ async fn unpack(files: &Arc<Files>, named: Vec<TreePath>, scratch: &Path) -> Res
     reading.await.map_err(|problem| AddError::Stopped(problem.to_string()))?
 }
 
+/// Returns the name of a file that has its bytes: another one is a hard link to it.
+fn first_name(tree: &Tree, path: &TreePath) -> TreePath {
+    match tree.get(path).map(|entry| &entry.kind) {
+        Some(EntryKind::Hardlink { target }) => TreePath::clean(target),
+        _ => path.clone(),
+    }
+}
+
 /// Files, and archives among them, whose own files are below their paths.
 struct Added {
-    files: Arc<Files>,
+    files: Arc<dyn Contents>,
     archives: BTreeMap<TreePath, Files>,
 }
 
@@ -105,16 +116,13 @@ impl Contents for Added {
     }
 
     fn identity(&self, path: &TreePath) -> Option<Digest> {
-        match self.archive(path) {
-            Some((archive, below)) => archive.identity(&below),
-            None => self.files.identity(path),
-        }
+        // What is in an archive is known by nothing but its bytes.
+        if self.archive(path).is_some() { None } else { self.files.identity(path) }
     }
 
     fn learn(&self, path: &TreePath, hash: &Digest, begun: SystemTime) {
-        match self.archive(path) {
-            Some((archive, below)) => archive.learn(&below, hash, begun),
-            None => self.files.learn(path, hash, begun),
+        if self.archive(path).is_none() {
+            self.files.learn(path, hash, begun);
         }
     }
 }

@@ -5,13 +5,16 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use content::{Events, Memory, Source};
+use content::{Events, Keep, Memory, Source};
 use dockerfile::{PatternList, parse};
 use engine::build::{
-    Asked, BuildError, BuildFile, Built, BuiltImage, Found, Happening, Images, Named, Plan, Progress, Request, Target, Workshop, make, plan,
+    Anew, Asked, BuildError, BuildFile, Built, BuiltImage, Found, Happening, Images, Named, Plan, Progress, Request, Target, Workshop,
+    make, plan,
 };
+use engine::cache::Cache;
 use engine::context::Context;
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
@@ -28,6 +31,7 @@ pub struct World {
     /// What was asked for, in order.
     asked: Mutex<Vec<String>>,
     pub store: Memory,
+    pub keep: Arc<dyn Keep>,
     pub request: Request,
     pub happened: Arc<Mutex<Vec<Happening>>>,
     contexts: BTreeMap<String, Named>,
@@ -70,6 +74,7 @@ impl World {
             compression: Compression::default(),
             threads: 2,
             epoch: None,
+            anew: Anew::Nothing,
             allowed: Allowed::default(),
             scratch: folder.path().to_owned(),
         };
@@ -78,6 +83,7 @@ impl World {
             images: BTreeMap::new(),
             asked: Mutex::default(),
             store: Memory::new(),
+            keep: Arc::new(Memory::new()),
             request,
             happened: Arc::default(),
             contexts: BTreeMap::new(),
@@ -146,7 +152,9 @@ impl World {
         }
         let happened = self.happened.clone();
         let progress = Progress::to(move |happening| happened.lock().unwrap().push(happening));
-        let workshop = Workshop { library: &self.store, place: &self.store, events: &Events::none(), progress: &progress };
+        let cache = Cache::new(self.keep.clone(), Arc::new(SystemTime::now));
+        let (library, events) = (&self.store, &Events::none());
+        let workshop = Workshop { library, place: &self.store, events, progress: &progress, cache: &cache };
         make(&request, plan, &workshop).await
     }
 

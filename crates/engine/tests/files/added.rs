@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use engine::context::{ContextError, Folder, Visit};
+use engine::context::{ContextError, Folder, Origin, Visit};
 use engine::files::{AddError, AddFrom, Files, add};
 use engine::pack::{Contents, PackError};
 use graph::{CopyStep, Lay, Times, Tree, TreePath};
@@ -13,7 +13,7 @@ use layer::tar::{Entry, EntryKind};
 use super::fixture::{Kept, MADE, lines, packed, step, tar};
 
 /// Files in memory, with the folders above them.
-fn context(files: &[(&str, Vec<u8>)]) -> (Arc<Files>, Arc<Kept>) {
+fn context(files: &[(&str, Vec<u8>)]) -> (Arc<dyn Origin>, Arc<Kept>) {
     let path = |(path, content): &(&str, Vec<u8>)| (TreePath::from(*path), content.clone());
     let kept = Arc::new(Kept { files: files.iter().map(path).collect(), ..Kept::default() });
     let folders = kept.files.keys().flat_map(TreePath::ancestors).map(|path| Entry::directory(path.bytes()));
@@ -22,14 +22,14 @@ fn context(files: &[(&str, Vec<u8>)]) -> (Arc<Files>, Arc<Kept>) {
     (Arc::new(Files::of(tree, kept.clone())), kept)
 }
 
-async fn added(files: &Arc<Files>, step: CopyStep) -> Result<(Lay, Arc<dyn Contents>), AddError> {
+async fn added(files: &Arc<dyn Origin>, step: CopyStep) -> Result<(Lay, Arc<dyn Contents>), AddError> {
     let scratch = tempfile::tempdir().unwrap();
     let from = AddFrom { files, keeps_owners: false, hides: &|_| false, scratch: scratch.path() };
     add(&CopyStep { add: true, ..step }, &mut PathIndex::new(), from, Times { made: MADE }).await
 }
 
 /// What is in the layer of an ADD.
-async fn layer(files: &Arc<Files>, step: CopyStep) -> Vec<(Entry, String)> {
+async fn layer(files: &Arc<dyn Origin>, step: CopyStep) -> Vec<(Entry, String)> {
     let (lay, contents) = added(files, step).await.unwrap();
     packed(lay, contents).await.unwrap()
 }
@@ -96,7 +96,7 @@ async fn another_name_of_a_context_s_archive_is_one_too() {
     fs::hard_link(home.path().join("a.tar"), home.path().join("b.tar")).unwrap();
     let folder = Folder::open(home.path()).unwrap();
     let walked = folder.walk(&|_, _| Visit::Take).unwrap();
-    let files = Arc::new(Files::of(walked.tree.clone(), Arc::new((folder, walked))));
+    let files: Arc<dyn Origin> = Arc::new((folder, walked));
     assert_eq!(lines(&layer(&files, step(&["b.tar"], "/")).await), ["x: X"]);
     fs::write(home.path().join("a.tar"), "changed").unwrap();
     let problem = added(&files, step(&["b.tar"], "/")).await.err().unwrap();

@@ -98,11 +98,12 @@ fn summary(plan: &Plan, tags: &[Tag], state: impl Fn(&Tag) -> &'static str) -> V
 }
 
 /// Cuts the digest off a name that is moved; one that is only a digest keeps it.
-fn without_digest(label: &str) -> &str {
+pub fn without_digest(label: &str) -> &str {
     label.split('@').next().unwrap_or(label)
 }
 
-fn what_became_of(tag: &Tag, state: &str) -> String {
+/// Says what became of a name.
+pub fn what_became_of(tag: &Tag, state: &str) -> String {
     let name = without_digest(&tag.opened.label);
     match (&tag.opened.answer, state) {
         (_, "unchanged") => format!("unchanged: {name} is this already, nothing was written"),

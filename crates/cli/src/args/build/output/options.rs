@@ -205,7 +205,8 @@ fn kind(name: &str) -> Result<OutputKind, OutputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::build::{AnnotationLevel, CompressionKind};
+    use crate::args::build::annotation::AnnotationLevel;
+    use crate::args::build::compression::CompressionKind;
     use fault::Fault;
 
     fn parse(text: &str) -> Output {

@@ -10,7 +10,7 @@ use graph::TreePath;
 use rustix::fs::{Mode, OFlags, openat};
 
 /// Opens a folder or a file below `root`.
-pub(super) fn open(root: BorrowedFd<'_>, path: &TreePath, flags: OFlags) -> io::Result<OwnedFd> {
+pub(crate) fn open(root: BorrowedFd<'_>, path: &TreePath, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     #[cfg(target_os = "linux")]
     match at_once(root, path, flags) {

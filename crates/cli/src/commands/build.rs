@@ -1,0 +1,156 @@
+//! `build` and `plan`: one image for every platform from a Dockerfile.
+
+mod assemble;
+mod checks;
+mod deliver;
+mod finder;
+mod ground;
+mod order;
+mod report;
+
+use std::sync::Arc;
+
+use content::{Expected, Limits};
+use engine::build::{Built, Plan, Request, Workshop, make, plan};
+use engine::cache::Cache;
+use fault::{Failure, Wishing};
+use index::carry_out;
+use serde_json::{Value, json};
+
+use crate::args::{Build, BuildAnnotation};
+use crate::commands::create::metadata::Metadata;
+use crate::commands::create::tags::{check_digests, current, stale, targets};
+use crate::commands::{Done, Session};
+use crate::open::Opener;
+
+use deliver::Deliveries;
+use finder::Finder;
+
+/// Runs `build`.
+pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
+    let wish = match arguments.tags.first() {
+        Some(tag) => format!("build {tag}"),
+        None => "build".to_owned(),
+    };
+    arguments.check().wishing(|| wish.clone())?;
+    build(session, &arguments).await.wishing(|| wish)
+}
+
+async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
+    let order = order::read(session, arguments)?;
+    let mut opener = Opener::new(session.context.clone(), session.console.clone());
+    let mut deliveries = Deliveries::decide(arguments)?;
+    deliveries.announce(&mut opener);
+    let finder = Finder::new(session, &opener, arguments.pull);
+    let request = order.request;
+    let decided = plan(&request, &finder).await?;
+    checks::tell(session, &request, &decided)?;
+    if arguments.dry_run {
+        return show(session, decided);
+    }
+    let mut decided = decided;
+    if let Some(problem) = decided.problem() {
+        return Err(problem.into());
+    }
+    let files = [&arguments.metadata_file, &arguments.iidfile].map(|path| path.as_deref().map(Metadata::prepare).transpose());
+    let [metadata, iidfile] = files;
+    let (metadata, iidfile) = (metadata?, iidfile?);
+    deliveries.open(session, &opener).await?;
+    let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index };
+    let (built, summary) = made.run(decided, &mut deliveries).await?;
+    if let Some(metadata) = metadata {
+        metadata.write(&format!("{:#}\n", describe(&built, &summary)))?;
+    }
+    if let Some(iidfile) = iidfile {
+        iidfile.write(&summary.digest)?;
+    }
+    Ok(Done::Well)
+}
+
+/// Shows a plan; one that cannot be carried out ends with its problem.
+fn show(session: &Session, mut decided: Plan) -> Result<Done, Failure> {
+    report::plan(session, &decided);
+    match decided.problem() {
+        Some(problem) => Err(problem.into()),
+        None => {
+            session.console.say("nothing was made: this was a dry run");
+            Ok(Done::Well)
+        }
+    }
+}
+
+/// What was made, for files that tell of it.
+struct Summary {
+    digest: String,
+    descriptor: Value,
+    names: Vec<String>,
+}
+
+/// Writes buildx's keys, so that scripts that read its file can read this one.
+fn describe(built: &Built, summary: &Summary) -> Value {
+    let mut value = json!({
+        "containerimage.digest": summary.digest,
+        "containerimage.descriptor": summary.descriptor,
+    });
+    if let [only] = built.images.as_slice() {
+        value["containerimage.config.digest"] = json!(only.config);
+    }
+    if !summary.names.is_empty() {
+        value["image.name"] = json!(summary.names.join(","));
+    }
+    value
+}
+
+/// A build under way.
+struct Making<'a> {
+    session: &'a Session,
+    opener: &'a Opener,
+    request: &'a Request,
+    arguments: &'a Build,
+    /// A lone image gets an index, too.
+    is_index: bool,
+}
+
+impl Making<'_> {
+    async fn run(&self, decided: Plan, deliveries: &mut Deliveries) -> Result<(Built, Summary), Failure> {
+        let (session, events) = (self.session, self.session.console.events());
+        let store = self.opener.store()?;
+        let place = content::Library::open(store, deliveries.repository()).await?;
+        let progress = report::progress(session);
+        let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
+        let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache };
+        let built = make(self.request, decided, &workshop).await?;
+        let annotations: Vec<index::Annotation> =
+            deliver::annotations(self.arguments).iter().filter_map(BuildAnnotation::of_index).collect();
+        let document = assemble::assemble(&built, &place, &deliveries.wish(), &annotations, self.is_index)?;
+        for warning in &document.warnings {
+            session.console.warn(warning);
+        }
+        let tags = deliveries.tags();
+        let found = current(tags, false).await?;
+        for (tag, digest) in tags.iter_mut().zip(found) {
+            tag.current = digest;
+        }
+        check_digests(tags, document.document.digest())?;
+        let expected = tags.iter().map(|_| Expected::Any).collect();
+        let moving = stale(tags, expected, document.document.digest());
+        let moved: Vec<String> = moving.iter().map(|(tag, _)| tag.opened.label.clone()).collect();
+        let mut homes = targets(&moving);
+        if homes.is_empty() || deliveries.loads() {
+            // What nothing points at yet is whole all the same: for Docker, and for whoever names it next.
+            homes.insert(0, index::Target { place: place.clone(), names: Vec::new() });
+        }
+        let outcome = carry_out(&document, &homes, Limits::default(), &events).await?;
+        report::images(session, &built);
+        deliveries.hand_over(session, self.opener, &place, &document).await?;
+        deliveries.send(session)?;
+        let descriptor = document.document.descriptor();
+        let summary = Summary {
+            digest: outcome.digest.to_string(),
+            descriptor: json!(descriptor),
+            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).collect(),
+        };
+        report::outcome(session, &built, &document, deliveries, &moved);
+        Ok((built, summary))
+    }
+}

@@ -1,0 +1,113 @@
+//! From the words of `build` to what the engine is asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dockerfile::SyntaxConcern;
+use engine::build::{Anew, BuildFile, Request, Target};
+use engine::truth::Allowed;
+use fault::Failure;
+use oci::{Platform, PlatformSet};
+
+use super::deliver::{annotations, compression};
+use super::ground::Ground;
+use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, SOURCE_DATE_EPOCH, source_date_epoch};
+use crate::commands::Session;
+
+/// The argument that asks for an index of a lone image, in BuildKit's words.
+const MULTI_PLATFORM: &str = "BUILDKIT_MULTI_PLATFORM";
+
+/// What is wanted.
+pub struct Order {
+    /// Of the engine.
+    pub request: Request,
+    /// A lone image gets an index, too.
+    pub is_index: bool,
+}
+
+/// Reads everything that a build stands on.
+///
+/// # Errors
+/// Where a file cannot be read, or words do not fit together.
+pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
+    let host = host();
+    let usual: PlatformSet = std::iter::once(host.clone()).collect();
+    let platforms = arguments.platforms(&usual);
+    if arguments.platform.is_empty() && arguments.optional.is_empty() {
+        session.console.say(format!("building for {host}, as this machine is: name others with --platform"));
+    }
+    for unused in arguments.unused(&platforms) {
+        session.console.warn(&format!("{unused}... is for no platform of this build"));
+    }
+    let files = arguments.files()?;
+    let mut ground = Ground::new(&arguments.context, &session.context.scratch)?;
+    let annotations = annotations(arguments);
+    let mut targets = Vec::new();
+    for platform in &platforms {
+        let source = files.for_platform(platform);
+        let file = ground.file(&source)?;
+        heed_syntax(session, &file)?;
+        let mut contexts = BTreeMap::new();
+        for (name, source) in NamedContext::for_platform(&arguments.contexts, platform) {
+            contexts.insert(name.to_owned(), ground.named(source)?);
+        }
+        targets.push(Target {
+            platform: platform.clone(),
+            is_optional: arguments.is_optional(platform),
+            file,
+            arguments: values(session, arguments, platform),
+            context: ground.context(&source)?,
+            contexts,
+            annotations: BuildAnnotation::of_manifest(&annotations, platform),
+        });
+    }
+    let all = targets.first().map(|target| target.arguments.clone()).unwrap_or_default();
+    let is_index = all.get(MULTI_PLATFORM).is_some_and(|value| matches!(value.as_str(), "1" | "true"));
+    let given: BTreeMap<String, Option<String>> = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    let epoch = source_date_epoch(&given, session.context.variable(SOURCE_DATE_EPOCH).as_deref())?;
+    let allowed = Allowed::new(arguments.allow_foreign.iter().map(String::as_str))?;
+    let anew = match (arguments.no_cache, arguments.no_cache_filter.as_slice()) {
+        (true, _) => Anew::Everything,
+        (false, []) => Anew::Nothing,
+        (false, stages) => Anew::Stages(stages.to_vec()),
+    };
+    let request = Request {
+        host,
+        targets,
+        stage: arguments.target.clone(),
+        labels: arguments.labels().into_iter().collect(),
+        compression: compression(arguments)?,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        epoch,
+        anew,
+        allowed,
+        scratch: session.context.scratch.clone(),
+    };
+    Ok(Order { request, is_index })
+}
+
+/// Returns the arguments for a platform; a name alone has its value from the environment, and none where that has none.
+fn values(session: &Session, arguments: &Build, platform: &Platform) -> BTreeMap<String, String> {
+    let all = BuildArgument::for_platform(&arguments.arguments, platform);
+    all.into_iter().filter_map(|(key, value)| Some((key.clone(), value.or_else(|| session.context.variable(&key))?))).collect()
+}
+
+/// What images are built for where nobody says: Linux, on machines that are no Windows.
+fn host() -> Platform {
+    let host = Platform::host();
+    let system = if host.os == "windows" { "windows" } else { "linux" };
+    Platform::new(system, &host.architecture, host.variant.as_deref()).normalized()
+}
+
+/// Compares the language that a file asks for with the one that is read here.
+fn heed_syntax(session: &Session, file: &Arc<BuildFile>) -> Result<(), SyntaxConcern> {
+    let asked = file.parsed.directives.syntax.as_ref().map(dockerfile::Syntax::parse);
+    match asked.and_then(|syntax| syntax.concern()) {
+        Some(concern) if concern.is_error() => Err(concern),
+        Some(concern) => {
+            session.console.warn(&format!("{}: {concern}", file.source.name()));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}

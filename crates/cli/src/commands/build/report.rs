@@ -1,0 +1,234 @@
+//! What `build` and `plan` show: bases, steps, and the images that were made.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use engine::build::{Built, BuiltImage, Happening, Plan, PlannedBase, Progress, StepName};
+use engine::truth::Started;
+use fault::Fault;
+use graph::Step;
+use index::Plan as IndexPlan;
+use serde_json::{Value, json};
+
+use super::deliver::Deliveries;
+use crate::commands::Session;
+use crate::commands::create::report::{what_became_of, without_digest};
+use crate::commands::create::tags::Tag;
+use crate::console::{Table, bytes};
+use crate::open::Answer;
+
+/// How many files for other machines are named; the rest is counted.
+const NAMED: usize = 3;
+
+/// Shows the bases and steps of every platform.
+pub fn plan(session: &Session, plan: &Plan) {
+    if session.context.global.json {
+        session
+            .console
+            .data(format!("{:#}", json!({"polyarchPlan": 1, "platforms": plan.targets.iter().map(planned).collect::<Vec<_>>()})));
+        return;
+    }
+    let mut table = Table::new(&["PLATFORM", "FILE", "BASE", "FOR", "DIGEST"]);
+    for target in &plan.targets {
+        let (platform, file) = (target.target.platform.to_string(), target.target.file.source.name());
+        for base in &target.bases {
+            let digest = base.found.as_ref().map_or_else(|_| "missing".to_owned(), oci::Digest::short);
+            table.row([platform.clone(), format!("{file}:{}", base.line), base.name.clone(), base.platform.to_string(), digest]);
+        }
+        if target.bases.is_empty() {
+            table.row([platform, file.to_owned(), "scratch".to_owned(), String::new(), String::new()]);
+        }
+    }
+    session.console.table(&table);
+    let mut steps = Table::new(&["PLATFORM", "LINE", "STEP"]);
+    for target in &plan.targets {
+        let Ok(ready) = &target.outcome else { continue };
+        for stage in &ready.outline.stages {
+            let Some(recipe) = ready.recipes.get(&stage.index) else { continue };
+            for placed in &recipe.steps {
+                let text = recipe.image.history.get(placed.history).map(|line| line.created_by.trim_end_matches(" # buildkit"));
+                steps.row([target.target.platform.to_string(), placed.line.to_string(), text.unwrap_or_default().to_owned()]);
+            }
+        }
+    }
+    session.console.table(&steps);
+}
+
+fn planned(target: &engine::build::Planned) -> Value {
+    let base = |base: &PlannedBase| {
+        json!({
+            "line": base.line,
+            "name": base.name,
+            "platform": base.platform.to_string(),
+            "digest": base.found.as_ref().ok(),
+            "problem": base.found.as_ref().err().map(ToString::to_string),
+            "hint": base.found.as_ref().err().and_then(Fault::hint).map(|hint| hint.to_string()),
+        })
+    };
+    let steps: Vec<Value> = target
+        .outcome
+        .iter()
+        .flat_map(|ready| {
+            ready.outline.stages.iter().filter_map(|stage| ready.recipes.get(&stage.index)).flat_map(|recipe| {
+                recipe.steps.iter().map(|placed| {
+                    let kind = match &placed.step {
+                        Step::Copy(step) if step.add => "ADD",
+                        Step::Copy(_) => "COPY",
+                        Step::Workdir { .. } => "WORKDIR",
+                        Step::Run(_) => "RUN",
+                    };
+                    let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone());
+                    json!({"line": placed.line, "kind": kind, "text": text})
+                })
+            })
+        })
+        .collect();
+    json!({
+        "platform": target.target.platform.to_string(),
+        "optional": target.target.is_optional,
+        "file": target.target.file.source.name(),
+        "bases": target.bases.iter().map(base).collect::<Vec<_>>(),
+        "steps": steps,
+        "problem": target.outcome.as_ref().err().map(ToString::to_string),
+    })
+}
+
+/// Returns a listener that shows steps: a lane for each platform on a terminal, a line for each step elsewhere.
+pub fn progress(session: &Session) -> Progress {
+    let console = session.console.clone();
+    let begun: Mutex<HashMap<String, Instant>> = Mutex::default();
+    Progress::to(move |happening| match happening {
+        Happening::Begun(step) => {
+            begun.lock().unwrap_or_else(PoisonError::into_inner).insert(in_full(&step), Instant::now());
+            console.begin_step(&step.platform.to_string(), &in_lane(&step));
+        }
+        Happening::Done { step, cached } => {
+            let since = begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&in_full(&step));
+            let took = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+            let became = if cached { "cached".to_owned() } else { format!("{took:.1} s") };
+            console.end_step(&step.platform.to_string(), &in_lane(&step), || format!("{} {became}", in_full(&step)));
+        }
+        Happening::Reading { platform, base } => {
+            console.end_step(&platform.to_string(), "", || format!("[{platform}] looking into {base}"))
+        }
+        Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
+    })
+}
+
+fn in_lane(step: &StepName) -> String {
+    let stage = step.stage.as_ref().map(|stage| format!("{stage} ")).unwrap_or_default();
+    format!("{stage}{}/{} {}", step.number, step.of, step.text)
+}
+
+fn in_full(step: &StepName) -> String {
+    let stage = step.stage.as_ref().map(|stage| format!(" {stage}")).unwrap_or_default();
+    format!("[{}{stage} {}/{}] {}", step.platform, step.number, step.of, step.text)
+}
+
+/// Shows what was made.
+pub fn images(session: &Session, built: &Built) {
+    let mut table = Table::new(&["PLATFORM", "SIZE", "LAYERS", "ENTRYPOINT", "STEPS"]);
+    for image in &built.images {
+        let made = image.steps - image.cached;
+        table.row([
+            image.platform.to_string(),
+            bytes(image.size),
+            image.layers.to_string(),
+            image.started.as_ref().map(started).unwrap_or_default(),
+            format!("{made} done, {} cached", image.cached),
+        ]);
+    }
+    for line in table.lines() {
+        session.console.say(line);
+    }
+    for image in &built.images {
+        notes(session, image);
+    }
+}
+
+/// Says which program is started, and for which machine it is.
+fn started(started: &Started) -> String {
+    let path = format!("/{}", started.path);
+    match started.binary.as_ref().and_then(|binary| binary.machines().first()) {
+        Some(machine) => format!("{path} ({machine})"),
+        None => path,
+    }
+}
+
+fn notes(session: &Session, image: &BuiltImage) {
+    if image.notes.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = image.notes.iter().take(NAMED).map(|note| format!("/{} ({})", note.path, note.found)).collect();
+    let more = image.notes.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    session.console.say(format!("note: {} holds files for other machines: {}{more}", image.platform, shown.join(", ")));
+}
+
+/// Prints what was done; `moved` are the labels of the tags that moved.
+pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &mut Deliveries, moved: &[String]) {
+    let (takes_stdout, loads) = (deliveries.takes_stdout(), deliveries.loads());
+    let digest = plan.document.digest();
+    let tags = deliveries.tags();
+    let state = |tag: &Tag| if moved.contains(&tag.opened.label) { "moved" } else { "unchanged" };
+    if takes_stdout {
+        // The image is there; words would be part of it.
+    } else if session.context.global.json {
+        let tags: Vec<Value> = tags.iter().map(|tag| json!({"name": tag.opened.label, "state": state(tag)})).collect();
+        session.console.data(format!("{:#}", summary(built, plan, &tags)));
+    } else if tags.is_empty() {
+        session.console.data(digest.to_string());
+    } else {
+        for tag in tags.iter() {
+            session.console.data(format!("{}@{digest}", without_digest(&tag.opened.label)));
+        }
+    }
+    for tag in tags.iter() {
+        session.console.say(what_became_of(tag, state(tag)));
+    }
+    match tags.iter().find(|tag| tag.opened.answer == Answer::Store) {
+        Some(tag) => {
+            let name = without_digest(&tag.opened.label);
+            session
+                .console
+                .say(format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)));
+        }
+        None if tags.is_empty() && !loads => {
+            session.console.warn("nothing points at the image, so the next `polyarch store prune` removes it: name it with --tag NAME:TAG");
+        }
+        None => {}
+    }
+}
+
+/// Returns where a name could be pushed: where it says, or to one's own account.
+fn far(name: &str) -> String {
+    if name.contains('/') { name.to_owned() } else { format!("ghcr.io/YOU/{name}") }
+}
+
+/// Describes what was made, as JSON.
+pub fn summary(built: &Built, plan: &IndexPlan, tags: &[Value]) -> Value {
+    let image = |image: &BuiltImage| {
+        json!({
+            "platform": image.platform.to_string(),
+            "digest": image.manifest.digest(),
+            "config": image.config,
+            "size": image.size,
+            "layers": image.layers,
+            "entrypoint": image.started.as_ref().map(|started| format!("/{}", started.path)),
+            "steps": {"done": image.steps - image.cached, "cached": image.cached},
+            "foreign": image.notes.iter().map(|note| json!({"path": format!("/{}", note.path), "machine": note.found.to_string()})).collect::<Vec<_>>(),
+        })
+    };
+    let left_out = |(platform, problem): &(oci::Platform, engine::build::BuildError)| json!({"platform": platform.to_string(), "problem": problem.to_string()});
+    let descriptor = plan.document.descriptor();
+    json!({
+        "polyarchBuild": 1,
+        "digest": descriptor.digest,
+        "mediaType": descriptor.media_type,
+        "size": descriptor.size,
+        "platforms": built.images.iter().map(image).collect::<Vec<_>>(),
+        "leftOut": built.left_out.iter().map(left_out).collect::<Vec<_>>(),
+        "tags": tags,
+    })
+}

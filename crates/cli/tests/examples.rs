@@ -60,6 +60,11 @@ fn world(registry: &DebianRegistry) -> Home {
         std::fs::rename(home.path().join(from), home.path().join(to)).unwrap();
     }
     std::fs::write(home.path().join("users"), USERS).unwrap();
+    std::fs::write(home.path().join(".dockerignore"), "*\n!app\n").unwrap();
+    std::fs::write(home.path().join("app"), "an application\n").unwrap();
+    for name in ["Dockerfile", "Dockerfile.amd64", "Dockerfile.arm64", "Dockerfile.arm", "Dockerfile.armv7"] {
+        std::fs::write(home.path().join(name), "FROM scratch\nARG VERSION\nLABEL version=$VERSION\nCOPY app /app\n").unwrap();
+    }
     home
 }
 

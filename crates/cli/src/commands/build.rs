@@ -3,6 +3,7 @@
 mod assemble;
 mod checks;
 mod deliver;
+mod export;
 mod finder;
 mod ground;
 mod order;
@@ -132,6 +133,7 @@ impl Making<'_> {
             tag.current = digest;
         }
         check_digests(tags, document.document.digest())?;
+        export::export(session, &self.arguments.outputs(), &built, self.request.epoch).await?;
         let expected = tags.iter().map(|_| Expected::Any).collect();
         let moving = stale(tags, expected, document.document.digest());
         let moved: Vec<String> = moving.iter().map(|(tag, _)| tag.opened.label.clone()).collect();

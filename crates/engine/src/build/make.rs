@@ -1,6 +1,7 @@
 //! Makes what was planned: layers, then configs and manifests, into a library. No name is moved here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use content::{Copier, Events, Library, Limits, Memory, Place};
@@ -13,13 +14,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use super::error::BuildError;
-use super::evaluate::{Evaluation, Made};
+use super::evaluate::{Evaluated, Evaluation, Made};
 use super::moment;
 use super::plan::{Plan, Planned, Ready};
 use super::progress::{Happening, Progress};
 use super::request::{Request, Target};
 use crate::base::Base;
 use crate::cache::{Cache, Reuse, Wanted};
+use crate::files::Files;
 use crate::pack::{Packed, Program};
 use crate::truth::{self, Note, Seen, Started};
 
@@ -51,6 +53,8 @@ pub struct BuiltImage {
     pub started: Option<Started>,
     /// Files that are for another machine, where that may be.
     pub notes: Vec<Note>,
+    /// Its files, where they were asked for.
+    pub files: Option<Arc<Files>>,
 }
 
 /// Where a build puts what it makes.
@@ -140,7 +144,7 @@ impl Making<'_> {
         let (mut layers, packed) = futures_util::future::try_join(bring, write).await?;
         let mut image = recipe.image.clone();
         self.finish_config(&mut image, target, base, &steps, &packed);
-        let (started, notes) = self.judge(&image, &stage.root, &steps, &packed)?;
+        let (started, notes) = self.judge(&image, stage, &steps, &packed)?;
         layers.extend(packed.iter().map(|(packed, _)| self.layered(packed)));
         let created = self.created(base, &packed);
         date(&mut image, &created);
@@ -149,6 +153,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = packed.iter().filter(|(_, cached)| *cached).count();
+        let files = if self.request.wants_files { Some(evaluation.files(last.index).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
             manifest,
@@ -159,6 +164,7 @@ impl Making<'_> {
             cached,
             started,
             notes,
+            files,
         })
     }
 
@@ -234,19 +240,20 @@ impl Making<'_> {
     fn judge(
         &self,
         image: &Image,
-        root: &layer::index::PathIndex,
+        stage: &Evaluated,
         steps: &[Made],
         packed: &[(Packed, bool)],
     ) -> Result<(Option<Started>, Vec<Note>), BuildError> {
         let mut added: BTreeMap<TreePath, Program> = BTreeMap::new();
+        let mut others = stage.survey.programs.clone();
         for (made, (packed, _)) in steps.iter().zip(packed) {
             for path in made.lay.keys() {
                 added.remove(path);
+                others.remove(path);
             }
             added.extend(packed.programs.iter().map(|program| (program.path.clone(), program.clone())));
         }
-        let others = BTreeMap::new();
-        let seen = Seen { root, added: &added, others: &others };
+        let seen = Seen { root: &stage.root, added: &added, others: &others };
         let notes = truth::judge(image, &seen, &self.request.allowed).map_err(BuildError::Untrue)?;
         Ok((truth::started(image, &seen), notes))
     }

@@ -32,6 +32,8 @@ pub struct Request {
     pub anew: Anew,
     /// `--allow-foreign`.
     pub allowed: Allowed,
+    /// The files of the images are wanted, too: [`BuiltImage::files`](super::BuiltImage).
+    pub wants_files: bool,
     /// Where files of images are put while they are copied from.
     pub scratch: PathBuf,
 }

@@ -19,11 +19,10 @@ use std::time::SystemTime;
 use content::{Keep, Library, Shelf};
 use graph::Lay;
 use layer::Settings;
-use layer::index::{IndexLimits, PathIndex};
 use oci::Digest;
 use tokio::sync::OnceCell;
 
-use crate::base::{Base, BaseError};
+use crate::base::{Base, BaseError, Survey};
 use crate::context::{Folder, Walked};
 use crate::pack::{Contents, PackError, Packed, pack_into};
 use learning::Learning;
@@ -76,7 +75,7 @@ pub struct Cache {
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
     made: Arc<Made>,
-    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Survey>>>>>,
     /// The folders that were asked for.
     folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
@@ -135,26 +134,26 @@ impl Cache {
         Ok(found.clone()?)
     }
 
-    /// Returns what is where in a base. Every base is streamed once, as long as it is remembered.
+    /// Returns what is in a base. Every base is streamed once, as long as it is remembered.
     ///
     /// # Errors
-    /// As [`Base::index`].
-    pub async fn paths(&self, base: &Base) -> Result<Arc<PathIndex>, BaseError> {
+    /// As [`Base::survey`].
+    pub async fn survey(&self, base: &Base) -> Result<Arc<Survey>, BaseError> {
         let key = key_of_base(base);
         let cell = Arc::clone(self.bases.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
-        let index = cell.get_or_try_init(|| async {
+        let survey = cell.get_or_try_init(|| async {
             let (keep, at) = (Arc::clone(&self.keep), key.clone());
-            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| PathIndex::from_bytes(&bytes, IndexLimits::default()).ok());
+            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| Survey::from_bytes(&bytes));
             // What cannot be read back is read again.
-            if let Ok(Some(index)) = tokio::task::spawn_blocking(read).await {
-                return Ok(Arc::new(index));
+            if let Ok(Some(survey)) = tokio::task::spawn_blocking(read).await {
+                return Ok(Arc::new(survey));
             }
-            let index = Arc::new(base.index().await?);
-            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&index));
+            let survey = Arc::new(base.survey().await?);
+            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&survey));
             let _ = tokio::task::spawn_blocking(move || keep.put(Shelf::Paths, &key, &kept.to_bytes())).await;
-            Ok(index)
+            Ok(survey)
         });
-        index.await.cloned()
+        survey.await.cloned()
     }
 
     async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {
@@ -205,7 +204,7 @@ async fn is_there(library: &dyn Library, packed: &Packed) -> bool {
 /// The chain of a base's layers: its files are theirs, whatever it is called.
 fn key_of_base(base: &Base) -> Digest {
     let diff_ids = base.layers().iter().map(|(_, diff_id)| diff_id.to_string());
-    Digest::of(std::iter::once("paths of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
+    Digest::of(std::iter::once("survey 1 of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, PackError> {

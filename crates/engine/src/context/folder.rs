@@ -159,7 +159,11 @@ impl Walk<'_> {
         for name in names {
             let below = path.join(&name);
             let stat = statat(&handle, OsStr::from_bytes(&name), AtFlags::SYMLINK_NOFOLLOW);
-            let stat = stat.map_err(|problem| unreadable(root, &below, problem.into()))?;
+            let stat = match stat {
+                // Somebody took it away meanwhile; where a step needs it, that says so.
+                Err(rustix::io::Errno::NOENT) => continue,
+                stat => stat.map_err(|problem| unreadable(root, &below, problem.into()))?,
+            };
             let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             let visit = (self.visit)(&below, is_folder);
             if visit == Visit::Skip || (visit == Visit::LookInside && !is_folder) {

@@ -30,9 +30,10 @@ pub async fn read_image(base: &Base, scratch: &Path) -> Result<(PathIndex, Files
     for (number, layer) in base.layers().iter().enumerate() {
         let read = move |tar: &mut dyn Read| {
             let mut entries = 0;
-            index.add_layer_with(tar, |entry, placed| {
+            index.add_layer_with(tar, |entry, placed, _| {
                 put(&mut files, entry, placed, Bytes::There { contents, path: name(number, entries) });
                 entries += 1;
+                Ok(())
             })?;
             files.settle();
             Ok((index, files))

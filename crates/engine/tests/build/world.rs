@@ -76,6 +76,7 @@ impl World {
             epoch: None,
             anew: Anew::Nothing,
             allowed: Allowed::default(),
+            wants_files: false,
             scratch: folder.path().to_owned(),
         };
         Self {

@@ -17,7 +17,7 @@ async fn read(layers: &[&[&str]]) -> Files {
     let layers: Vec<Vec<u8>> = layers.iter().map(|lines| tar(lines)).collect();
     let (base, _) = image(&place, &layers).await;
     let (index, files) = read_image(&base, scratch.path()).await.unwrap();
-    assert_eq!(index, base.index().await.unwrap());
+    assert_eq!(index, base.survey().await.unwrap().paths);
     assert_eq!(files.tree().len(), index.len());
     let root = TreePath::default();
     let wanted: Vec<TreePath> = files.tree().below(&root).filter(|(_, entry)| entry.size() > 0).map(|(path, _)| path.clone()).collect();

@@ -139,6 +139,11 @@ impl Deliveries {
         self.outputs.iter().any(|output| matches!(output, Output::Docker { target: None, .. }))
     }
 
+    /// Tells whether the result is wanted as files, and not as an image.
+    pub fn are_files(&self) -> bool {
+        self.outputs.iter().all(|output| matches!(output, Output::Tar { .. } | Output::Local { .. }))
+    }
+
     /// Tells whether something else than words goes to the standard output.
     pub fn takes_stdout(&self) -> bool {
         self.outputs.iter().any(Output::is_stdout)

@@ -11,7 +11,7 @@ use oci::{Platform, PlatformSet};
 
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
-use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, SOURCE_DATE_EPOCH, source_date_epoch};
+use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, source_date_epoch};
 use crate::commands::Session;
 
 /// The argument that asks for an index of a lone image, in BuildKit's words.
@@ -81,6 +81,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         epoch,
         anew,
         allowed,
+        wants_files: arguments.outputs().iter().any(|output| matches!(output, Output::Tar { .. } | Output::Local { .. })),
         scratch: session.context.scratch.clone(),
     };
     Ok(Order { request, is_index })

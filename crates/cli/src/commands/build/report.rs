@@ -168,7 +168,7 @@ fn notes(session: &Session, image: &BuiltImage) {
 
 /// Prints what was done; `moved` are the labels of the tags that moved.
 pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &mut Deliveries, moved: &[String]) {
-    let (takes_stdout, loads) = (deliveries.takes_stdout(), deliveries.loads());
+    let (takes_stdout, loads, are_files) = (deliveries.takes_stdout(), deliveries.loads(), deliveries.are_files());
     let digest = plan.document.digest();
     let tags = deliveries.tags();
     let state = |tag: &Tag| if moved.contains(&tag.opened.label) { "moved" } else { "unchanged" };
@@ -194,7 +194,7 @@ pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &
                 .console
                 .say(format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)));
         }
-        None if tags.is_empty() && !loads => {
+        None if tags.is_empty() && !loads && !are_files => {
             session.console.warn("nothing points at the image, so the next `polyarch store prune` removes it: name it with --tag NAME:TAG");
         }
         None => {}

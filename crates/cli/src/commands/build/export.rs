@@ -1,0 +1,47 @@
+//! `--output type=local` and `type=tar`: the files of the images, outside of any image.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::build::Built;
+use engine::export::{Arrangement, Options, PlatformFiles, Written, plan, write_folder, write_tar, write_tar_file};
+use fault::Failure;
+
+use crate::args::{Output, Target};
+use crate::commands::Session;
+use crate::console::{bytes, counted};
+
+/// Writes the files to every folder and tar among the outputs; no output is written before all of them make sense.
+///
+/// # Errors
+/// Where platforms do not fit into one folder, or it cannot be written.
+pub async fn export(session: &Session, outputs: &[Output], built: &Built, newest: Option<i64>) -> Result<(), Failure> {
+    let mut planned = Vec::new();
+    for output in outputs {
+        let (Output::Tar { split, .. } | Output::Local { split, .. }) = output else { continue };
+        let files = built.images.iter().filter_map(|image| Some((image, image.files.clone()?)));
+        let files: Vec<PlatformFiles> = files.map(|(image, files)| PlatformFiles { platform: image.platform.clone(), files }).collect();
+        let arrangement = match split {
+            Some(true) => Arrangement::Split,
+            Some(false) => Arrangement::Merged,
+            None => Arrangement::usual(files.len()),
+        };
+        planned.push((output, Arc::new(plan(files, Options { arrangement, newest }).await?)));
+    }
+    for (output, plan) in planned {
+        let (written, place) = match output {
+            Output::Local { folder, .. } => (write_folder(plan, folder).await?, folder.display().to_string()),
+            Output::Tar { target: Target::File(path), .. } => (write_tar_file(plan, path).await?, path.display().to_string()),
+            _ => (write_tar(plan, Path::new("-"), std::io::stdout()).await?, "the standard output".to_owned()),
+        };
+        tell(session, &written, &place);
+    }
+    Ok(())
+}
+
+fn tell(session: &Session, written: &Written, place: &str) {
+    for left_out in &written.left_out {
+        session.console.warn(&left_out.to_string());
+    }
+    session.console.say(format!("{} ({}) written to {place}", counted(written.entries, "file"), bytes(written.bytes)));
+}

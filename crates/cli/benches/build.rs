@@ -63,7 +63,10 @@ fn main() {
     let home = tempfile::tempdir().unwrap();
     polyarch(home.path(), &context, &registry, &[]);
     let again = median(|| polyarch(home.path(), &context, &registry, &[]));
-    let peer_again = peer_cold.as_ref().zip(buildah.as_ref()).map(|((_, home, registry), buildah)| with_buildah(buildah, home.path(), &context, registry));
+    let peer_again = peer_cold
+        .as_ref()
+        .zip(buildah.as_ref())
+        .map(|((_, home, registry), buildah)| with_buildah(buildah, home.path(), &context, registry));
     print("nothing changed", &again, peer_again.as_ref());
     let mut number = 0;
     let mut change = || {
@@ -99,7 +102,9 @@ fn fill(context: &Path) {
         for file in 0..FILES {
             let mut bytes = random_bytes((folder * FILES + file) as u64, SIZE / 2).to_vec();
             while bytes.len() < SIZE {
-                bytes.extend_from_slice(format!("line {} of file {file} in folder {folder}, much like the others\n", bytes.len()).as_bytes());
+                bytes.extend_from_slice(
+                    format!("line {} of file {file} in folder {folder}, much like the others\n", bytes.len()).as_bytes(),
+                );
             }
             bytes.truncate(SIZE);
             fs::write(path.join(file.to_string()), bytes).unwrap();
@@ -173,7 +178,8 @@ fn polyarch(home: &Path, context: &Path, registry: &DebianRegistry, words: &[&st
     run(&mut command)
 }
 
-/// Builds and pushes with buildah, each as one command, as its manual says.
+/// Builds and pushes with buildah, each as one command, as its manual says. Its cache (`--layers`) is left out: with it,
+/// buildah 1.28 gives one image to all platforms, labelled for the last of them.
 fn with_buildah(buildah: &Path, home: &Path, context: &Path, registry: &DebianRegistry) -> Took {
     let own = |words: &[&str]| {
         let mut command = Command::new(buildah);
@@ -181,7 +187,7 @@ fn with_buildah(buildah: &Path, home: &Path, context: &Path, registry: &DebianRe
         command
     };
     let _ = own(&["manifest", "rm", "tree"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let mut build = own(&["build", "--quiet", "--layers", "--platform", PLATFORMS, "--manifest", "tree"]);
+    let mut build = own(&["build", "--quiet", "--jobs", "2", "--platform", PLATFORMS, "--manifest", "tree"]);
     let built = run(build.arg(context));
     let target = format!("docker://{}", name(registry));
     let pushed = run(&mut own(&["manifest", "push", "--quiet", "--all", "--tls-verify=false", "tree", &target]));

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{StageError, StageReason};
 use crate::image::{HistoryLine, Image};
+use crate::windows;
 
 /// What makes files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,10 +291,12 @@ impl Taking<'_> {
     }
 
     fn workdir(&mut self, word: &Word) -> Result<(), StageError> {
-        let written = self.expand(word)?;
+        let expanded = self.expand(word)?;
+        let written = self.path(expanded)?;
         let path = history::workdir_path(&self.working(), &written);
-        self.config("WorkingDir", json!(path));
-        let said = history::workdir(&path);
+        let shown = if self.recipe.image.is_windows() { windows::written(&path) } else { path.clone() };
+        let said = history::workdir(&shown);
+        self.config("WorkingDir", json!(shown));
         if path == "/" {
             self.said(said, true);
         } else {
@@ -304,7 +307,19 @@ impl Taking<'_> {
     }
 
     fn working(&self) -> String {
-        Some(self.recipe.image.text("WorkingDir")).filter(|path| !path.is_empty()).unwrap_or_else(|| "/".to_owned())
+        let path = self.recipe.image.text("WorkingDir");
+        // What a base of Windows has there that is no path of an image is no reason to stop.
+        let path = if self.recipe.image.is_windows() { windows::plain(&path).unwrap_or_default() } else { path };
+        if path.is_empty() { "/".to_owned() } else { path }
+    }
+
+    /// Returns a path of the image as trees have it.
+    fn path(&self, written: String) -> Result<String, StageError> {
+        if self.recipe.image.is_windows() {
+            windows::plain(&written).map_err(|problem| self.wrong(StageReason::Windows(problem)))
+        } else {
+            Ok(written)
+        }
     }
 
     fn sources(&mut self, sources: &[CopySource]) -> Result<(Vec<String>, Vec<Inline>), StageError> {
@@ -350,8 +365,7 @@ impl Taking<'_> {
             working: self.working(),
             ..CopyStep::default()
         };
-        self.copied(step, chmod);
-        Ok(())
+        self.copied(step, chmod)
     }
 
     fn add(&mut self, add: &Add) -> Result<(), StageError> {
@@ -376,11 +390,10 @@ impl Taking<'_> {
             keep_git_dir: add.keep_git_dir.unwrap_or(false),
             ..CopyStep::default()
         };
-        self.copied(step, chmod);
-        Ok(())
+        self.copied(step, chmod)
     }
 
-    fn copied(&mut self, step: CopyStep, chmod: Option<(Chmod, String)>) {
+    fn copied(&mut self, step: CopyStep, chmod: Option<(Chmod, String)>) -> Result<(), StageError> {
         let names: Vec<String> = step.inline.iter().map(|(name, _)| name.clone()).collect();
         let said = history::copy(&history::Copied {
             add: step.add,
@@ -391,7 +404,9 @@ impl Taking<'_> {
             inline: &names,
             destination: &step.destination,
         });
-        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), ..step })), said);
+        let destination = self.path(step.destination.clone())?;
+        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), destination, ..step })), said);
+        Ok(())
     }
 
     fn run(&mut self, run: &Run) {

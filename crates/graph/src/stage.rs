@@ -299,7 +299,8 @@ impl Taking<'_> {
         if path == "/" {
             self.said(said, true);
         } else {
-            let user = self.recipe.image.text("User");
+            // Windows has no /etc/passwd, and its users no numbers.
+            let user = if is_windows { String::new() } else { self.recipe.image.text("User") };
             self.step(Step::Workdir { path, user }, said);
         }
         Ok(())

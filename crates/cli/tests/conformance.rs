@@ -31,4 +31,4 @@ macro_rules! themes {
     };
 }
 
-themes! { copying owners parents ignoring archives contexts stages arguments platforms windows heredocs config triggers }
+themes! { copying owners parents ignoring archives contexts stages arguments platforms windows heredocs config triggers errors }

@@ -21,7 +21,7 @@
 //! | `file PATH` | any other file, its text as it stands |
 //! | `context`, `folder PATH` | files of the context, or of a folder beside it, in the form of `lines.rs` |
 //! | `tar PATH [COMPRESSION]` | a tar of such files |
-//! | `base NAME [PLATFORM...]` | an image of such files, given by `--build-context`; `config Key: JSON` is a field of its config |
+//! | `base NAME [PLATFORM...]` | an image of such files, given by `--build-context`; `config Key: JSON` is a field of its config, `---` stands between layers |
 //! | `flags` | words of the command line |
 //!
 //! What is expected: `layers [PLATFORM]` (those of a base are `BASE`, a layer without anything is `EMPTY`), `config [PLATFORM]` and
@@ -109,6 +109,12 @@ impl Part {
     /// Returns its lines that are files.
     pub fn files(&self) -> Vec<Line> {
         self.body.lines().filter(|line| !line.starts_with(FIELD)).map(Line::read).collect()
+    }
+
+    /// Returns its files, layer by layer.
+    pub fn layers(&self) -> Vec<Vec<Line>> {
+        let files = |body: &str| Self { body: body.to_owned(), ..self.clone() }.files();
+        self.body.split("---\n").map(files).collect()
     }
 
     /// Returns its lines that are fields of a config.

@@ -39,7 +39,7 @@ fn build(case: &Value) -> Outcome {
     put_lines(&home.path().join("context"), &files.collect::<Vec<_>>());
     put(&home.path().join("context/Dockerfile"), case["dockerfile"].as_str().unwrap().as_bytes());
     let config = json!({"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]});
-    put_layout(&home.path().join("busybox"), &[base("linux/amd64", &tars::write(&busybox()), &config)]);
+    put_layout(&home.path().join("busybox"), &[base("linux/amd64", &[tars::write(&busybox())], &config)]);
     let mut words = vec!["--platform=linux/amd64".to_owned(), "--build-context=busybox=oci-layout://busybox".to_owned()];
     let arguments = case["build_arguments"].as_object().into_iter().flatten();
     words.extend(arguments.map(|(key, value)| format!("--build-arg={key}={}", value.as_str().unwrap())));

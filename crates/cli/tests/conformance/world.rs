@@ -103,27 +103,27 @@ fn put_base(folder: &Path, part: &Part) {
     let platforms =
         part.words.get(1..).filter(|platforms| !platforms.is_empty()).map_or_else(|| vec!["linux/amd64".to_owned()], <[_]>::to_vec);
     let image = |platform: &String| {
-        let mut lines = part.files();
-        for line in &mut lines {
+        let mut layers = part.layers();
+        for line in layers.iter_mut().flatten() {
             if let Kind::File(content) = &mut line.kind {
                 *content = content.replace("{platform}", platform);
             }
         }
         let mut config = json!({"Env": ["PATH=/bin"], "Cmd": ["sh"]});
         fields.iter().for_each(|(key, value)| config[*key] = value.clone());
-        base(platform, &write(&lines), &config)
+        base(platform, &layers.iter().map(|lines| write(lines)).collect::<Vec<_>>(), &config)
     };
     put_layout(folder, &platforms.iter().map(image).collect::<Vec<_>>());
 }
 
-/// An image of one layer: its platform, and its blobs as layer, config and manifest.
+/// An image: its platform, and its blobs, of which the last one is the manifest.
 pub struct BaseImage {
     platform: Value,
-    blobs: [Vec<u8>; 3],
+    blobs: Vec<Vec<u8>>,
 }
 
-/// Makes an image of one layer.
-pub fn base(platform: &str, layer: &[u8], config: &Value) -> BaseImage {
+/// Makes an image of layers that are tars.
+pub fn base(platform: &str, layers: &[Vec<u8>], config: &Value) -> BaseImage {
     let mut parts = platform.split('/');
     let mut platform = json!({"os": parts.next(), "architecture": parts.next()});
     if let Some(variant) = parts.next() {
@@ -132,26 +132,27 @@ pub fn base(platform: &str, layer: &[u8], config: &Value) -> BaseImage {
     let mut document = json!({
         "created": "2017-01-26T16:59:13Z",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [oci::Digest::of(layer)]},
+        "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| oci::Digest::of(layer)).collect::<Vec<_>>()},
         "history": [{"created": "2017-01-26T16:59:13Z", "created_by": "debian busybox-static"}],
     });
     platform.as_object().unwrap().iter().for_each(|(key, value)| document[key] = value.clone());
-    let (layer, document) = (compress(layer, "gzip"), document.to_string().into_bytes());
+    let (document, mut blobs): (_, Vec<_>) = (document.to_string(), layers.iter().map(|layer| compress(layer, "gzip")).collect());
     let kind = |kind: &str| format!("application/vnd.oci.image.{kind}");
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": kind("manifest.v1+json"),
-        "config": described(&kind("config.v1+json"), &document),
-        "layers": [described(&kind("layer.v1.tar+gzip"), &layer)],
+        "config": described(&kind("config.v1+json"), document.as_bytes()),
+        "layers": blobs.iter().map(|layer| described(&kind("layer.v1.tar+gzip"), layer)).collect::<Vec<_>>(),
     });
-    BaseImage { platform, blobs: [layer, document, manifest.to_string().into_bytes()] }
+    blobs.extend([document.into_bytes(), manifest.to_string().into_bytes()]);
+    BaseImage { platform, blobs }
 }
 
 /// Writes a layout that holds an index of images.
 pub fn put_layout(folder: &Path, images: &[BaseImage]) {
     let entries = images.iter().map(|image| {
         image.blobs.iter().for_each(|blob| put_blob(folder, blob));
-        let mut entry = described("application/vnd.oci.image.manifest.v1+json", &image.blobs[2]);
+        let mut entry = described("application/vnd.oci.image.manifest.v1+json", image.blobs.last().unwrap());
         entry["platform"] = image.platform.clone();
         entry
     });

@@ -46,8 +46,8 @@ impl fmt::Display for Hint {
 
 /// An error that knows its kind and its hint.
 ///
-/// `Display` is one lower-case line without a full stop that says what stopped the wish. What is
-/// behind it comes by [`Error::source`] and is printed after `cause:`.
+/// `Display` is one lower-case line without a full stop that says what stopped the wish, unless
+/// [`has_lines`](Fault::has_lines) says otherwise. What is behind it comes by [`Error::source`] and is printed after `cause:`.
 pub trait Fault: Error + Send + Sync + 'static {
     /// Returns whose turn it is now.
     fn kind(&self) -> Kind;
@@ -55,6 +55,12 @@ pub trait Fault: Error + Send + Sync + 'static {
     /// Returns what the user can do, where there is something.
     fn hint(&self) -> Option<Hint> {
         None
+    }
+
+    /// Tells whether `Display` has several lines: the place in a file, or a list. Each of them is this program's own; what comes
+    /// from elsewhere never ends one.
+    fn has_lines(&self) -> bool {
+        false
     }
 }
 
@@ -95,6 +101,10 @@ impl Fault for AnyFault {
 
     fn hint(&self) -> Option<Hint> {
         self.0.hint()
+    }
+
+    fn has_lines(&self) -> bool {
+        self.0.has_lines()
     }
 }
 

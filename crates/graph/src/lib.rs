@@ -25,4 +25,4 @@ pub use path::TreePath;
 pub use runs::{NeededRun, RunsNeeded, refuse_runs};
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
 pub use tree::Tree;
-pub use windows::OutsideImage;
+pub use windows::WindowsPathError;

@@ -27,7 +27,7 @@ impl fmt::Display for RunsNeeded {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.runs.len();
         write!(formatter, "RUN is not supported yet, and {count} of them would have to run:")?;
-        self.runs.iter().try_for_each(|run| write!(formatter, "\n  {}:{}: {}", self.file, run.line, run.text))
+        self.runs.iter().try_for_each(|run| write!(formatter, "\n  {}:{}: {}", self.file, run.line, run.text.replace('\n', "\\n")))
     }
 }
 
@@ -40,6 +40,10 @@ impl Fault for RunsNeeded {
 
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new("make the files before, and COPY them; or choose a --target that needs no RUN"))
+    }
+
+    fn has_lines(&self) -> bool {
+        true
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{StageError, StageReason};
 use crate::image::{HistoryLine, Image};
-use crate::windows;
+use crate::windows::{plain_path, windows_path};
 
 /// What makes files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -291,16 +291,16 @@ impl Taking<'_> {
     }
 
     fn workdir(&mut self, word: &Word) -> Result<(), StageError> {
-        let expanded = self.expand(word)?;
-        let written = self.path(expanded)?;
-        let path = history::workdir_path(&self.working(), &written);
-        let shown = if self.recipe.image.is_windows() { windows::written(&path) } else { path.clone() };
-        let said = history::workdir(&shown);
-        self.config("WorkingDir", json!(shown));
+        let written = self.expand(word)?;
+        let path = history::workdir_path(&self.working(), &self.path(&written)?);
+        let is_windows = self.recipe.image.is_windows();
+        self.config("WorkingDir", json!(if is_windows { windows_path(&path) } else { path.clone() }));
+        let said = history::workdir(&path);
         if path == "/" {
             self.said(said, true);
         } else {
-            let user = self.recipe.image.text("User");
+            // Windows has no /etc/passwd, and its users no numbers.
+            let user = if is_windows { String::new() } else { self.recipe.image.text("User") };
             self.step(Step::Workdir { path, user }, said);
         }
         Ok(())
@@ -308,18 +308,17 @@ impl Taking<'_> {
 
     fn working(&self) -> String {
         let path = self.recipe.image.text("WorkingDir");
-        // What a base of Windows has there that is no path of an image is no reason to stop.
-        let path = if self.recipe.image.is_windows() { windows::plain(&path).unwrap_or_default() } else { path };
+        // What a base says is a path already, or means nothing here.
+        let path = self.path(&path).unwrap_or_default();
         if path.is_empty() { "/".to_owned() } else { path }
     }
 
-    /// Returns a path of the image as trees have it.
-    fn path(&self, written: String) -> Result<String, StageError> {
-        if self.recipe.image.is_windows() {
-            windows::plain(&written).map_err(|problem| self.wrong(StageReason::Windows(problem)))
-        } else {
-            Ok(written)
+    /// Returns a path as trees have it: for Windows, it may be written as there.
+    fn path(&self, written: &str) -> Result<String, StageError> {
+        if !self.recipe.image.is_windows() {
+            return Ok(written.to_owned());
         }
+        plain_path(written).map_err(|problem| self.wrong(StageReason::WindowsPath(problem)))
     }
 
     fn sources(&mut self, sources: &[CopySource]) -> Result<(Vec<String>, Vec<Inline>), StageError> {
@@ -404,8 +403,11 @@ impl Taking<'_> {
             inline: &names,
             destination: &step.destination,
         });
-        let destination = self.path(step.destination.clone())?;
-        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), destination, ..step })), said);
+        // The history has paths as they were written.
+        let destination = self.path(&step.destination)?;
+        let source = |source: &String| if Location::of(source) == Location::Context { self.path(source) } else { Ok(source.clone()) };
+        let sources = step.sources.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), destination, sources, ..step })), said);
         Ok(())
     }
 

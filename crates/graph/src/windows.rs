@@ -1,29 +1,38 @@
-//! Paths of Windows images, as Dockerfiles write them: `C:\app`, `\app`, `c:/app`. An image has one drive, and no share.
+//! Paths as a Dockerfile for Windows writes them, made into those of every other tree.
 
-/// A path that no image has.
+/// Why a path of Windows has no place in an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is outside of an image: expected a path on drive C:")]
-pub struct OutsideImage {
-    /// The path, as it was written.
-    pub path: String,
+pub enum WindowsPathError {
+    /// Another drive than the one that images have.
+    #[error("{0} is not on the system drive (C:)")]
+    Drive(String),
+    /// A share on another machine.
+    #[error("UNC paths are not supported, got {0}")]
+    Share(String),
+    /// A drive, and nothing on it.
+    #[error("no relative path specified in {0:?}")]
+    DriveAlone(String),
 }
 
-/// Returns a path as trees have it: no drive, and `/` between its parts.
-pub(crate) fn plain(path: &str) -> Result<String, OutsideImage> {
-    let outside = || OutsideImage { path: path.to_owned() };
-    let slashes = path.replace('\\', "/");
-    if slashes.starts_with("//") {
-        return Err(outside());
+/// Writes a path with `/`, without the letter of the system drive. A path behind the letter is one from the root on.
+///
+/// # Errors
+/// Where it is on another drive or on another machine.
+pub(crate) fn plain_path(text: &str) -> Result<String, WindowsPathError> {
+    let path = text.replace('\\', "/");
+    if path.starts_with("//") {
+        return Err(WindowsPathError::Share(text.to_owned()));
     }
-    match slashes.split_once(':') {
-        Some((drive, rest)) if drive.eq_ignore_ascii_case("c") => Ok(if rest.is_empty() { "/".to_owned() } else { rest.to_owned() }),
-        Some((drive, _)) if drive.len() == 1 && drive.bytes().all(|letter| letter.is_ascii_alphabetic()) => Err(outside()),
-        _ => Ok(slashes),
+    match path.split_once(':') {
+        None => Ok(path),
+        Some((_, "")) => Err(WindowsPathError::DriveAlone(text.to_owned())),
+        Some((drive, rest)) if drive.eq_ignore_ascii_case("c") => Ok(format!("/{}", rest.trim_start_matches('/'))),
+        Some(_) => Err(WindowsPathError::Drive(text.to_owned())),
     }
 }
 
-/// Returns a path as Windows images write it in their config: `\app`.
-pub(crate) fn written(path: &str) -> String {
+/// Writes a path as Windows reads it.
+pub(crate) fn windows_path(path: &str) -> String {
     path.replace('/', "\\")
 }
 
@@ -32,15 +41,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn item_90_drive_and_separators_are_those_of_a_tree() {
-        for (path, expected) in
-            [("C:\\app", "/app"), ("c:/app/x", "/app/x"), ("\\app\\", "/app/"), ("app", "app"), ("C:", "/"), ("a\\b", "a/b"), ("c:x", "x")]
-        {
-            assert_eq!(plain(path).as_deref(), Ok(expected), "{path}");
+    fn the_system_drive_is_the_root_and_there_is_no_other() {
+        for (text, plain) in [
+            (r"C:\app\x", "/app/x"),
+            (r"c:/app\", "/app/"),
+            ("C:app", "/app"),
+            (r"\app", "/app"),
+            (r".\x", "./x"),
+            (r"a\..\b", "a/../b"),
+            (".", "."),
+            ("", ""),
+        ] {
+            assert_eq!(plain_path(text).as_deref(), Ok(plain), "{text}");
         }
-        for path in ["D:\\app", "\\\\server\\share", "//server/share"] {
-            assert!(plain(path).is_err(), "{path}");
-        }
-        assert_eq!(written("/app/x"), "\\app\\x");
+        assert_eq!(plain_path(r"D:\x"), Err(WindowsPathError::Drive(r"D:\x".to_owned())));
+        assert_eq!(plain_path(r"\\host\share"), Err(WindowsPathError::Share(r"\\host\share".to_owned())));
+        assert_eq!(plain_path("C:"), Err(WindowsPathError::DriveAlone("C:".to_owned())));
+        assert_eq!(windows_path("/app/x"), r"\app\x");
     }
 }

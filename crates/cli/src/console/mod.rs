@@ -140,7 +140,11 @@ impl Console {
 
     /// Prints a failure: the wish and what stopped it, the causes, the hint.
     pub fn fail(&self, failure: &Failure) {
-        self.labelled("error:", "31", &failure.to_string());
+        let text = failure.to_string();
+        // A fault that has lines keeps them; what comes from elsewhere never ends one.
+        let (first, below) = text.split_once('\n').filter(|_| failure.fault().has_lines()).unwrap_or((&text, ""));
+        self.labelled("error:", "31", first);
+        below.lines().for_each(|line| self.complain(line));
         for cause in failure.causes() {
             self.labelled("cause:", "1", &cause);
         }

@@ -143,14 +143,19 @@ pub enum BuildError {
 
 fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
     match platform {
-        Some(platform) => format!("for {platform}: {problem}"),
-        None => problem.to_string(),
+        Some(platform) => one_line(&format!("for {platform}: {problem}")),
+        None => one_line(&problem.to_string()),
     }
 }
 
 fn together(problems: &[BuildError]) -> String {
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    texts.join("\n")
+    let text = |problem: &BuildError| if problem.has_lines() { problem.to_string() } else { one_line(&problem.to_string()) };
+    problems.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes one line of what may come from elsewhere.
+fn one_line(text: &str) -> String {
+    text.replace('\n', "\\n")
 }
 
 impl BuildError {
@@ -195,5 +200,14 @@ impl Fault for BuildError {
 
     fn hint(&self) -> Option<Hint> {
         self.inner().and_then(Fault::hint)
+    }
+
+    fn has_lines(&self) -> bool {
+        match self {
+            Self::Syntax(_) | Self::Line { .. } | Self::Several(_) => true,
+            Self::Runs(_) | Self::Untrue(_) | Self::General(_) | Self::Context(_) | Self::Pack(_) | Self::Place(_) => {
+                self.inner().is_some_and(Fault::has_lines)
+            }
+        }
     }
 }

@@ -283,6 +283,7 @@ impl<'a> Evaluation<'a> {
         }
         match self.ready.outline.graph.provider(name, stage.index) {
             dockerfile::Provider::Stage(index) if self.stages.contains_key(&index) => Ok((self.files(index).await?, None)),
+            dockerfile::Provider::External(name) if name == "scratch" => Ok((Arc::new(Files::new()), None)),
             _ => Err(wrong(NotNeeded { name: name.clone() })),
         }
     }

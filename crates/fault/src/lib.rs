@@ -56,6 +56,12 @@ pub trait Fault: Error + Send + Sync + 'static {
     fn hint(&self) -> Option<Hint> {
         None
     }
+
+    /// Returns the message line by line, never none: what stopped the wish, then where that is, as the line of a file with
+    /// a mark under it. Only the lines returned are lines: a break within one is text from elsewhere, and is never obeyed.
+    fn lines(&self) -> Vec<String> {
+        vec![self.to_string()]
+    }
 }
 
 /// A fault of any type, for the seams where rooms that do not know each other meet.
@@ -96,6 +102,10 @@ impl Fault for AnyFault {
     fn hint(&self) -> Option<Hint> {
         self.0.hint()
     }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lines()
+    }
 }
 
 /// A problem on its way up to the person: what was wished, and the fault that stopped it.
@@ -127,6 +137,15 @@ impl Failure {
     /// Returns the fault without its wish, for a seam where any fault will do.
     pub fn into_fault(self) -> AnyFault {
         AnyFault(self.fault)
+    }
+
+    /// Returns the message line by line: the wish and what stopped it, then where that is.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.fault.lines();
+        if let (Some(wish), Some(first)) = (&self.wish, lines.first_mut()) {
+            *first = format!("cannot {wish}: {first}");
+        }
+        lines
     }
 
     /// Returns the chain of causes, nearest first, without one that only repeats its predecessor.
@@ -204,11 +223,35 @@ mod tests {
         }
     }
 
+    #[derive(Debug)]
+    struct Misspelt;
+    impl fmt::Display for Misspelt {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("Dockerfile:1: unknown instruction: FORM")
+        }
+    }
+    impl Error for Misspelt {}
+    impl Fault for Misspelt {
+        fn kind(&self) -> Kind {
+            Kind::Usage
+        }
+        fn lines(&self) -> Vec<String> {
+            vec![self.to_string(), "  1 | FORM scratch".to_owned()]
+        }
+    }
+
+    #[test]
+    fn the_wish_stands_on_the_first_line_alone() {
+        let failure = Failure::from(AnyFault::new(Misspelt)).wishing("build");
+        assert_eq!(failure.lines(), ["cannot build: Dockerfile:1: unknown instruction: FORM", "  1 | FORM scratch"]);
+    }
+
     #[test]
     fn a_failure_reads_wish_then_reason_then_cause() {
         let failure: Failure = Denied(std::io::Error::other("no token")).into();
         let failure = failure.wishing("push app:1").wishing("an outer wish");
         assert_eq!(failure.to_string(), "cannot push app:1: denied");
+        assert_eq!(failure.lines(), ["cannot push app:1: denied"]);
         assert_eq!(failure.causes(), ["no token"]);
         assert_eq!(ExitCode::of(failure.fault().kind()).number(), 3);
     }

@@ -104,10 +104,10 @@ impl Fault for ImageError {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A Dockerfile that cannot be read, with every problem of it.
-    #[error("{}", .0.render().join("\n"))]
+    #[error("{}", self.lines().join("\n"))]
     Syntax(Problems),
     /// Something about a line of a Dockerfile.
-    #[error("{}", .file.source.show(*.span, &sentence(.problem, .platform.as_deref())).join("\n"))]
+    #[error("{}", self.lines().join("\n"))]
     Line {
         /// The Dockerfile.
         file: Arc<BuildFile>,
@@ -116,6 +116,7 @@ pub enum BuildError {
         /// For which platform, where that matters.
         platform: Option<Box<Platform>>,
         /// What is wrong.
+        #[source]
         problem: Arc<AnyFault>,
     },
     /// Something that is no line's.
@@ -137,7 +138,7 @@ pub enum BuildError {
     #[error(transparent)]
     Place(#[from] content::Error),
     /// Several problems, of several platforms or lines; never empty.
-    #[error("{}", together(.0))]
+    #[error("{}", self.lines().join("\n"))]
     Several(Vec<Self>),
 }
 
@@ -146,11 +147,6 @@ fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
         Some(platform) => format!("for {platform}: {problem}"),
         None => problem.to_string(),
     }
-}
-
-fn together(problems: &[BuildError]) -> String {
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    texts.join("\n")
 }
 
 impl BuildError {
@@ -195,5 +191,14 @@ impl Fault for BuildError {
 
     fn hint(&self) -> Option<Hint> {
         self.inner().and_then(Fault::hint)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Syntax(problems) => problems.render(),
+            Self::Line { file, span, platform, problem } => file.source.show(*span, &sentence(problem, platform.as_deref())),
+            Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
+            single => single.inner().map_or_else(Vec::new, Fault::lines),
+        }
     }
 }

@@ -23,6 +23,8 @@ use crate::pack::{Contents, Nowhere};
 
 /// The files whose content tells who may own files.
 const ACCOUNTS: [&str; 2] = ["etc/passwd", "etc/group"];
+/// The extended attribute that every layer keeps: what rights a program has. Layers of BuildKit have no other.
+const CAPABILITY: &[u8] = b"security.capability";
 /// How long such a file may be, in bytes.
 const LONGEST_ACCOUNTS: u64 = 1 << 20;
 
@@ -145,8 +147,11 @@ impl<'a> Evaluation<'a> {
         for (number, placed) in recipe.steps.iter().enumerate() {
             let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone()).unwrap_or_default();
             let name = self.name(stage, number + 1, recipe.steps.len(), text);
-            let (changed, lay, contents, words) = self.step(stage, placed, root, base.as_ref()).await?;
+            let (changed, mut lay, contents, words) = self.step(stage, placed, root, base.as_ref()).await?;
             root = changed;
+            if !self.request.keeps_attributes {
+                lay.values_mut().for_each(|laid| laid.entry.xattrs.retain(|name, _| name == CAPABILITY));
+            }
             steps.push(Made { stage: name.stage.clone(), name, lay: Arc::new(lay), contents, history: placed.history, words });
         }
         Ok(Evaluated { root, steps, base, survey, files: Mutex::default() })

@@ -2,7 +2,7 @@
 //!
 //! What a step means is decided in `graph`; here the bytes are. Start at [`context::Folder`] for where they come from, at
 //! [`files::Files`] for what else is copied from, at [`base::Base`] for what a stage begins with, at [`pack::pack`] for where the
-//! bytes go, at [`truth::judge`] for whether they are what the label says, at [`cache::Cache`] for what need not be done again,
+//! bytes go, at [`differ::diff`] for what a program changed, at [`truth::judge`] for whether they are what the label says, at [`cache::Cache`] for what need not be done again,
 //! at [`export::plan()`] for images as plain files, and at [`build::Request`] for all of it together.
 
 pub mod base;
@@ -10,6 +10,7 @@ mod beneath;
 pub mod build;
 pub mod cache;
 pub mod context;
+pub mod differ;
 pub mod export;
 pub mod files;
 pub mod pack;

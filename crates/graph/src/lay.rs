@@ -27,6 +27,8 @@ pub enum Content {
     Source(TreePath),
     /// Here: they stood in the Dockerfile.
     Inline(Vec<u8>),
+    /// It has none: it is the whiteout of the path that it is laid at, [`Entry::whiteout`].
+    Whiteout,
 }
 
 /// An entry of a layer, and where its bytes are.

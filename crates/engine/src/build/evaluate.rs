@@ -317,7 +317,7 @@ impl<'a> Evaluation<'a> {
             let path = TreePath::from(name);
             let Some(laid) = lay.get(&path) else { continue };
             let EntryKind::File { size } = laid.entry.kind else { continue };
-            if size > LONGEST_ACCOUNTS {
+            if laid.content == graph::Content::Whiteout || size > LONGEST_ACCOUNTS {
                 continue;
             }
             let content = match &laid.content {

@@ -132,6 +132,7 @@ fn put_laid(output: &mut Vec<u8>, path: &TreePath, laid: &Laid, newest: Option<i
             output.push(3);
             put_bytes(output, bytes);
         }
+        Content::Whiteout => output.push(4),
     }
 }
 

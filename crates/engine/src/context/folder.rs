@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use graph::{Tree, TreePath};
 use layer::tar::{Device, Entry, EntryKind};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, major, minor, readlinkat, statat};
 
+use super::attributes::{self, CAPABILITY};
 use super::error::ContextError;
 use crate::beneath;
 
@@ -20,9 +21,6 @@ const PERMISSIONS: u32 = 0o7777;
 
 /// Somebody may execute it.
 const EXECUTABLE: u32 = 0o111;
-/// The attribute that gives a program rights: the only one that a context's files keep, as with BuildKit.
-const CAPABILITY: &str = "security.capability";
-
 /// A folder that files are taken from.
 #[derive(Debug)]
 pub struct Folder {
@@ -105,9 +103,31 @@ impl Folder {
     /// # Errors
     /// Names what cannot be looked at.
     pub fn walk(&self, visit: &dyn Fn(&TreePath, bool) -> Visit) -> Result<Walked, ContextError> {
-        let mut walk = Walk { folder: self, visit, walked: Walked::default(), names: HashMap::new(), waiting: Vec::new() };
+        self.walk_as(visit, Look::AsContext)
+    }
+
+    /// Looks at everything that is taken, as a program left it: sockets are left out, and of the attributes of files and folders
+    /// those come along that are `wanted`.
+    ///
+    /// # Errors
+    /// As [`walk`](Self::walk).
+    pub(crate) fn walk_result(
+        &self,
+        visit: &dyn Fn(&TreePath, bool) -> Visit,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Walked, ContextError> {
+        self.walk_as(visit, Look::AsResult(wanted))
+    }
+
+    fn walk_as(&self, visit: &dyn Fn(&TreePath, bool) -> Visit, look: Look<'_>) -> Result<Walked, ContextError> {
+        let mut walk = Walk { folder: self, visit, look, walked: Walked::default(), names: HashMap::new(), waiting: Vec::new() };
         walk.folder(&TreePath::default())?;
         Ok(walk.walked)
+    }
+
+    /// Returns its handle.
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
     }
 
     /// Opens a file that was looked at, if it is still that one.
@@ -135,27 +155,20 @@ fn unreadable(root: &Path, path: &TreePath, problem: io::Error) -> ContextError 
     ContextError::Unreadable { root: root.to_owned(), path: path.clone(), problem }
 }
 
-/// Reads the rights that a program has. By the folder's handle, as a program is opened by nobody who only looks at it.
-#[cfg(target_os = "linux")]
-fn capability(folder: &OwnedFd, name: &[u8]) -> Option<Vec<u8>> {
-    use std::os::fd::AsRawFd;
-    let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
-    path.extend_from_slice(name);
-    // Three versions of it, of at most 24 bytes (linux/capability.h, `vfs_ns_cap_data`).
-    let mut value = [0; 64];
-    let length = rustix::fs::lgetxattr(OsStr::from_bytes(&path), CAPABILITY, &mut value).ok()?;
-    value.get(..length).map(<[u8]>::to_vec)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn capability(_: &OwnedFd, _: &[u8]) -> Option<Vec<u8>> {
-    None
+/// What is looked at beside what every file has.
+#[derive(Clone, Copy)]
+enum Look<'a> {
+    /// As BuildKit sends a context: a socket as an empty file, and of the attributes only what gives a program rights.
+    AsContext,
+    /// No sockets, and the attributes that are wanted.
+    AsResult(&'a dyn Fn(&[u8]) -> bool),
 }
 
 /// A walk under way.
 struct Walk<'a> {
     folder: &'a Folder,
     visit: &'a dyn Fn(&TreePath, bool) -> Visit,
+    look: Look<'a>,
     walked: Walked,
     /// Files with several names, by disk and number: the name that was met first.
     names: HashMap<(u64, u64), TreePath>,
@@ -225,15 +238,21 @@ impl Walk<'_> {
                 EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() }
             }
             FileType::Fifo => EntryKind::Fifo,
-            // BuildKit sends a socket as an empty file.
-            FileType::Socket => EntryKind::File { size: 0 },
+            FileType::Socket if matches!(self.look, Look::AsContext) => EntryKind::File { size: 0 },
             FileType::CharacterDevice => EntryKind::CharDevice(device()),
             FileType::BlockDevice => EntryKind::BlockDevice(device()),
-            FileType::Unknown => return Ok(None),
+            FileType::Socket | FileType::Unknown => return Ok(None),
         };
+        let is_file = matches!(kind, EntryKind::File { .. });
         let mut xattrs = BTreeMap::new();
-        if matches!(kind, EntryKind::File { .. }) && stat.st_mode & EXECUTABLE != 0 {
-            xattrs.extend(capability(folder, path.name()).map(|value| (CAPABILITY.as_bytes().to_vec(), value)));
+        match self.look {
+            Look::AsContext if is_file && stat.st_mode & EXECUTABLE != 0 => {
+                xattrs.extend(attributes::capability(folder, path.name()).map(|value| (CAPABILITY.as_bytes().to_vec(), value)));
+            }
+            Look::AsResult(wanted) if is_file || kind == EntryKind::Directory => {
+                xattrs = attributes::all(folder.as_fd(), path.name(), wanted)?;
+            }
+            _ => {}
         }
         let (path, mode) = (path.bytes().to_vec(), stat.st_mode & PERMISSIONS);
         let (uid, gid) = (stat.st_uid.into(), stat.st_gid.into());

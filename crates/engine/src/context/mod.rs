@@ -1,5 +1,6 @@
 //! What is sent along with a Dockerfile.
 
+pub(crate) mod attributes;
 mod error;
 mod folder;
 mod origin;

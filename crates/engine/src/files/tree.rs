@@ -92,9 +92,10 @@ impl Files {
     /// out, as no layer can have it.
     pub fn lay(&mut self, lay: &Lay, contents: &Arc<dyn Contents>) {
         let contents = self.join(Arc::clone(contents));
-        for laid in lay.values() {
+        for (path, laid) in lay {
             let entry = &laid.entry;
             match (&entry.kind, &laid.content) {
+                (_, Content::Whiteout) => self.hide(path),
                 (EntryKind::Hardlink { target }, _) => self.link(&entry.path, &TreePath::clean(target)),
                 (EntryKind::File { .. }, Content::Source(path)) => self.put(entry.clone(), Bytes::There { contents, path: path.clone() }),
                 (EntryKind::File { .. }, Content::Inline(bytes)) => self.put(entry.clone(), Bytes::Here(bytes.as_slice().into())),
@@ -140,6 +141,12 @@ impl Files {
             let target = self.names.contains_key(target).then(|| target.clone());
             self.name(path, file, target);
         }
+    }
+
+    /// Takes away what is at a path, and what is below it.
+    fn hide(&mut self, path: &TreePath) {
+        self.forget_below(path);
+        self.tree.remove(path);
     }
 
     /// Takes away what is at a path, not what is below it.

@@ -8,6 +8,7 @@ use layer::LayerError;
 
 use crate::base::BaseError;
 use crate::context::ContextError;
+use crate::differ::DiffError;
 use crate::files::SpoolError;
 
 /// What is wrong with a layer on its way.
@@ -22,6 +23,9 @@ pub enum PackError {
     /// The scratch file that files were kept in.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// A file that a program left.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
     /// An entry, or the place that the layer goes to.
     #[error(transparent)]
     Layer(LayerError),
@@ -45,6 +49,7 @@ impl Fault for PackError {
             Self::Context(problem) => problem.kind(),
             Self::Base(problem) => problem.kind(),
             Self::Spool(problem) => problem.kind(),
+            Self::Diff(problem) => problem.kind(),
             Self::Layer(problem) => problem.kind(),
             Self::Place(problem) => problem.kind(),
             Self::Shared(problem) => problem.kind(),
@@ -57,6 +62,7 @@ impl Fault for PackError {
             Self::Context(problem) => problem.hint(),
             Self::Base(problem) => problem.hint(),
             Self::Spool(problem) => problem.hint(),
+            Self::Diff(problem) => problem.hint(),
             Self::Layer(problem) => problem.hint(),
             Self::Place(problem) => problem.hint(),
             Self::Shared(problem) => problem.hint(),

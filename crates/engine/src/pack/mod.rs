@@ -84,6 +84,7 @@ impl<W: Write> Packing<W> {
         match &laid.content {
             Content::Inline(_) | Content::Source(_) if entry.size() == 0 => self.bare(entry),
             Content::Nothing | Content::Root => self.bare(entry),
+            Content::Whiteout => self.writer.whiteout(path.bytes()).map_err(PackError::Layer),
             Content::Inline(bytes) => self.file(path, entry, &mut bytes.as_slice()),
             Content::Source(source) => contents.read(source, &mut |reader| self.file(path, entry, reader)),
         }

@@ -47,6 +47,16 @@ fn layers_cover_each_other_and_bytes_stay_where_they_are() {
 }
 
 #[test]
+fn what_a_layer_hides_is_gone_with_all_in_it_and_other_names_stay() {
+    let contents: Arc<dyn Contents> = Kept::of(&[("a/x", "one"), ("b", "two")]);
+    let mut files = Files::new();
+    files.lay(&lay(&[folder("a"), file("a/x"), file("b"), (Entry::hardlink("c", "a/x"), None)]), &contents);
+    let hidden = |path: &str| (TreePath::from(path), Laid { entry: Entry::whiteout(path), content: Content::Whiteout });
+    files.lay(&[hidden("a"), hidden("b"), hidden("none")].into_iter().collect(), &contents);
+    assert_eq!(all(&files), ["c: one"]);
+}
+
+#[test]
 fn another_name_of_a_file_keeps_its_bytes_whatever_becomes_of_the_first() {
     let contents: Arc<dyn Contents> = Kept::of(&[("b", "old"), ("z", "new")]);
     let hard = |path: &'static str, target: &str| (Entry::hardlink(path, target), None);

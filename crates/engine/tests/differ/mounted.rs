@@ -1,6 +1,7 @@
 //! Overlays that the kernel mounted: what programs do in them, and the layer of it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use engine::differ::{DiffRules, Lower, Marks};
@@ -31,6 +32,11 @@ fn overlay(unshare: &[&str], options: &str, marks: Marks) {
     let mount = format!("lowerdir={},upperdir={},workdir={}", lower.home.path().display(), upper.home.path().display(), work.display());
     let mount = format!("mount -t overlay overlay -o {mount}{options} \"$0\" || exit 77; set -e; cd \"$0\"\n{STEP}");
     let ran = Command::new("unshare").args(unshare).args(["sh", "-c", &mount]).arg(&merged).output();
+    // The kernel makes a folder there that nobody but root may open, and so not remove.
+    let closed = work.join("work");
+    if closed.exists() {
+        fs::set_permissions(closed, fs::Permissions::from_mode(0o700)).unwrap();
+    }
     let ran = match ran {
         Ok(ran) if ran.status.code() != Some(77) && !ran.stderr.starts_with(b"unshare:") => ran,
         Ok(ran) => return testkit::skip(&format!("no overlay can be mounted here: {}", String::from_utf8_lossy(&ran.stderr).trim_end())),

@@ -149,8 +149,7 @@ fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
 }
 
 fn together(problems: &[BuildError]) -> String {
-    let text = |problem: &BuildError| if problem.has_lines() { problem.to_string() } else { one_line(&problem.to_string()) };
-    problems.iter().map(text).collect::<Vec<_>>().join("\n")
+    problems.iter().map(BuildError::text).collect::<Vec<_>>().join("\n")
 }
 
 /// Makes one line of what may come from elsewhere.
@@ -166,6 +165,11 @@ impl BuildError {
             Some(span) => Self::Line { file: file.clone(), span, platform: platform.cloned().map(Box::new), problem },
             None => Self::General(problem),
         }
+    }
+
+    /// Returns its text, whose lines are all its own.
+    pub(super) fn text(&self) -> String {
+        if self.has_lines() { self.to_string() } else { one_line(&self.to_string()) }
     }
 
     /// Makes one error of several problems, each told once.

@@ -90,7 +90,7 @@ pub async fn make(request: &Request, plan: Plan, workshop: &Workshop<'_>) -> Res
         match image {
             Ok(image) => built.images.push(image),
             Err(problem) if target.is_optional => {
-                let happening = Happening::LeftOut { platform: target.platform.clone(), reason: problem.to_string() };
+                let happening = Happening::LeftOut { platform: target.platform.clone(), reason: problem.text() };
                 workshop.progress.tell(happening);
                 built.left_out.push((target.platform, problem));
             }

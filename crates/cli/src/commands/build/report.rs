@@ -112,7 +112,11 @@ pub fn progress(session: &Session) -> Progress {
         Happening::Reading { platform, base } => {
             console.end_step(&platform.to_string(), "", || format!("[{platform}] looking into {base}"))
         }
-        Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
+        Happening::LeftOut { platform, reason } => {
+            let (first, below) = reason.split_once('\n').unwrap_or((&reason, ""));
+            console.warn(&format!("left out {platform}, which is optional: {first}"));
+            below.lines().for_each(|line| console.say(line));
+        }
     })
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
-# Makes the OCI image layout in this folder anew: assembles and links one tiny
-# program per platform, runs each of them, and packs them as images.
+# Makes the programs (bin) and the OCI image layout in this folder anew:
+# assembles and links one tiny program per platform, runs each of them, and packs
+# them as images.
 #
 # The result is the same, byte for byte, whenever and wherever it is made with
 # the same versions of the tools (the committed one: Debian 12).
@@ -79,6 +80,10 @@ for row in "${platforms[@]}"; do
     images+=("$platform=$work/$name")
 done
 
-# The old layout goes only now that every program is known to work.
-rm -rf blobs index.json oci-layout
+# What is old goes only now that every program is known to work.
+rm -rf bin blobs index.json oci-layout
+for image in "${images[@]}"; do
+    program=${image#*=}
+    install -D -m 755 "$program" "bin/${program##*/}/hello"
+done
 python3 layout.py "${images[@]}"

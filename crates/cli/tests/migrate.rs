@@ -18,8 +18,8 @@ fn page(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/migrate").join(name).canonicalize().unwrap()
 }
 
-/// Runs a page before a registry with these images of `acme/api`, with all links on PATH.
-fn run(name: &str, images: &[(&str, BuiltImage)]) {
+/// Runs a page before a registry with these images of `acme/api`, with all links on PATH, in a folder that was prepared.
+fn run(name: &str, images: &[(&str, BuiltImage)], prepare: impl Fn(&Path)) {
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     let home = Home::new();
     let layout = home.path().join("images");
@@ -33,6 +33,7 @@ fn run(name: &str, images: &[(&str, BuiltImage)]) {
     let path = format!("{}:{}", links.display(), std::env::var("PATH").unwrap());
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
+    prepare(&work);
     let transcript = Transcript::new(&program::binary()).current_dir(&work).env("HOME", &home.path().display().to_string());
     transcript.env("PATH", &path).replace(&registry.host(), SHOWN).run_file(&page(name));
 }
@@ -54,5 +55,28 @@ fn from_docker_manifest() {
             ("1.4-s390x", image("linux/s390x", "1.4")),
             ("1.4-s390x-again", image("linux/s390x", "again")),
         ],
+        |_| (),
     );
+}
+
+#[test]
+fn from_buildx() {
+    run("buildx.md", &[], |work| {
+        let app = work.join("app");
+        std::fs::create_dir_all(app.join("dist")).unwrap();
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello/bin");
+        for (there, here) in [("amd64", "x86_64"), ("arm64", "aarch64"), ("arm-v7", "armv7l")] {
+            std::fs::copy(programs.join(there).join("hello"), app.join("dist").join(format!("server-{here}"))).unwrap();
+        }
+        for (name, text) in [
+            ("Dockerfile", "FROM scratch\nARG TARGETUNAME\nCOPY dist/server-$TARGETUNAME /server\nENTRYPOINT [\"/server\"]\n"),
+            (
+                "Dockerfile.arm",
+                "FROM scratch\nARG LEVEL\nCOPY dist/server-armv7l /server\nLABEL org.example.level=$LEVEL\nENTRYPOINT [\"/server\"]\n",
+            ),
+            ("Dockerfile.run", "FROM debian:12\nRUN apt-get update\n"),
+        ] {
+            std::fs::write(app.join(name), text).unwrap();
+        }
+    });
 }

@@ -111,6 +111,64 @@ fn cache() {
     run_in(&home, "cache.md");
 }
 
+/// A folder with what builds need: a context, and the examples.
+fn bakery() -> Home {
+    let home = Home::new();
+    std::os::unix::fs::symlink(root().join("examples"), home.path().join("examples")).unwrap();
+    let app = home.path().join("app");
+    std::fs::create_dir(&app).unwrap();
+    for name in ["amd64", "arm64", "arm-v7", "s390x"] {
+        let folder = app.join("bin").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(root().join("examples/hello/bin").join(name).join("hello"), folder.join("hello")).unwrap();
+    }
+    for (name, text) in [
+        ("Dockerfile", "FROM scratch\nCOPY server.txt /srv/\n"),
+        ("server.txt", "serving\n"),
+        ("secret.env", "TOKEN=1\n"),
+        (".dockerignore", "*.env\nDockerfile*\n"),
+    ] {
+        std::fs::write(app.join(name), text).unwrap();
+    }
+    home
+}
+
+#[test]
+fn build() {
+    run_in(&bakery(), "build.md");
+}
+
+#[test]
+fn plan() {
+    run_in(&bakery(), "plan.md");
+}
+
+/// Runs the page of an example as it is read: from the root of the repository.
+fn example(name: &str) {
+    let home = Home::new();
+    let page = root().join("examples").join(name).join("README.md");
+    program().current_dir(&root()).env("HOME", &home.path().display().to_string()).run_file(&page);
+}
+
+#[test]
+fn the_example_hello() {
+    example("hello");
+}
+
+#[test]
+fn the_example_dockerfiles() {
+    example("dockerfiles");
+}
+
+#[test]
+fn the_example_prebuilt() {
+    example("prebuilt");
+    let read = |path: &str| std::fs::read(root().join("examples").join(path)).unwrap();
+    for (there, here) in [("amd64", "x86_64"), ("arm64", "aarch64"), ("arm-v7", "armv7l"), ("riscv64", "riscv64")] {
+        assert_eq!(read(&format!("hello/bin/{there}/hello")), read(&format!("prebuilt/dist/hello-{here}")), "{here}");
+    }
+}
+
 #[test]
 fn help() {
     run("help.md");

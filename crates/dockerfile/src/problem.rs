@@ -271,7 +271,8 @@ impl Fault for Problem {
             Reason::CopyUrl => "write ADD for a URL".to_owned(),
             Reason::BeforeStage(_) => "only ARG may stand before the first FROM".to_owned(),
             Reason::NotText => "save the file as UTF-8".to_owned(),
-            _ => return self.suggestion.as_ref().map(|suggestion| Hint::new(format!("did you mean {suggestion}"))),
+            // What may have been meant stands in the sentence.
+            _ => return None,
         };
         Some(Hint::new(text))
     }

@@ -96,11 +96,7 @@ impl World {
 #[test]
 fn buildkit_5677_an_entrypoint_for_another_machine_is_refused() {
     let world = World::new(&["/app"]).add("app", &elf(ARM64, None));
-    assert_eq!(
-        world.lies(),
-        "the image is labelled linux/amd64, and is not for it\n  it starts /app, which is for aarch64\n  \
-         1 of the 1 programs that were added are for other machines, as /app for aarch64"
-    );
+    assert_eq!(world.lies(), "the image is labelled linux/amd64, and is not for it\n  it starts /app, which is for aarch64");
     assert_eq!(World::new(&["/app"]).add("app", &elf(AMD64, None)).notes(), [""; 0]);
 }
 

@@ -46,8 +46,8 @@ impl fmt::Display for Hint {
 
 /// An error that knows its kind and its hint.
 ///
-/// `Display` is one lower-case line without a full stop that says what stopped the wish, unless
-/// [`has_lines`](Fault::has_lines) says otherwise. What is behind it comes by [`Error::source`] and is printed after `cause:`.
+/// `Display` is one lower-case line without a full stop that says what stopped the wish; [`lines`](Fault::lines) are more,
+/// where there are any. What is behind it comes by [`Error::source`] and is printed after `cause:`.
 pub trait Fault: Error + Send + Sync + 'static {
     /// Returns whose turn it is now.
     fn kind(&self) -> Kind;
@@ -57,10 +57,10 @@ pub trait Fault: Error + Send + Sync + 'static {
         None
     }
 
-    /// Tells whether `Display` has several lines: the place in a file, or a list. Each of them is this program's own; what comes
-    /// from elsewhere never ends one.
-    fn has_lines(&self) -> bool {
-        false
+    /// Returns the message line by line, never none: what stopped the wish, then where that is, as the line of a file with
+    /// a mark under it. Only the lines returned are lines: a break within one is text from elsewhere, and is never obeyed.
+    fn lines(&self) -> Vec<String> {
+        vec![self.to_string()]
     }
 }
 
@@ -103,8 +103,8 @@ impl Fault for AnyFault {
         self.0.hint()
     }
 
-    fn has_lines(&self) -> bool {
-        self.0.has_lines()
+    fn lines(&self) -> Vec<String> {
+        self.0.lines()
     }
 }
 
@@ -137,6 +137,15 @@ impl Failure {
     /// Returns the fault without its wish, for a seam where any fault will do.
     pub fn into_fault(self) -> AnyFault {
         AnyFault(self.fault)
+    }
+
+    /// Returns the message line by line: the wish and what stopped it, then where that is.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.fault.lines();
+        if let (Some(wish), Some(first)) = (&self.wish, lines.first_mut()) {
+            *first = format!("cannot {wish}: {first}");
+        }
+        lines
     }
 
     /// Returns the chain of causes, nearest first, without one that only repeats its predecessor.
@@ -214,11 +223,35 @@ mod tests {
         }
     }
 
+    #[derive(Debug)]
+    struct Misspelt;
+    impl fmt::Display for Misspelt {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("Dockerfile:1: unknown instruction: FORM")
+        }
+    }
+    impl Error for Misspelt {}
+    impl Fault for Misspelt {
+        fn kind(&self) -> Kind {
+            Kind::Usage
+        }
+        fn lines(&self) -> Vec<String> {
+            vec![self.to_string(), "  1 | FORM scratch".to_owned()]
+        }
+    }
+
+    #[test]
+    fn the_wish_stands_on_the_first_line_alone() {
+        let failure = Failure::from(AnyFault::new(Misspelt)).wishing("build");
+        assert_eq!(failure.lines(), ["cannot build: Dockerfile:1: unknown instruction: FORM", "  1 | FORM scratch"]);
+    }
+
     #[test]
     fn a_failure_reads_wish_then_reason_then_cause() {
         let failure: Failure = Denied(std::io::Error::other("no token")).into();
         let failure = failure.wishing("push app:1").wishing("an outer wish");
         assert_eq!(failure.to_string(), "cannot push app:1: denied");
+        assert_eq!(failure.lines(), ["cannot push app:1: denied"]);
         assert_eq!(failure.causes(), ["no token"]);
         assert_eq!(ExitCode::of(failure.fault().kind()).number(), 3);
     }

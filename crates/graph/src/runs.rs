@@ -25,9 +25,7 @@ pub struct RunsNeeded {
 
 impl fmt::Display for RunsNeeded {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.runs.len();
-        write!(formatter, "RUN is not supported yet, and {count} of them would have to run:")?;
-        self.runs.iter().try_for_each(|run| write!(formatter, "\n  {}:{}: {}", self.file, run.line, run.text.replace('\n', "\\n")))
+        formatter.write_str(&self.lines().join("\n"))
     }
 }
 
@@ -42,8 +40,10 @@ impl Fault for RunsNeeded {
         Some(Hint::new("make the files before, and COPY them; or choose a --target that needs no RUN"))
     }
 
-    fn has_lines(&self) -> bool {
-        true
+    fn lines(&self) -> Vec<String> {
+        let first = format!("RUN is not supported yet, and {} of them would have to run:", self.runs.len());
+        let runs = self.runs.iter().map(|run| format!("  {}:{}: {}", self.file, run.line, run.text));
+        std::iter::once(first).chain(runs).collect()
     }
 }
 

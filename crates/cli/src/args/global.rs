@@ -19,7 +19,7 @@ pub struct Global {
     /// Tell every request, without secrets
     #[arg(long, global = true)]
     pub verbose: bool,
-    /// Show the progress of copies as a picture (tty), in lines (plain), or not (quiet)
+    /// Show progress as a picture (tty), in lines (plain), or not (quiet)
     #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_possible_values = true)]
     pub progress: ProgressFlag,
     /// Folder of docker's config.json [default: $DOCKER_CONFIG, else ~/.docker]

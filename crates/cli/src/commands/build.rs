@@ -29,9 +29,10 @@ use finder::Finder;
 
 /// Runs `build`.
 pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
+    let verb = if arguments.dry_run { "plan" } else { "build" };
     let wish = match arguments.tags.first() {
-        Some(tag) => format!("build {tag}"),
-        None => "build".to_owned(),
+        Some(tag) => format!("{verb} {tag}"),
+        None => verb.to_owned(),
     };
     arguments.check().wishing(|| wish.clone())?;
     build(session, &arguments).await.wishing(|| wish)

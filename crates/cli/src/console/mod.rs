@@ -138,13 +138,12 @@ impl Console {
         self.labelled("warning:", "33", text);
     }
 
-    /// Prints a failure: the wish and what stopped it, the causes, the hint.
+    /// Prints a failure: the wish and what stopped it, where that is, the causes, the hint.
     pub fn fail(&self, failure: &Failure) {
-        let text = failure.to_string();
-        // A fault that has lines keeps them; what comes from elsewhere never ends one.
-        let (first, below) = text.split_once('\n').filter(|_| failure.fault().has_lines()).unwrap_or((&text, ""));
+        let lines = failure.lines();
+        let (first, others) = lines.split_first().map_or(("", [].as_slice()), |(first, others)| (first.as_str(), others));
         self.labelled("error:", "31", first);
-        below.lines().for_each(|line| self.complain(line));
+        others.iter().for_each(|line| self.error_line(&visible(line)));
         for cause in failure.causes() {
             self.labelled("cause:", "1", &cause);
         }

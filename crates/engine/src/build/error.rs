@@ -104,10 +104,10 @@ impl Fault for ImageError {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A Dockerfile that cannot be read, with every problem of it.
-    #[error("{}", .0.render().join("\n"))]
+    #[error("{}", self.lines().join("\n"))]
     Syntax(Problems),
     /// Something about a line of a Dockerfile.
-    #[error("{}", .file.source.show(*.span, &sentence(.problem, .platform.as_deref())).join("\n"))]
+    #[error("{}", self.lines().join("\n"))]
     Line {
         /// The Dockerfile.
         file: Arc<BuildFile>,
@@ -116,6 +116,7 @@ pub enum BuildError {
         /// For which platform, where that matters.
         platform: Option<Box<Platform>>,
         /// What is wrong.
+        #[source]
         problem: Arc<AnyFault>,
     },
     /// Something that is no line's.
@@ -137,24 +138,15 @@ pub enum BuildError {
     #[error(transparent)]
     Place(#[from] content::Error),
     /// Several problems, of several platforms or lines; never empty.
-    #[error("{}", together(.0))]
+    #[error("{}", self.lines().join("\n"))]
     Several(Vec<Self>),
 }
 
 fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
     match platform {
-        Some(platform) => one_line(&format!("for {platform}: {problem}")),
-        None => one_line(&problem.to_string()),
+        Some(platform) => format!("for {platform}: {problem}"),
+        None => problem.to_string(),
     }
-}
-
-fn together(problems: &[BuildError]) -> String {
-    problems.iter().map(BuildError::text).collect::<Vec<_>>().join("\n")
-}
-
-/// Makes one line of what may come from elsewhere.
-fn one_line(text: &str) -> String {
-    text.replace('\n', "\\n")
 }
 
 impl BuildError {
@@ -165,11 +157,6 @@ impl BuildError {
             Some(span) => Self::Line { file: file.clone(), span, platform: platform.cloned().map(Box::new), problem },
             None => Self::General(problem),
         }
-    }
-
-    /// Returns its text, whose lines are all its own.
-    pub(super) fn text(&self) -> String {
-        if self.has_lines() { self.to_string() } else { one_line(&self.to_string()) }
     }
 
     /// Makes one error of several problems, each told once.
@@ -206,12 +193,12 @@ impl Fault for BuildError {
         self.inner().and_then(Fault::hint)
     }
 
-    fn has_lines(&self) -> bool {
+    fn lines(&self) -> Vec<String> {
         match self {
-            Self::Syntax(_) | Self::Line { .. } | Self::Several(_) => true,
-            Self::Runs(_) | Self::Untrue(_) | Self::General(_) | Self::Context(_) | Self::Pack(_) | Self::Place(_) => {
-                self.inner().is_some_and(Fault::has_lines)
-            }
+            Self::Syntax(problems) => problems.render(),
+            Self::Line { file, span, platform, problem } => file.source.show(*span, &sentence(problem, platform.as_deref())),
+            Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
+            single => single.inner().map_or_else(Vec::new, Fault::lines),
         }
     }
 }

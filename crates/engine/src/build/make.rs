@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use content::{Copier, Events, Library, Limits, Memory, Place};
+use fault::Fault;
 use futures_util::future::{join_all, try_join_all};
 use graph::{HistoryLine, Image, TreePath};
 use layer::tar::{Layout, Options};
@@ -90,7 +91,10 @@ pub async fn make(request: &Request, plan: Plan, workshop: &Workshop<'_>) -> Res
         match image {
             Ok(image) => built.images.push(image),
             Err(problem) if target.is_optional => {
-                let happening = Happening::LeftOut { platform: target.platform.clone(), reason: problem.text() };
+                let happening = Happening::LeftOut {
+                    platform: target.platform.clone(),
+                    reason: problem.lines().into_iter().next().unwrap_or_default(),
+                };
                 workshop.progress.tell(happening);
                 built.left_out.push((target.platform, problem));
             }

@@ -42,7 +42,7 @@ pub enum Happening {
     LeftOut {
         /// Which.
         platform: Platform,
-        /// Why, in lines of its own.
+        /// Why.
         reason: String,
     },
 }

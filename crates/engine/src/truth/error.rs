@@ -55,8 +55,7 @@ pub struct Untrue {
 
 impl fmt::Display for Untrue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the image is labelled {}, and is not for it", self.platform)?;
-        self.lies.iter().try_for_each(|lie| write!(formatter, "\n  {lie}"))
+        formatter.write_str(&self.lines().join("\n"))
     }
 }
 
@@ -68,11 +67,15 @@ impl Fault for Untrue {
     }
 
     fn hint(&self) -> Option<Hint> {
-        let (Lie::Started { path, .. } | Lie::Most { path, .. }) = self.lies.first()?;
-        Some(Hint::new(format!("build /{path} for {}, or say `--allow-foreign /{path}` if it is meant", self.platform)))
+        let platform = &self.platform;
+        Some(Hint::new(match self.lies.first()? {
+            Lie::Started { path, .. } => format!("build /{path} for {platform}, or say `--allow-foreign /{path}` if it is meant"),
+            Lie::Most { .. } => format!("add what is for {platform} alone, or say `--allow-foreign PATH` of what is meant"),
+        }))
     }
 
-    fn has_lines(&self) -> bool {
-        true
+    fn lines(&self) -> Vec<String> {
+        let first = format!("the image is labelled {}, and is not for it", self.platform);
+        std::iter::once(first).chain(self.lies.iter().map(|lie| format!("  {lie}"))).collect()
     }
 }

@@ -143,8 +143,10 @@ impl Judging<'_> {
         let all = self.seen.added.values().filter(counts).count();
         let wrong: Vec<&Note> =
             foreign.iter().filter(|note| self.seen.added.get(&note.path).is_some_and(|program| counts(&program))).collect();
+        let is_told = |note: &&Note| self.lies.iter().any(|lie| matches!(lie, Lie::Started { path, .. } if *path == note.path));
         if wrong.len() * 2 > all
             && let Some(first) = wrong.first()
+            && !wrong.iter().all(is_told)
         {
             self.lies.push(Lie::Most { foreign: wrong.len(), all, path: first.path.clone(), found: first.found });
         }

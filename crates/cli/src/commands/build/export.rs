@@ -9,7 +9,7 @@ use fault::Failure;
 
 use crate::args::{Output, Target};
 use crate::commands::Session;
-use crate::console::{bytes, counted};
+use crate::console::bytes;
 
 /// Writes the files to every folder and tar among the outputs; no output is written before all of them make sense.
 ///
@@ -43,5 +43,6 @@ fn tell(session: &Session, written: &Written, place: &str) {
     for left_out in &written.left_out {
         session.console.warn(&left_out.to_string());
     }
-    session.console.say(format!("{} ({}) written to {place}", counted(written.entries, "file"), bytes(written.bytes)));
+    let entries = if written.entries == 1 { "1 file".to_owned() } else { format!("{} files and folders", written.entries) };
+    session.console.say(format!("{entries} ({}) written to {place}", bytes(written.bytes)));
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use engine::build::{Built, BuiltImage, Happening, Plan, PlannedBase, Progress, StepName};
+use engine::build::{Built, BuiltImage, Happening, ImageError, Plan, PlannedBase, Progress, StepName};
 use engine::truth::Started;
 use fault::Fault;
 use graph::Step;
@@ -15,11 +15,8 @@ use super::deliver::Deliveries;
 use crate::commands::Session;
 use crate::commands::create::report::{what_became_of, without_digest};
 use crate::commands::create::tags::Tag;
-use crate::console::{Table, bytes};
+use crate::console::{Table, bytes, counted};
 use crate::open::Answer;
-
-/// How many files for other machines are named; the rest is counted.
-const NAMED: usize = 3;
 
 /// Shows the bases and steps of every platform.
 pub fn plan(session: &Session, plan: &Plan) {
@@ -33,7 +30,7 @@ pub fn plan(session: &Session, plan: &Plan) {
     for target in &plan.targets {
         let (platform, file) = (target.target.platform.to_string(), target.target.file.source.name());
         for base in &target.bases {
-            let digest = base.found.as_ref().map_or_else(|_| "missing".to_owned(), oci::Digest::short);
+            let digest = base.found.as_ref().map_or_else(|problem| absent(problem).to_owned(), oci::Digest::short);
             table.row([platform.clone(), format!("{file}:{}", base.line), base.name.clone(), base.platform.to_string(), digest]);
         }
         if target.bases.is_empty() {
@@ -52,7 +49,26 @@ pub fn plan(session: &Session, plan: &Plan) {
             }
         }
     }
-    session.console.table(&steps);
+    if !steps.lines().is_empty() {
+        session.console.data("");
+        session.console.table(&steps);
+    }
+    left_out(session, plan);
+}
+
+/// Says why a base has no digest: it is not made for the platform, or nobody could tell.
+fn absent(problem: &ImageError) -> &'static str {
+    if matches!(problem, ImageError::NotOffered { .. }) { "missing" } else { "unknown" }
+}
+
+/// Names the optional platforms that a build would leave out.
+fn left_out(session: &Session, plan: &Plan) {
+    for target in plan.targets.iter().filter(|target| target.target.is_optional) {
+        if let Err(problem) = &target.outcome {
+            let reason = problem.lines().into_iter().next().unwrap_or_default();
+            session.console.warn(&format!("{}, which is optional, would be left out: {reason}", target.target.platform));
+        }
+    }
 }
 
 fn planned(target: &engine::build::Planned) -> Value {
@@ -107,16 +123,12 @@ pub fn progress(session: &Session) -> Progress {
             let since = begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&in_full(&step));
             let took = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
             let became = if cached { "cached".to_owned() } else { format!("{took:.1} s") };
-            console.end_step(&step.platform.to_string(), &in_lane(&step), || format!("{} {became}", in_full(&step)));
+            console.end_step(&step.platform.to_string(), &in_lane(&step), || format!("{} ({became})", in_full(&step)));
         }
         Happening::Reading { platform, base } => {
             console.end_step(&platform.to_string(), "", || format!("[{platform}] looking into {base}"))
         }
-        Happening::LeftOut { platform, reason } => {
-            let (first, below) = reason.split_once('\n').unwrap_or((&reason, ""));
-            console.warn(&format!("left out {platform}, which is optional: {first}"));
-            below.lines().for_each(|line| console.say(line));
-        }
+        Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
     })
 }
 
@@ -161,13 +173,9 @@ fn started(started: &Started) -> String {
 }
 
 fn notes(session: &Session, image: &BuiltImage) {
-    if image.notes.is_empty() {
-        return;
-    }
-    let shown: Vec<String> = image.notes.iter().take(NAMED).map(|note| format!("/{} ({})", note.path, note.found)).collect();
-    let more = image.notes.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    session.console.say(format!("note: {} holds files for other machines: {}{more}", image.platform, shown.join(", ")));
+    let Some(first) = image.notes.first() else { return };
+    let (files, platform) = (counted(image.notes.len() as u64, "file"), &image.platform);
+    session.console.say(format!("note: {platform} holds {files} for other machines, as /{} ({})", first.path, first.found));
 }
 
 /// Prints what was done; `moved` are the labels of the tags that moved.

@@ -165,8 +165,9 @@ impl<'a> Evaluation<'a> {
     }
 
     async fn look_into(&self, base: &Base) -> Result<Arc<Survey>, BuildError> {
-        self.progress.tell(Happening::Reading { platform: self.target.platform.clone(), base: base.label().to_owned() });
-        self.cache.survey(base).await.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))
+        let happening = Happening::Reading { platform: self.target.platform.clone(), base: base.label().to_owned() };
+        let survey = self.cache.survey(base, || self.progress.tell(happening)).await;
+        survey.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))
     }
 
     /// A stage that begins with a named folder begins with its files: they are its first layer.

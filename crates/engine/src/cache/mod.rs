@@ -144,11 +144,11 @@ impl Cache {
         Ok(found.clone()?)
     }
 
-    /// Returns what is in a base. Every base is streamed once, as long as it is remembered.
+    /// Returns what is in a base. Every base is streamed once, as long as it is remembered; `begins` hears when it is.
     ///
     /// # Errors
     /// As [`Base::survey`].
-    pub async fn survey(&self, base: &Base) -> Result<Arc<Survey>, BaseError> {
+    pub async fn survey(&self, base: &Base, begins: impl FnOnce()) -> Result<Arc<Survey>, BaseError> {
         let key = key_of_base(base);
         let cell = Arc::clone(self.bases.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
         let survey = cell.get_or_try_init(|| async {
@@ -158,6 +158,7 @@ impl Cache {
             if let Ok(Some(survey)) = tokio::task::spawn_blocking(read).await {
                 return Ok(Arc::new(survey));
             }
+            begins();
             let survey = Arc::new(base.survey().await?);
             let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&survey));
             let _ = tokio::task::spawn_blocking(move || keep.put(Shelf::Paths, &key, &kept.to_bytes())).await;

@@ -182,7 +182,9 @@ impl<'a> Evaluation<'a> {
 fn looks(step: &Step) -> bool {
     match step {
         Step::Workdir { .. } => true,
-        Step::Copy(step) => !step.link || step.chown.as_ref().is_some_and(|owner| owner.bytes().any(|byte| byte.is_ascii_alphabetic())),
+        Step::Copy(step) => {
+            !step.stands_alone() || step.chown.as_ref().is_some_and(|owner| owner.bytes().any(|byte| byte.is_ascii_alphabetic()))
+        }
         Step::Run(_) => false,
     }
 }

@@ -54,7 +54,7 @@ pub struct Context {
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 18] = [
+pub const VARIABLES: [(&str, &str); 19] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
@@ -68,6 +68,7 @@ pub const VARIABLES: [(&str, &str); 18] = [
     ("NO_PROXY", "hosts that are reached without a proxy (lower case too)"),
     ("REQUEST_METHOD", "marks a CGI script: HTTP_PROXY in capitals is not read then"),
     ("SOURCE_DATE_EPOCH", "seconds since 1970: every time in a built image, and the newest of its files"),
+    ("DOCKER_DEFAULT_PLATFORM", "platforms of a build without --platform"),
     ("NO_COLOR", "no colour"),
     ("TERM", "what the terminal can do; where it is `dumb` or not set, progress is told in lines"),
     ("PATH", "where credential helpers (docker-credential-NAME) are found"),

@@ -112,6 +112,31 @@ fn what_moves_is_drawn_and_an_interrupt_leaves_a_clean_terminal() {
 }
 
 #[test]
+fn each_platform_of_a_build_has_a_lane_and_an_interrupt_leaves_nothing() {
+    let home = Home::new();
+    let context = home.path().join("context");
+    std::fs::create_dir_all(context.join("linux")).unwrap();
+    std::fs::write(context.join("Dockerfile"), "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /file\n").unwrap();
+    for name in ["amd64", "arm64"] {
+        // It takes no room, and more time than anybody waits.
+        File::create(context.join(name)).unwrap().set_len(1 << 38).unwrap();
+    }
+    let run = Session::start(&home, 120, &["build", "--platform", "linux/amd64,linux/arm64", "-t", "app:1", "context"]);
+    let shown = run.wait_for("linux/arm64  1/1 COPY arm64 /file");
+    let lanes = shown.lines().filter(|line| line.contains("1/1 COPY")).count();
+    assert!((1..=2).contains(&lanes), "{shown}");
+    run.wait_for("1s  ");
+    run.interrupt();
+    let (code, shown) = run.ended();
+    assert_eq!(code, Some(130));
+    assert!(!shown.contains("COPY"), "{shown}");
+    assert_eq!(home.run(&["ls", "--json"]).stdout.matches("app").count(), 0);
+    let left = home.done(&["store", "du", "--json"]);
+    let left: serde_json::Value = serde_json::from_str(&left).unwrap();
+    assert_eq!(left["usage"]["ingestBytes"], 0, "{left}");
+}
+
+#[test]
 fn what_stays_is_what_lines_would_have_said() {
     let home = Home::new();
     let made = images(&["linux/amd64", "linux/arm64"]);

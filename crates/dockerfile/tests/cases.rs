@@ -1,6 +1,9 @@
 //! Small Dockerfiles with what BuildKit 0.32 made of them: its errors, its warnings, its history.
+//!
+//! `cases.json` is read by the rooms above too: `graph` looks at layers and configs, `cli` builds every case. `runs` are the
+//! lines of those that would have to run commands.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 
@@ -12,6 +15,8 @@ use oci::Platform;
 use serde_json::Value;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The history of the base of these cases.
+const BASE: &str = "debian busybox-static";
 
 fn cases() -> Vec<Value> {
     serde_json::from_str(include_str!("cases.json")).unwrap()
@@ -180,8 +185,10 @@ fn all_cases_read_as_buildkit_does() {
             continue;
         }
         reached.unwrap_or_else(|error| panic!("{name}: {error}"));
-        if case.get("history").is_some() {
-            assert_eq!(evaluated.unwrap(), texts(case, "history"), "{name}");
+        // What the last stage says, behind what its base says.
+        if let Some(lines) = case.get("history").and_then(Value::as_array) {
+            let lines = lines.iter().map(|line| line[0].as_str().unwrap().to_owned());
+            assert_eq!(evaluated.unwrap(), lines.filter(|line| line != BASE).collect::<Vec<_>>(), "{name}");
         }
     }
 }

@@ -8,8 +8,12 @@ use dockerfile::{PatternList, Source, automatic_arguments, lint, parse};
 use oci::Platform;
 
 fn warnings(text: &str) -> Vec<String> {
+    warnings_for("linux", text)
+}
+
+fn warnings_for(system: &str, text: &str) -> Vec<String> {
     let file = parse(&Source::new("Dockerfile", text)).unwrap();
-    let platform = Platform::new("linux", "amd64", None);
+    let platform = Platform::new(system, "amd64", None);
     let automatic = automatic_arguments(&platform, &platform, None);
     let ignore = PatternList::read("secret*\n").unwrap();
     let options = &file.directives.check;
@@ -78,4 +82,14 @@ fn every_rule_has_a_page() {
     let file = parse(&Source::new("Dockerfile", "FROM x\nCMD a\n")).unwrap();
     let warnings = lint::check(&file, &file.directives.check);
     assert_eq!(warnings[0].url(), "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/");
+}
+
+#[test]
+fn item_90_a_folder_of_windows_is_no_relative_one() {
+    for path in ["C:\\app", "\\\\app", "c:/app"] {
+        let text = format!("FROM scratch\nWORKDIR {path}\n");
+        assert_eq!(warnings_for("windows", &text), [""; 0], "{path}");
+        assert_eq!(warnings_for("linux", &text).len(), 1, "{path}");
+    }
+    assert_eq!(warnings_for("windows", "FROM scratch\nWORKDIR app\n").len(), 1);
 }

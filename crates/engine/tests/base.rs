@@ -72,7 +72,7 @@ async fn layers_of_every_compression_make_one_tree() {
     let base = read(&place, &image(&place, &two(&place), |_| {})).await.unwrap();
     assert_eq!((base.platform().to_string().as_str(), base.created()), ("linux/arm64", Some("2020-02-02T02:02:02Z")));
     assert_eq!((base.layers().len(), &base.config()["unknown"]), (2, &json!(1)));
-    let index = base.index().await.unwrap();
+    let index = base.survey().await.unwrap().paths;
     let paths: Vec<String> = index.below(b"").map(|(path, _)| String::from_utf8(path.to_vec()).unwrap()).collect();
     assert_eq!(paths, ["etc", "etc/passwd", "lib", "new"]);
     let owner = index.owner("app").unwrap();
@@ -104,14 +104,14 @@ async fn a_layer_that_is_not_what_it_is_said_to_be_is_named() {
     let [lower, upper] = two(&place);
     let swapped = [(lower.0.clone(), upper.1.clone()), (upper.0.clone(), lower.1.clone())];
     let base = read(&place, &image(&place, &swapped, |_| {})).await.unwrap();
-    assert!(matches!(base.index().await, Err(BaseError::OtherLayer { layer, .. }) if layer == lower.0.digest));
+    assert!(matches!(base.survey().await, Err(BaseError::OtherLayer { layer, .. }) if layer == lower.0.digest));
     // Bytes that are no archive, and bytes that are not there.
     let noise = blob_of(&place, MediaType::OciLayer, vec![b'x'; 5000]);
     let base = read(&place, &image(&place, &[(noise, lower.1.clone())], |_| {})).await.unwrap();
-    assert!(matches!(base.index().await, Err(BaseError::Layer { .. })));
+    assert!(matches!(base.survey().await, Err(BaseError::Layer { .. })));
     let base = read(&place, &image(&place, std::slice::from_ref(&lower), |_| {})).await.unwrap();
     place.forget(&lower.0.digest);
-    assert!(matches!(base.index().await, Err(BaseError::Place(content::Error::Missing { .. }))));
+    assert!(matches!(base.survey().await, Err(BaseError::Place(content::Error::Missing { .. }))));
 }
 
 #[tokio::test]
@@ -121,19 +121,19 @@ async fn a_base_is_streamed_once_whatever_it_is_called() {
     let [lower, upper] = two(&place);
     let base = read(&place, &image(&place, &[lower.clone(), upper.clone()], |_| {})).await.unwrap();
     let one = cache();
-    let index = one.paths(&base).await.unwrap();
-    assert_eq!(*index, base.index().await.unwrap());
+    let index = one.survey(&base).await.unwrap();
+    assert_eq!(*index, base.survey().await.unwrap());
     place.forget(&lower.0.digest);
-    assert!(base.index().await.is_err());
-    assert!(Arc::ptr_eq(&index, &one.paths(&base).await.unwrap()));
+    assert!(base.survey().await.is_err());
+    assert!(Arc::ptr_eq(&index, &one.survey(&base).await.unwrap()));
     let other = read(&place, &image(&place, &[lower, upper.clone()], |config| config["created"] = json!(null))).await.unwrap();
-    assert_eq!(cache().paths(&other).await.unwrap(), index);
+    assert_eq!(cache().survey(&other).await.unwrap(), index);
     // Another chain is another base, and a failure is not remembered.
     let alone = read(&place, &image(&place, std::slice::from_ref(&upper), |_| {})).await.unwrap();
     place.forget(&upper.0.digest);
-    assert!(one.paths(&alone).await.is_err());
+    assert!(one.survey(&alone).await.is_err());
     place.insert_blob(tar_of_upper().into());
-    let found = one.paths(&alone).await.unwrap();
+    let found = one.survey(&alone).await.unwrap();
     assert_ne!(found, index);
     // What is kept and cannot be read counts for nothing.
     struct Broken(Memory);
@@ -146,5 +146,5 @@ async fn a_base_is_streamed_once_whatever_it_is_called() {
         }
     }
     let broken = Cache::new(Arc::new(Broken(memory.clone())), Arc::new(SystemTime::now));
-    assert_eq!(broken.paths(&alone).await.unwrap(), found);
+    assert_eq!(broken.survey(&alone).await.unwrap(), found);
 }

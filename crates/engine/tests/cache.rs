@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use content::{Forgetful, Keep, Library, Memory, Shelf};
-use engine::cache::{Cache, Found, KnownFiles, Reuse, Wanted};
-use engine::context::{Folder, Visit};
+use dockerfile::PatternList;
+use engine::cache::{Cache, Found, Reuse, Wanted};
+use engine::context::Context;
 use engine::pack::{Contents, Nowhere, PackError, Reading};
 use graph::{CopyStep, From, Lay, Times, Tree, TreePath, lay_copy, lay_workdir};
 use layer::Settings;
@@ -21,14 +23,14 @@ use layer::tar::Entry;
 use oci::Digest;
 
 /// Contents whose files are counted as they are opened.
-struct Counted<T> {
-    inner: Arc<T>,
+struct Counted {
+    inner: Arc<dyn Contents>,
     reads: AtomicUsize,
 }
 
-impl<T> Counted<T> {
-    fn new(inner: impl Into<Arc<T>>) -> Arc<Self> {
-        Arc::new(Self { inner: inner.into(), reads: AtomicUsize::new(0) })
+impl Counted {
+    fn new(inner: Arc<dyn Contents>) -> Arc<Self> {
+        Arc::new(Self { inner, reads: AtomicUsize::new(0) })
     }
 
     /// How often a file was opened since this was asked.
@@ -37,7 +39,12 @@ impl<T> Counted<T> {
     }
 }
 
-impl<T: Contents> Contents for Counted<T> {
+#[async_trait]
+impl Contents for Counted {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        self.inner.prepare(paths).await
+    }
+
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.read(path, reading)
@@ -52,19 +59,44 @@ impl<T: Contents> Contents for Counted<T> {
     }
 }
 
-/// Files of which nobody knows what they hash to, as those of a stage.
-struct Unknown(BTreeMap<TreePath, Mutex<Vec<u8>>>);
+/// Files of which nobody knows what they hash to, and that are fetched each time.
+#[derive(Default)]
+struct Unknown {
+    files: BTreeMap<TreePath, Mutex<Vec<u8>>>,
+    prepared: Mutex<BTreeSet<TreePath>>,
+}
 
 impl Unknown {
-    fn new(files: &[(&str, &str)]) -> Self {
-        Self(files.iter().map(|(path, text)| ((*path).into(), Mutex::new(text.as_bytes().to_vec()))).collect())
+    fn new(files: &[(&str, &str)]) -> Arc<Self> {
+        let files = files.iter().map(|(path, text)| ((*path).into(), Mutex::new(text.as_bytes().to_vec()))).collect();
+        Arc::new(Self { files, ..Self::default() })
     }
 }
 
+#[async_trait]
 impl Contents for Unknown {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        self.prepared.lock().unwrap().extend(paths.iter().cloned());
+        Ok(())
+    }
+
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
-        let content = self.0.get(path).ok_or_else(|| PackError::Missing(path.clone()))?.lock().unwrap().clone();
+        assert!(self.prepared.lock().unwrap().remove(path), "{path} was not prepared");
+        let content = self.files.get(path).ok_or_else(|| PackError::Missing(path.clone()))?.lock().unwrap().clone();
         reading(&mut content.as_slice())
+    }
+}
+
+/// A file that is known, and never read.
+struct Known(Digest);
+
+impl Contents for Known {
+    fn read(&self, path: &TreePath, _: Reading<'_>) -> Result<(), PackError> {
+        panic!("{path} is read")
+    }
+
+    fn identity(&self, _: &TreePath) -> Option<Digest> {
+        Some(self.0.clone())
     }
 }
 
@@ -88,12 +120,12 @@ async fn build(folder: &Path, memory: &Memory) -> (Found, usize) {
 
 async fn build_at(folder: &Path, memory: &Memory, now: SystemTime) -> (Found, usize) {
     let cache = Cache::new(Arc::new(memory.clone()), Arc::new(move || now));
-    let folder = Folder::open(folder).unwrap();
-    let walked = folder.walk(&|_, _| Visit::Take).unwrap();
-    let lay = copied(&walked.tree, &mut PathIndex::new());
-    let files = Counted::new(cache.files(Arc::new((folder, walked))).await.unwrap());
+    let context = Context::folder(folder, PatternList::default());
+    let origin = context.origin(&cache).await.unwrap();
+    let lay = copied(origin.tree(), &mut PathIndex::new());
+    let files = Counted::new(origin);
     let found = cache.layer(wanted(lay, files.clone()), memory).await.unwrap();
-    KnownFiles::save(&files.inner);
+    cache.save().await;
     (found, files.reads())
 }
 
@@ -154,7 +186,8 @@ async fn files_that_just_changed_are_read_again() {
 async fn files_of_which_nothing_is_known_are_read_once_in_any_case() {
     let tree: Tree = [Entry::file("a", 2), Entry::file("b", 2)].into_iter().collect();
     let memory = Memory::new();
-    let files = Counted::new(Unknown::new(&[("a", "aa"), ("b", "bb")]));
+    let unknown = Unknown::new(&[("a", "aa"), ("b", "bb")]);
+    let files = Counted::new(unknown.clone());
     let step = || wanted(copied(&tree, &mut PathIndex::new()), files.clone());
     let made = cache(&memory).layer(step(), &memory).await.unwrap();
     assert_eq!((made.is_cached, files.reads()), (false, 2));
@@ -162,7 +195,7 @@ async fn files_of_which_nothing_is_known_are_read_once_in_any_case() {
     assert_eq!((found.is_cached, files.reads()), (true, 2));
     assert_eq!(found.packed, made.packed);
     // Not looked up, and kept all the same.
-    files.inner.0[&"a".into()].lock().unwrap().copy_from_slice(b"xx");
+    unknown.files[&"a".into()].lock().unwrap().copy_from_slice(b"xx");
     let never = cache(&memory).layer(Wanted { reuse: Reuse::Never, ..step() }, &memory).await.unwrap();
     assert_eq!((never.is_cached, files.reads()), (false, 2));
     assert!(cache(&memory).layer(step(), &memory).await.unwrap().is_cached);
@@ -212,10 +245,27 @@ async fn steps_that_are_asked_for_at_once_run_once_and_end_alike() {
     let (first, second, third) = tokio::join!(one.layer(step(), library), one.layer(step(), library), one.layer(step(), library));
     assert_eq!((first.unwrap(), files.reads()), (second.unwrap(), 1));
     assert!(!third.unwrap().is_cached);
+    // Where it is known what is in them, it does not matter where they are.
+    let made = cache(&memory).layer(step(), &memory).await.unwrap();
+    let known = || Arc::new(Known(Digest::of(b"aa"))) as Arc<dyn Contents>;
+    let of = |contents: Arc<dyn Contents>| wanted(copied(&tree, &mut PathIndex::new()), contents);
+    let again = cache(&memory);
+    let (first, second) = tokio::join!(again.layer(of(known()), library), again.layer(of(known()), library));
+    assert_eq!((first.unwrap(), second.unwrap().packed), (Found { is_cached: true, ..made.clone() }, made.packed));
     // Other files under the same paths are another step.
     let others = Counted::new(Unknown::new(&[("a", "zz")]));
     let other = one.layer(wanted(copied(&tree, &mut PathIndex::new()), others), library).await.unwrap();
     assert!(!other.is_cached);
+    // Nor are others of the same contents.
+    let pair = Counted::new(Unknown::new(&[("a", "aa"), ("b", "bb")]));
+    let of = |name: &str| {
+        let tree: Tree = [Entry::file("a", 2), Entry::file("b", 2)].into_iter().collect();
+        let step = CopyStep { sources: vec![name.to_owned()], destination: "/x".to_owned(), ..CopyStep::default() };
+        let from = From { tree: &tree, keeps_owners: false, hides: &|_| false };
+        wanted(lay_copy(&step, &mut PathIndex::new(), &from, Times::default()).unwrap(), pair.clone())
+    };
+    let (first, second) = tokio::join!(one.layer(of("a"), library), one.layer(of("b"), library));
+    assert_ne!(first.unwrap().packed.layer, second.unwrap().packed.layer);
     // A failure is one for all.
     let missing: Arc<dyn Contents> = Counted::new(Unknown::new(&[]));
     let step = || wanted(copied(&tree, &mut PathIndex::new()), missing.clone());
@@ -230,7 +280,7 @@ async fn steps_that_are_asked_for_at_once_run_once_and_end_alike() {
 async fn times_of_a_base_s_folders_stay_those_of_the_base() {
     let memory = Memory::new();
     let tree: Tree = [Entry::file("a", 2)].into_iter().collect();
-    let files: Arc<dyn Contents> = Arc::new(Unknown::new(&[("a", "aa")]));
+    let files: Arc<dyn Contents> = Unknown::new(&[("a", "aa")]);
     let step = |time: i64| {
         let mut root = PathIndex::new();
         root.begin_layer();
@@ -249,4 +299,40 @@ async fn times_of_a_base_s_folders_stay_those_of_the_base() {
     digests.sort();
     digests.dedup();
     assert_eq!(digests.len(), 2);
+}
+
+/// The same files with other times, as two platforms have them: each its own, in whichever order they come, and each
+/// time; whoever touches one gets what is there.
+#[tokio::test]
+async fn files_that_differ_in_their_times_alone_are_one_step_for_later_builds() {
+    let memory = Memory::new();
+    let step = |time: i64| {
+        let tree: Tree = [Entry::file("a", 2).mtime(time)].into_iter().collect();
+        wanted(copied(&tree, &mut PathIndex::new()), Arc::new(Known(Digest::of(b"aa"))))
+    };
+    let readable = |time: i64| Wanted { contents: Unknown::new(&[("a", "aa")]), ..step(time) };
+    let mut digests = BTreeSet::new();
+    let first = cache(&memory);
+    for time in [5, 6] {
+        let found = first.layer(readable(time), &memory).await.unwrap();
+        assert!(!found.is_cached);
+        digests.insert((time, found.packed.layer.digest));
+    }
+    for order in [[5, 6], [6, 5]] {
+        let later = cache(&memory);
+        for time in order {
+            let found = later.layer(step(time), &memory).await.unwrap();
+            assert!(found.is_cached && digests.contains(&(time, found.packed.layer.digest)));
+        }
+    }
+    assert_eq!(digests.len(), 2);
+    let touched = [cache(&memory).layer(step(7), &memory).await.unwrap(), cache(&memory).layer(step(8), &memory).await.unwrap()];
+    assert!(touched.iter().all(|found| found.is_cached) && touched[0] == touched[1]);
+    // Which one that is does not depend on the order either.
+    let other = Memory::new();
+    let reversed = cache(&other);
+    for time in [6, 5] {
+        reversed.layer(readable(time), &other).await.unwrap();
+    }
+    assert_eq!(cache(&other).layer(step(7), &other).await.unwrap(), touched[0]);
 }

@@ -162,3 +162,11 @@ fn a_higher_level_than_the_label_s_is_for_another_machine() {
     world.image.platform = Platform::new("linux", "arm", Some("v7"));
     assert_eq!(world.notes(), [""; 0]);
 }
+
+#[test]
+fn a_name_in_an_image_ends_no_line_of_a_message() {
+    let world = World::new(&["/a\nhint: trust me"]).add("a\nhint: trust me", &elf(ARM64, None));
+    let text = world.judge().unwrap_err().to_string();
+    assert!(text.lines().all(|line| !line.starts_with("hint")), "{text}");
+    assert!(text.contains("it starts /a\\nhint: trust me, which is for"), "{text}");
+}

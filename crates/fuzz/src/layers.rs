@@ -62,7 +62,7 @@ pub fn tar(bytes: &[u8]) {
     }
 }
 
-/// A file of any bytes is the same for all who look, whole or piece by piece, and every name that it tells is in it.
+/// A file of any bytes is the same for all who look, whole, piece by piece or kept, and every name that it tells is in it.
 pub fn binary(bytes: &[u8]) {
     let whole = Binary::of(bytes.get(..64 << 10).unwrap_or(bytes));
     let mut sniffer = Sniffer::new();
@@ -77,4 +77,14 @@ pub fn binary(bytes: &[u8]) {
         _ => {}
     }
     assert!(whole.machines().iter().all(|machine| !machine.to_string().is_empty()));
+    let mut kept = Vec::new();
+    whole.encode(&mut kept);
+    assert_eq!(Binary::decode(&mut kept.as_slice()), Some(whole));
+    // Any bytes are something that was kept, or nothing.
+    let mut rest = bytes;
+    if let Some(found) = Binary::decode(&mut rest) {
+        let mut again = Vec::new();
+        found.encode(&mut again);
+        assert_eq!(Binary::decode(&mut again.as_slice()), Some(found));
+    }
 }

@@ -5,6 +5,7 @@ use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 
 use crate::path::TreePath;
+use crate::windows::WindowsPathError;
 
 /// A copy that makes no sense, in BuildKit's words where people look for them.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,9 @@ pub enum StageReason {
     /// A port that is none.
     #[error(transparent)]
     Expose(ExposeError),
+    /// A path that no image for Windows has.
+    #[error(transparent)]
+    WindowsPath(WindowsPathError),
     /// A checksum of what comes from the context.
     #[error("checksum requires HTTP(S) or Git sources")]
     Checksum,
@@ -113,7 +117,7 @@ impl Fault for StageError {
             StageReason::Chmod(problem) => problem.hint(),
             StageReason::Signal(problem) => problem.hint(),
             StageReason::Expose(problem) => problem.hint(),
-            StageReason::Checksum => None,
+            StageReason::WindowsPath(_) | StageReason::Checksum => None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod runs;
 mod stage;
 mod tree;
 mod unpack;
+mod windows;
 
 pub use copy::{Archives, Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
 pub use error::{CopyError, StageError, StageReason};
@@ -24,3 +25,4 @@ pub use path::TreePath;
 pub use runs::{NeededRun, RunsNeeded, refuse_runs};
 pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
 pub use tree::Tree;
+pub use windows::WindowsPathError;

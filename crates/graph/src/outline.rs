@@ -217,6 +217,7 @@ fn takes(graph: &Graph, index: usize) -> Vec<String> {
     for (need, provider) in graph.needs(index) {
         if let (Use::Copy | Use::Mount, Provider::External(name)) = (need.usage, provider)
             && !names.contains(name)
+            && name != "scratch"
         {
             names.push(name.clone());
         }

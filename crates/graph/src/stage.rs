@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{StageError, StageReason};
 use crate::image::{HistoryLine, Image};
+use crate::windows::{plain_path, windows_path};
 
 /// What makes files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -291,20 +292,33 @@ impl Taking<'_> {
 
     fn workdir(&mut self, word: &Word) -> Result<(), StageError> {
         let written = self.expand(word)?;
-        let path = history::workdir_path(&self.working(), &written);
-        self.config("WorkingDir", json!(path));
+        let path = history::workdir_path(&self.working(), &self.path(&written)?);
+        let is_windows = self.recipe.image.is_windows();
+        self.config("WorkingDir", json!(if is_windows { windows_path(&path) } else { path.clone() }));
         let said = history::workdir(&path);
         if path == "/" {
             self.said(said, true);
         } else {
-            let user = self.recipe.image.text("User");
+            // Windows has no /etc/passwd, and its users no numbers.
+            let user = if is_windows { String::new() } else { self.recipe.image.text("User") };
             self.step(Step::Workdir { path, user }, said);
         }
         Ok(())
     }
 
     fn working(&self) -> String {
-        Some(self.recipe.image.text("WorkingDir")).filter(|path| !path.is_empty()).unwrap_or_else(|| "/".to_owned())
+        let path = self.recipe.image.text("WorkingDir");
+        // What a base says is a path already, or means nothing here.
+        let path = self.path(&path).unwrap_or_default();
+        if path.is_empty() { "/".to_owned() } else { path }
+    }
+
+    /// Returns a path as trees have it: for Windows, it may be written as there.
+    fn path(&self, written: &str) -> Result<String, StageError> {
+        if !self.recipe.image.is_windows() {
+            return Ok(written.to_owned());
+        }
+        plain_path(written).map_err(|problem| self.wrong(StageReason::WindowsPath(problem)))
     }
 
     fn sources(&mut self, sources: &[CopySource]) -> Result<(Vec<String>, Vec<Inline>), StageError> {
@@ -350,8 +364,7 @@ impl Taking<'_> {
             working: self.working(),
             ..CopyStep::default()
         };
-        self.copied(step, chmod);
-        Ok(())
+        self.copied(step, chmod)
     }
 
     fn add(&mut self, add: &Add) -> Result<(), StageError> {
@@ -376,11 +389,10 @@ impl Taking<'_> {
             keep_git_dir: add.keep_git_dir.unwrap_or(false),
             ..CopyStep::default()
         };
-        self.copied(step, chmod);
-        Ok(())
+        self.copied(step, chmod)
     }
 
-    fn copied(&mut self, step: CopyStep, chmod: Option<(Chmod, String)>) {
+    fn copied(&mut self, step: CopyStep, chmod: Option<(Chmod, String)>) -> Result<(), StageError> {
         let names: Vec<String> = step.inline.iter().map(|(name, _)| name.clone()).collect();
         let said = history::copy(&history::Copied {
             add: step.add,
@@ -391,7 +403,12 @@ impl Taking<'_> {
             inline: &names,
             destination: &step.destination,
         });
-        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), ..step })), said);
+        // The history has paths as they were written.
+        let destination = self.path(&step.destination)?;
+        let source = |source: &String| if Location::of(source) == Location::Context { self.path(source) } else { Ok(source.clone()) };
+        let sources = step.sources.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        self.step(Step::Copy(Box::new(CopyStep { chmod: chmod.map(|(mode, _)| mode), destination, sources, ..step })), said);
+        Ok(())
     }
 
     fn run(&mut self, run: &Run) {

@@ -113,7 +113,10 @@ fn shown(lay: &Lay) -> Value {
 
 #[test]
 fn config_history_and_layers_are_buildkit_s() {
-    let cases: Vec<Value> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let mut cases: Vec<Value> = serde_json::from_str(include_str!("../../dockerfile/tests/cases.json")).unwrap();
+    cases.retain(|case| case.get("runs").is_none());
+    // Only the last stage is looked at here, so it has to begin with an image.
+    cases.retain(|case| case["name"] != "cmd-entry2");
     let mut wrong = String::new();
     for case in &cases {
         let name = case["name"].as_str().unwrap();
@@ -142,5 +145,5 @@ fn config_history_and_layers_are_buildkit_s() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert_eq!(cases.len(), 27);
+    assert_eq!(cases.len(), 31);
 }

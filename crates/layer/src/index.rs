@@ -6,10 +6,10 @@ mod follow;
 mod place;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::error::{LayerError, Limit};
-use crate::tar::{Entry, EntryKind, Limits, Reader, Rules};
+use crate::tar::{Entry, Limits, Reader, Rules};
 pub use accounts::Owner;
 pub use follow::{Destination, Follow, Met, follow_links};
 pub use place::Placed;
@@ -147,28 +147,34 @@ impl PathIndex {
     /// What [`Reader`] returns, [`LayerError::Limit`] for too many paths or too long a file of accounts, and
     /// [`LayerError::Path`] for an entry below what is no directory. After an error the index is of no use.
     pub fn add_layer(&mut self, tar: impl Read) -> Result<(), LayerError> {
-        self.add_layer_with(tar, |_, _| {})
+        self.add_layer_with(tar, |_, _, _| Ok(()))
     }
 
-    /// The same, and tells of each entry, in the order of the tar, what became of it.
+    /// The same, and tells of each entry, in the order of the tar, what became of it. Its content may be read, or not.
     ///
     /// # Errors
-    /// As [`add_layer`](Self::add_layer).
-    pub fn add_layer_with(&mut self, tar: impl Read, mut tell: impl FnMut(&Entry, &Placed)) -> Result<(), LayerError> {
+    /// As [`add_layer`](Self::add_layer), and what `tell` returns.
+    pub fn add_layer_with(
+        &mut self,
+        tar: impl Read,
+        mut tell: impl FnMut(&Entry, &Placed, &mut dyn Read) -> io::Result<()>,
+    ) -> Result<(), LayerError> {
         self.layers += 1;
         let mut reader = Reader::new(tar, self.limits.layer, Rules::of_layer());
         while let Some(entry) = reader.next_entry()? {
             let placed = self.place(&entry)?;
-            tell(&entry, &placed);
-            let Some(path) = placed.at.filter(|path| ACCOUNTS.contains(&path.as_slice())) else { continue };
-            if let EntryKind::File { size } = entry.kind {
-                if size > self.limits.accounts {
-                    return Err(LayerError::limit(&path, Limit::Accounts, self.limits.accounts));
-                }
-                let mut content = Vec::new();
-                reader.content().read_to_end(&mut content).map_err(LayerError::read)?;
-                self.accounts.insert(path, content);
+            let account = placed.at.clone().filter(|path| ACCOUNTS.contains(&path.as_slice()) && entry.size() > 0);
+            let Some(path) = account else {
+                tell(&entry, &placed, &mut reader.content()).map_err(LayerError::read)?;
+                continue;
+            };
+            if entry.size() > self.limits.accounts {
+                return Err(LayerError::limit(&path, Limit::Accounts, self.limits.accounts));
             }
+            let mut content = Vec::new();
+            reader.content().read_to_end(&mut content).map_err(LayerError::read)?;
+            tell(&entry, &placed, &mut content.as_slice()).map_err(LayerError::read)?;
+            self.accounts.insert(path, content);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! Knows the checkout and the tools of the trade (cargo, chroot), and no room of the product. It may
 //! print, from `main.rs` alone. Start at [`tidy::tidy`].
 
+pub mod bench;
 pub mod compile;
 pub mod dist;
 pub mod docs;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use xtask::docs::Reference;
-use xtask::{Trouble, checkout, dist, docs, fuzz, tidy};
+use xtask::{Trouble, bench, checkout, dist, docs, fuzz, tidy};
 
 const USAGE: &str = "cargo xtask CHORE
 
@@ -13,6 +13,7 @@ tidy            check that the floors hold, that the map is true, and the house 
 docs            write docs/cli.md from what the program says of itself
 docs --check    tell whether docs/cli.md is what the program says
 dist            build the static file target/dist/polyarch and prove that it is one
+bench           measure, as ratios within one run; [NAME...] of build, copy, create
 fuzz            look for inputs that break a property of crates/fuzz
                 [TARGET...] [--seconds N] each, 60 if not said; [--jobs N] at once; [--keep] what is new
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(&checkout()).map(|path| say(&format!("wrote {}", path.display()))),
         ["docs", "--check"] => check_docs(),
         ["dist"] => run_dist(),
+        ["bench", names @ ..] => bench::run(&checkout(), names),
         ["fuzz", words @ ..] if let Some(wish) = fuzz::Wish::parse(words) => run_fuzz(&wish),
         ["help" | "--help" | "-h"] => Ok(say(USAGE)),
         _ => {

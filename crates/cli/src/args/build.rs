@@ -109,6 +109,9 @@ pub struct Build {
     /// Programs of another machine that are meant to be in the image; all allows every one
     #[arg(long, value_name = "PATH|all", help_heading = "How it is made")]
     pub allow_foreign: Vec<String>,
+    /// Keep all extended attributes of copied files, not security.capability alone
+    #[arg(long, help_heading = "How it is made")]
+    pub keep_xattrs: bool,
     /// Send the result to the registry in its name, not to the local store
     #[arg(
         long,

@@ -48,6 +48,7 @@ pub fn check_scopes(
             }
         }
     }
+    let windows = automatic.iter().any(|argument| argument == ("TARGETOS", "windows"));
     let mut known: BTreeMap<String, State> = BTreeMap::new();
     for (index, stage) in file.stages.iter().enumerate() {
         from(stage, &globals, &defaults, escape, &mut findings);
@@ -58,7 +59,7 @@ pub fn check_scopes(
             State { scope: StageScope::new(environment.unwrap_or_default()), complete, workdir: false }
         });
         for statement in &stage.statements {
-            let mut checker = Checker { header: &statement.header, escape, state: &mut state, ignore, findings: &mut findings };
+            let mut checker = Checker { header: &statement.header, escape, state: &mut state, ignore, windows, findings: &mut findings };
             if checker.check(&statement.instruction, &globals).is_none() {
                 break;
             }
@@ -120,6 +121,7 @@ struct Checker<'c, 'o> {
     escape: char,
     state: &'c mut State,
     ignore: Option<&'c PatternList>,
+    windows: bool,
     findings: &'c mut Findings<'o>,
 }
 
@@ -137,7 +139,8 @@ impl Checker<'_, '_> {
         match instruction {
             Instruction::Workdir(path) => {
                 let path = self.expand(path)?;
-                if !self.state.workdir && !path.starts_with('/') {
+                let from_the_root = path.starts_with('/') || self.windows && (path.starts_with('\\') || path.get(1..2) == Some(":"));
+                if !self.state.workdir && !from_the_root {
                     let message = format!("Relative workdir {} can have unexpected results if the base image changes", quote(&path));
                     self.findings.add(self.header, "WorkdirRelativePath", message);
                 }

@@ -5,17 +5,18 @@
 
 mod blob;
 mod error;
+mod survey;
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use content::Source;
-use layer::index::PathIndex;
 use layer::{Inflate, InflateLimits, LayerError};
 use oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 use serde_json::Value;
 
 pub use error::BaseError;
+pub use survey::Survey;
 
 /// An image that a stage begins with.
 #[derive(Clone)]
@@ -87,17 +88,17 @@ impl Base {
         self.created.as_deref()
     }
 
-    /// Finds out what is where in it. Every layer is read once, to its end.
+    /// Finds out what is in it. Every layer is read once, to its end.
     ///
     /// # Errors
     /// Names the layer that cannot be read, or that is another one than the config says.
-    pub async fn index(&self) -> Result<PathIndex, BaseError> {
-        let mut index = PathIndex::new();
+    pub async fn survey(&self) -> Result<Survey, BaseError> {
+        let mut survey = Survey::default();
         for layer in &self.layers {
-            let add = move |tar: &mut dyn Read| index.add_layer(tar).map(|()| index);
-            index = self.layer(layer, add).await?;
+            let add = move |tar: &mut dyn Read| survey.add_layer(tar).map(|()| survey);
+            survey = self.layer(layer, add).await?;
         }
-        Ok(index)
+        Ok(survey)
     }
 
     /// Reads one of its layers as the tar that it is, to its end, whatever `work` leaves of it. What `work` made counts

@@ -15,7 +15,7 @@ use super::moment::{self, UNKNOWN};
 use super::plan::Ready;
 use super::progress::{Happening, Progress, StepName};
 use super::request::{Named, Request, Target};
-use crate::base::Base;
+use crate::base::{Base, Survey};
 use crate::cache::Cache;
 use crate::context::{Context, Origin};
 use crate::files::{AddFrom, Files, add, read_image};
@@ -23,6 +23,8 @@ use crate::pack::{Contents, Nowhere};
 
 /// The files whose content tells who may own files.
 const ACCOUNTS: [&str; 2] = ["etc/passwd", "etc/group"];
+/// The extended attribute that every layer keeps: what rights a program has. Layers of BuildKit have no other.
+const CAPABILITY: &[u8] = b"security.capability";
 /// How long such a file may be, in bytes.
 const LONGEST_ACCOUNTS: u64 = 1 << 20;
 
@@ -54,6 +56,8 @@ pub(super) struct Evaluated {
     pub(super) steps: Vec<Made>,
     /// The image that it begins with, over all stages.
     pub(super) base: Option<Base>,
+    /// What is in that image, where it was looked into.
+    pub(super) survey: Arc<Survey>,
     /// Its files, once somebody copies from it.
     files: Mutex<Option<Arc<Files>>>,
 }
@@ -119,30 +123,38 @@ impl<'a> Evaluation<'a> {
     }
 
     async fn stage(&self, stage: &Outlined, looks: bool) -> Result<Evaluated, BuildError> {
-        let (mut root, base) = match &stage.begins {
+        let (mut root, base, survey) = match &stage.begins {
             Begins::Stage(parent) => match self.stages.get(parent) {
-                Some(parent) => (parent.root.clone(), parent.base.clone()),
-                None => (PathIndex::new(), None),
+                Some(parent) => (parent.root.clone(), parent.base.clone(), parent.survey.clone()),
+                None => (PathIndex::new(), None, Arc::default()),
             },
             _ => match self.ready.bases.get(&stage.index) {
                 // The paths of Windows layers are Windows' own business: nothing in them is followed.
-                Some(base) if looks && stage.platform.os != "windows" => (self.look_into(base).await?, Some(base.clone())),
-                base => (PathIndex::new(), base.cloned()),
+                Some(base) if looks && stage.platform.os != "windows" => {
+                    let survey = self.look_into(base).await?;
+                    (survey.paths.clone(), Some(base.clone()), survey)
+                }
+                base => (PathIndex::new(), base.cloned(), Arc::default()),
             },
         };
         let mut steps = Vec::new();
         if let Some(made) = self.brought(stage, &mut root).await? {
             steps.push(made);
         }
-        let Some(recipe) = self.ready.recipes.get(&stage.index) else { return Ok(Evaluated::new(root, steps, base)) };
+        let Some(recipe) = self.ready.recipes.get(&stage.index) else {
+            return Ok(Evaluated { root, steps, base, survey, files: Mutex::default() });
+        };
         for (number, placed) in recipe.steps.iter().enumerate() {
             let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone()).unwrap_or_default();
             let name = self.name(stage, number + 1, recipe.steps.len(), text);
-            let (changed, lay, contents, words) = self.step(stage, placed, root, base.as_ref()).await?;
+            let (changed, mut lay, contents, words) = self.step(stage, placed, root, base.as_ref()).await?;
             root = changed;
+            if !self.request.keeps_attributes {
+                lay.values_mut().for_each(|laid| laid.entry.xattrs.retain(|name, _| name == CAPABILITY));
+            }
             steps.push(Made { stage: name.stage.clone(), name, lay: Arc::new(lay), contents, history: placed.history, words });
         }
-        Ok(Evaluated::new(root, steps, base))
+        Ok(Evaluated { root, steps, base, survey, files: Mutex::default() })
     }
 
     fn name(&self, stage: &Outlined, number: usize, of: usize, text: String) -> StepName {
@@ -152,10 +164,9 @@ impl<'a> Evaluation<'a> {
         StepName { platform: self.target.platform.clone(), stage, number, of, text }
     }
 
-    async fn look_into(&self, base: &Base) -> Result<PathIndex, BuildError> {
+    async fn look_into(&self, base: &Base) -> Result<Arc<Survey>, BuildError> {
         self.progress.tell(Happening::Reading { platform: self.target.platform.clone(), base: base.label().to_owned() });
-        let paths = self.cache.paths(base).await.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))?;
-        Ok(PathIndex::clone(&paths))
+        self.cache.survey(base).await.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))
     }
 
     /// A stage that begins with a named folder begins with its files: they are its first layer.
@@ -272,6 +283,7 @@ impl<'a> Evaluation<'a> {
         }
         match self.ready.outline.graph.provider(name, stage.index) {
             dockerfile::Provider::Stage(index) if self.stages.contains_key(&index) => Ok((self.files(index).await?, None)),
+            dockerfile::Provider::External(name) if name == "scratch" => Ok((Arc::new(Files::new()), None)),
             _ => Err(wrong(NotNeeded { name: name.clone() })),
         }
     }
@@ -329,12 +341,6 @@ impl<'a> Evaluation<'a> {
             root.set_accounts(name.as_bytes(), content);
         }
         Ok(())
-    }
-}
-
-impl Evaluated {
-    fn new(root: PathIndex, steps: Vec<Made>, base: Option<Base>) -> Self {
-        Self { root, steps, base, files: Mutex::new(None) }
     }
 }
 

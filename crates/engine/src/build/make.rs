@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use super::error::BuildError;
-use super::evaluate::{Evaluation, Made};
+use super::evaluate::{Evaluated, Evaluation, Made};
 use super::moment;
 use super::plan::{Plan, Planned, Ready};
 use super::progress::{Happening, Progress};
@@ -148,7 +148,7 @@ impl Making<'_> {
         let (mut layers, packed) = futures_util::future::try_join(bring, write).await?;
         let mut image = recipe.image.clone();
         self.finish_config(&mut image, target, base, &steps, &packed);
-        let (started, notes) = self.judge(&image, &stage.root, &steps, &packed)?;
+        let (started, notes) = self.judge(&image, stage, &steps, &packed)?;
         layers.extend(packed.iter().map(|(packed, _)| self.layered(packed)));
         let created = self.created(base, &packed);
         date(&mut image, &created);
@@ -244,19 +244,20 @@ impl Making<'_> {
     fn judge(
         &self,
         image: &Image,
-        root: &layer::index::PathIndex,
+        stage: &Evaluated,
         steps: &[Made],
         packed: &[(Packed, bool)],
     ) -> Result<(Option<Started>, Vec<Note>), BuildError> {
         let mut added: BTreeMap<TreePath, Program> = BTreeMap::new();
+        let mut others = stage.survey.programs.clone();
         for (made, (packed, _)) in steps.iter().zip(packed) {
             for path in made.lay.keys() {
                 added.remove(path);
+                others.remove(path);
             }
             added.extend(packed.programs.iter().map(|program| (program.path.clone(), program.clone())));
         }
-        let others = BTreeMap::new();
-        let seen = Seen { root, added: &added, others: &others };
+        let seen = Seen { root: &stage.root, added: &added, others: &others };
         let notes = truth::judge(image, &seen, &self.request.allowed).map_err(BuildError::Untrue)?;
         Ok((truth::started(image, &seen), notes))
     }

@@ -251,7 +251,8 @@ impl Planning<'_> {
             let stages = &self.file().parsed.stages;
             name.parse::<usize>().is_ok() || stages.iter().any(|stage| stage.name().as_deref() == Some(&name.to_lowercase()))
         };
-        (!is_stage(name)).then(|| Asked::Name(name.to_owned()))
+        // `scratch` is no image anywhere: it is nothing.
+        (!is_stage(name) && name != "scratch").then(|| Asked::Name(name.to_owned()))
     }
 
     async fn find_images(&mut self, taken: Vec<Taken>) -> Result<BTreeMap<(usize, String), Base>, BuildError> {

@@ -30,6 +30,8 @@ pub struct Request {
     pub epoch: Option<i64>,
     /// `--no-cache` and `--no-cache-filter`.
     pub anew: Anew,
+    /// Files keep all of their extended attributes, and not `security.capability` alone.
+    pub keeps_attributes: bool,
     /// `--allow-foreign`.
     pub allowed: Allowed,
     /// The files of the images are wanted, too: [`BuiltImage::files`](super::BuiltImage).

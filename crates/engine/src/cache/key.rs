@@ -1,14 +1,16 @@
 //! What a step's layer depends on, as digests.
 //!
 //! Times of files count for nothing: who touches a file, or clones a repository again, gets the layer that was made
-//! before (as BuildKit does). Two times do: those of folders that the root below had already, which would else go from one
-//! platform's layer into another's, and whatever the caller's words say.
+//! before (as BuildKit does). Times of folders that the root below had already do, as they would go from one base's layer
+//! into another's; so does whatever the caller's words say.
 
 use graph::{Content, Laid, Lay, TreePath};
 use layer::Settings;
 use layer::compact::{put_bytes, put_number, put_signed};
 use layer::tar::{Device, EntryKind, Layout};
 use oci::{Algorithm, Digest, Hasher};
+
+use crate::pack::sources;
 
 /// The form of keys, and whose layers they stand for: another release may write a layer otherwise.
 const FORMAT: &str = concat!("step 1 of ", env!("CARGO_PKG_VERSION"));
@@ -47,7 +49,7 @@ impl StepKey {
     pub fn of(shape: &Shape, lay: &Lay, identity: impl Fn(&TreePath) -> Option<Digest>) -> Option<Self> {
         let mut sum = Sum::new("files");
         sum.add(|output| put_digest(output, &shape.0));
-        for path in files(lay) {
+        for path in sources(lay) {
             let identity = identity(path)?;
             sum.add(|output| put_digest(output, &identity));
         }
@@ -60,22 +62,20 @@ impl StepKey {
     }
 }
 
-/// Lists the files that a layer's bytes are read from, in its order: some may come twice.
-pub(super) fn files(lay: &Lay) -> impl Iterator<Item = &TreePath> {
-    lay.values().filter(|laid| laid.entry.size() > 0).filter_map(|laid| match &laid.content {
-        Content::Source(path) => Some(path),
-        Content::Nothing | Content::Root | Content::Inline(_) => None,
-    })
-}
-
-/// Returns what a shape leaves out of a lay, but for what is in its files: its times, and where the files come from.
-pub(super) fn rest(lay: &Lay) -> Digest {
-    let mut sum = Sum::new("rest");
+/// Returns what a shape leaves out of a lay, but for its files: its times.
+pub(super) fn times(lay: &Lay) -> Digest {
+    let mut sum = Sum::new("times");
     for laid in lay.values() {
         sum.add(|output| put_signed(output, laid.entry.mtime));
-        if let Content::Source(path) = &laid.content {
-            sum.add(|output| put_bytes(output, path.bytes()));
-        }
+    }
+    sum.finish()
+}
+
+/// Returns where the files of a lay come from, which is not known by what is in them.
+pub(super) fn origins(lay: &Lay) -> Digest {
+    let mut sum = Sum::new("origins");
+    for path in sources(lay) {
+        sum.add(|output| put_bytes(output, path.bytes()));
     }
     sum.finish()
 }

@@ -10,23 +10,23 @@ mod key;
 mod learning;
 mod record;
 mod stats;
+mod step;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use content::{Keep, Library, Shelf};
-use graph::{Lay, TreePath};
+use graph::Lay;
 use layer::Settings;
-use layer::index::{IndexLimits, PathIndex};
 use oci::Digest;
 use tokio::sync::OnceCell;
 
-use crate::base::{Base, BaseError};
+use crate::base::{Base, BaseError, Survey};
 use crate::context::{Folder, Walked};
 use crate::pack::{Contents, PackError, Packed, pack_into};
-use learning::{Learning, hash_all};
-use record::{decode, encode};
+use learning::Learning;
+use step::{Made, Sought};
 
 pub use files::KnownFiles;
 pub use key::{Shape, StepKey};
@@ -50,7 +50,7 @@ pub enum Reuse {
 pub struct Wanted {
     /// The entries of the layer.
     pub lay: Arc<Lay>,
-    /// Where the bytes of its files are. Steps of several platforms are one only where this is one.
+    /// Where the bytes of its files are.
     pub contents: Arc<dyn Contents>,
     /// How the layer is written.
     pub settings: Settings,
@@ -74,7 +74,8 @@ pub struct Cache {
     keep: Arc<dyn Keep>,
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
-    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<PathIndex>>>>>,
+    made: Arc<Made>,
+    bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Survey>>>>>,
     /// The folders that were asked for.
     folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
@@ -89,7 +90,7 @@ struct Step {
 impl Cache {
     /// Makes one over what is kept; `now` tells the time.
     pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
-        Self { keep, now, steps: Mutex::default(), bases: Mutex::default(), folders: Mutex::default() }
+        Self { keep, now, steps: Mutex::default(), made: Arc::default(), bases: Mutex::default(), folders: Mutex::default() }
     }
 
     /// Returns a folder's files with what they hashed to in former builds. [`Cache::save`] keeps it for later ones.
@@ -115,16 +116,13 @@ impl Cache {
     /// # Errors
     /// As [`pack_into`].
     pub async fn layer(&self, wanted: Wanted, library: &dyn Library) -> Result<Found, PackError> {
-        let (shape, one) = {
-            let wanted = wanted.clone();
-            blocking(move || {
-                let shape = Shape::of(&wanted.lay, &wanted.settings, &wanted.words);
-                let one = same(&shape, &wanted);
-                Ok((shape, one))
-            })
-            .await?
-        };
         let contents = Arc::clone(&wanted.contents);
+        let (sought, key, one) = blocking(move || {
+            let (sought, key) = Sought::new(wanted);
+            let one = sought.same(key.as_ref());
+            Ok((Arc::new(sought), key, one))
+        })
+        .await?;
         let step = Arc::clone(
             self.steps
                 .lock()
@@ -132,90 +130,68 @@ impl Cache {
                 .entry(one)
                 .or_insert_with(|| Arc::new(Step { found: OnceCell::new(), _contents: contents })),
         );
-        let found = step.found.get_or_init(|| async { self.find(wanted, shape, library).await.map_err(Arc::new) }).await;
+        let found = step.found.get_or_init(|| async { self.find(sought, key, library).await.map_err(Arc::new) }).await;
         Ok(found.clone()?)
     }
 
-    /// Returns what is where in a base. Every base is streamed once, as long as it is remembered.
+    /// Returns what is in a base. Every base is streamed once, as long as it is remembered.
     ///
     /// # Errors
-    /// As [`Base::index`].
-    pub async fn paths(&self, base: &Base) -> Result<Arc<PathIndex>, BaseError> {
+    /// As [`Base::survey`].
+    pub async fn survey(&self, base: &Base) -> Result<Arc<Survey>, BaseError> {
         let key = key_of_base(base);
         let cell = Arc::clone(self.bases.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
-        let index = cell.get_or_try_init(|| async {
+        let survey = cell.get_or_try_init(|| async {
             let (keep, at) = (Arc::clone(&self.keep), key.clone());
-            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| PathIndex::from_bytes(&bytes, IndexLimits::default()).ok());
+            let read = move || keep.get(Shelf::Paths, &at).and_then(|bytes| Survey::from_bytes(&bytes));
             // What cannot be read back is read again.
-            if let Ok(Some(index)) = tokio::task::spawn_blocking(read).await {
-                return Ok(Arc::new(index));
+            if let Ok(Some(survey)) = tokio::task::spawn_blocking(read).await {
+                return Ok(Arc::new(survey));
             }
-            let index = Arc::new(base.index().await?);
-            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&index));
+            let survey = Arc::new(base.survey().await?);
+            let (keep, kept) = (Arc::clone(&self.keep), Arc::clone(&survey));
             let _ = tokio::task::spawn_blocking(move || keep.put(Shelf::Paths, &key, &kept.to_bytes())).await;
-            Ok(index)
+            Ok(survey)
         });
-        index.await.cloned()
+        survey.await.cloned()
     }
 
-    /// Looks a step up. Files that nobody knows are read where a step like it was met before.
-    async fn look(&self, wanted: &Wanted, shape: &Shape) -> Result<Option<Packed>, PackError> {
-        let unknown = {
-            let (keep, wanted, shape) = (Arc::clone(&self.keep), wanted.clone(), shape.clone());
-            blocking(move || {
-                let unknown: BTreeSet<&TreePath> =
-                    key::files(&wanted.lay).filter(|path| wanted.contents.identity(path).is_none()).collect();
-                let is_met = unknown.is_empty() || keep.get(Shelf::Shapes, shape.digest()).is_some();
-                Ok(is_met.then(|| unknown.into_iter().cloned().collect::<Vec<_>>()))
-            })
-            .await?
+    async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {
+        let key = match (sought.wanted.reuse, key) {
+            (Reuse::Never, _) => None,
+            (Reuse::Allowed, Some(key)) => Some(key),
+            (Reuse::Allowed, None) => self.read_for_key(&sought).await?,
         };
-        let Some(unknown) = unknown else { return Ok(None) };
-        if !unknown.is_empty() {
-            wanted.contents.prepare(&unknown).await?;
-        }
-        let (keep, begun, wanted, shape) = (Arc::clone(&self.keep), (self.now)(), wanted.clone(), shape.clone());
-        blocking(move || {
-            let contents = wanted.contents.as_ref();
-            let hashes = hash_all(contents, &unknown, wanted.settings.threads)?;
-            for (path, hash) in &hashes {
-                contents.learn(path, hash, begun);
+        if let Some(key) = key {
+            let (keep, made, step) = (Arc::clone(&self.keep), Arc::clone(&self.made), Arc::clone(&sought));
+            if let Some(packed) = blocking(move || Ok(step.recall(keep.as_ref(), &made, &key))).await?
+                && is_there(library, &packed).await
+            {
+                return Ok(Found { packed, is_cached: true });
             }
-            let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
-            let record = StepKey::of(&shape, &wanted.lay, identity).and_then(|key| keep.get(Shelf::Steps, key.digest()));
-            Ok(record.and_then(|record| decode(&record)))
-        })
-        .await
-    }
-
-    async fn find(&self, wanted: Wanted, shape: Shape, library: &dyn Library) -> Result<Found, PackError> {
-        if wanted.reuse == Reuse::Allowed
-            && let Some(packed) = self.look(&wanted, &shape).await?
-            && is_there(library, &packed).await
-        {
-            return Ok(Found { packed, is_cached: true });
         }
         let begun = (self.now)();
-        let learning = Arc::new(Learning::new(Arc::clone(&wanted.contents)));
-        let packed = pack_into(library, Arc::clone(&wanted.lay), Arc::clone(&learning) as Arc<dyn Contents>, wanted.settings).await?;
-        let (keep, kept) = (Arc::clone(&self.keep), packed.clone());
+        let Wanted { lay, contents, settings, .. } = sought.wanted.clone();
+        let learning = Arc::new(Learning::new(Arc::clone(&contents)));
+        let packed = pack_into(library, lay, Arc::clone(&learning) as Arc<dyn Contents>, settings).await?;
+        let (keep, made, kept) = (Arc::clone(&self.keep), Arc::clone(&self.made), packed.clone());
         blocking(move || {
             let passed = learning.take();
-            for (path, hash) in &passed {
-                hash.iter().for_each(|hash| wanted.contents.learn(path, hash, begun));
-            }
-            let identity = |path: &TreePath| match passed.get(path) {
-                Some(hash) => hash.clone(),
-                None => wanted.contents.identity(path),
-            };
-            if let Some(key) = StepKey::of(&shape, &wanted.lay, identity) {
-                keep.put(Shelf::Steps, key.digest(), &encode(&kept));
-                keep.put(Shelf::Shapes, shape.digest(), &[]);
-            }
+            passed.iter().for_each(|(path, hash)| hash.iter().for_each(|hash| contents.learn(path, hash, begun)));
+            sought.keep(keep.as_ref(), &made, &passed, &kept);
             Ok(())
         })
         .await?;
         Ok(Found { packed, is_cached: false })
+    }
+
+    /// Reads the files that nobody knows, where a step like it was met before; else its layer cannot be there.
+    async fn read_for_key(&self, sought: &Arc<Sought>) -> Result<Option<StepKey>, PackError> {
+        let (keep, step, begun) = (Arc::clone(&self.keep), Arc::clone(sought), (self.now)());
+        let Some(unknown) = blocking(move || Ok(step.unknown(keep.as_ref()))).await? else { return Ok(None) };
+        sought.wanted.contents.prepare(&unknown).await?;
+        let step = Arc::clone(sought);
+        blocking(move || step.read(&unknown, begun)).await
     }
 }
 
@@ -225,18 +201,10 @@ async fn is_there(library: &dyn Library, packed: &Packed) -> bool {
     place.blob_size(&packed.layer.digest).await.is_ok_and(|size| size == Some(packed.layer.size))
 }
 
-/// What steps have in common that are worked on once: everything, times and the very files included.
-fn same(shape: &Shape, wanted: &Wanted) -> Digest {
-    let reads = key::files(&wanted.lay).next().is_some();
-    let contents = if reads { Arc::as_ptr(&wanted.contents).cast::<()>().addr() } else { 0 };
-    let text = format!("{} {} {contents} {:?}", shape.digest(), key::rest(&wanted.lay), wanted.reuse);
-    Digest::of(text.as_bytes())
-}
-
 /// The chain of a base's layers: its files are theirs, whatever it is called.
 fn key_of_base(base: &Base) -> Digest {
     let diff_ids = base.layers().iter().map(|(_, diff_id)| diff_id.to_string());
-    Digest::of(std::iter::once("paths of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
+    Digest::of(std::iter::once("survey 1 of".to_owned()).chain(diff_ids).collect::<Vec<_>>().join(" ").as_bytes())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, PackError> {

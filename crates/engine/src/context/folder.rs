@@ -18,6 +18,11 @@ use crate::beneath;
 /// Permissions, with setuid, setgid and sticky.
 const PERMISSIONS: u32 = 0o7777;
 
+/// Somebody may execute it.
+const EXECUTABLE: u32 = 0o111;
+/// The attribute that gives a program rights: the only one that a context's files keep, as with BuildKit.
+const CAPABILITY: &str = "security.capability";
+
 /// A folder that files are taken from.
 #[derive(Debug)]
 pub struct Folder {
@@ -130,6 +135,23 @@ fn unreadable(root: &Path, path: &TreePath, problem: io::Error) -> ContextError 
     ContextError::Unreadable { root: root.to_owned(), path: path.clone(), problem }
 }
 
+/// Reads the rights that a program has. By the folder's handle, as a program is opened by nobody who only looks at it.
+#[cfg(target_os = "linux")]
+fn capability(folder: &OwnedFd, name: &[u8]) -> Option<Vec<u8>> {
+    use std::os::fd::AsRawFd;
+    let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
+    path.extend_from_slice(name);
+    // Three versions of it, of at most 24 bytes (linux/capability.h, `vfs_ns_cap_data`).
+    let mut value = [0; 64];
+    let length = rustix::fs::lgetxattr(OsStr::from_bytes(&path), CAPABILITY, &mut value).ok()?;
+    value.get(..length).map(<[u8]>::to_vec)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn capability(_: &OwnedFd, _: &[u8]) -> Option<Vec<u8>> {
+    None
+}
+
 /// A walk under way.
 struct Walk<'a> {
     folder: &'a Folder,
@@ -209,9 +231,13 @@ impl Walk<'_> {
             FileType::BlockDevice => EntryKind::BlockDevice(device()),
             FileType::Unknown => return Ok(None),
         };
+        let mut xattrs = BTreeMap::new();
+        if matches!(kind, EntryKind::File { .. }) && stat.st_mode & EXECUTABLE != 0 {
+            xattrs.extend(capability(folder, path.name()).map(|value| (CAPABILITY.as_bytes().to_vec(), value)));
+        }
         let (path, mode) = (path.bytes().to_vec(), stat.st_mode & PERMISSIONS);
         let (uid, gid) = (stat.st_uid.into(), stat.st_gid.into());
-        Ok(Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs: BTreeMap::new() }))
+        Ok(Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs }))
     }
 
     fn file(&mut self, path: &TreePath, stat: &Stat) -> EntryKind {

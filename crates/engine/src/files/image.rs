@@ -10,6 +10,7 @@ use graph::TreePath;
 use layer::LayerError;
 use layer::index::{PathIndex, Placed};
 use layer::tar::{Entry, Limits, Reader, Rules};
+use oci::Digest;
 
 use super::tree::{Bytes, Files};
 use super::{Span, Spool, SpoolError};
@@ -29,9 +30,10 @@ pub async fn read_image(base: &Base, scratch: &Path) -> Result<(PathIndex, Files
     for (number, layer) in base.layers().iter().enumerate() {
         let read = move |tar: &mut dyn Read| {
             let mut entries = 0;
-            index.add_layer_with(tar, |entry, placed| {
+            index.add_layer_with(tar, |entry, placed, _| {
                 put(&mut files, entry, placed, Bytes::There { contents, path: name(number, entries) });
                 entries += 1;
+                Ok(())
             })?;
             files.settle();
             Ok((index, files))
@@ -100,6 +102,13 @@ impl Contents for Layers {
     fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
         let span = numbers(path).and_then(|file| self.span(file)).ok_or_else(|| PackError::Missing(path.clone()))?;
         reading(&mut self.spool.read(span))
+    }
+
+    /// An entry of a layer is always the same, so nothing is fetched to know it.
+    fn identity(&self, path: &TreePath) -> Option<Digest> {
+        let (layer, entry) = numbers(path)?;
+        let (_, diff_id) = self.base.layers().get(layer)?;
+        Some(Digest::of(format!("entry {entry} of {diff_id}").as_bytes()))
     }
 }
 

@@ -57,13 +57,17 @@ pub fn pack(lay: &Lay, contents: &dyn Contents, settings: Settings, output: impl
     Ok(Packed { layer: writer.finish().map_err(PackError::Layer)?, programs, newest, accounts })
 }
 
-/// Lists the files of the source that will be read, each once.
-fn sources(lay: &Lay) -> Vec<TreePath> {
-    let read = lay.values().filter_map(|laid| match &laid.content {
+/// Lists the files of the source that will be read, in the order of the layer; some may come twice.
+pub(crate) fn sources(lay: &Lay) -> impl Iterator<Item = &TreePath> {
+    lay.values().filter_map(|laid| match &laid.content {
         Content::Source(source) if laid.entry.size() > 0 => Some(source),
         _ => None,
-    });
-    read.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    })
+}
+
+/// Lists paths sorted, each once, as contents are prepared.
+pub(crate) fn each_once<'a>(paths: impl Iterator<Item = &'a TreePath>) -> Vec<TreePath> {
+    paths.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 struct Packing<W: Write> {

@@ -9,7 +9,7 @@ use graph::Lay;
 use layer::Settings;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::{Contents, PackError, Packed, pack, sources};
+use super::{Contents, PackError, Packed, each_once, pack, sources};
 
 /// How many pieces wait for the library at most: a piece of a layer is at most about a mebibyte.
 const WAITING: usize = 8;
@@ -20,7 +20,7 @@ const WAITING: usize = 8;
 /// # Errors
 /// As [`pack`], and what the library reports: that comes first, as it is why the layer could not be written.
 pub async fn pack_into(library: &dyn Library, lay: Arc<Lay>, contents: Arc<dyn Contents>, settings: Settings) -> Result<Packed, PackError> {
-    contents.prepare(&sources(&lay)).await?;
+    contents.prepare(&each_once(sources(&lay))).await?;
     let (sender, receiver) = channel(WAITING);
     let writing = tokio::task::spawn_blocking(move || pack(&lay, contents.as_ref(), settings, Pieces { sender }));
     let mut draft = library.draft().await?;

@@ -32,10 +32,13 @@ pub enum Lie {
 
 impl fmt::Display for Lie {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name in an image may hold anything; here it ends no line.
+        let path = |path: &TreePath| path.to_string().replace('\n', "\\n");
         match self {
-            Self::Started { path, found } => write!(formatter, "it starts /{path}, which is for {found}"),
-            Self::Most { foreign, all, path, found } => {
-                write!(formatter, "{foreign} of the {all} programs that were added are for other machines, as /{path} for {found}")
+            Self::Started { path: started, found } => write!(formatter, "it starts /{}, which is for {found}", path(started)),
+            Self::Most { foreign, all, path: first, found } => {
+                let first = path(first);
+                write!(formatter, "{foreign} of the {all} programs that were added are for other machines, as /{first} for {found}")
             }
         }
     }

@@ -141,6 +141,40 @@ async fn arguments_choose_bases_and_a_plan_shows_them() {
 }
 
 #[tokio::test]
+async fn item_90_paths_of_windows_are_those_of_its_one_drive() {
+    let world = World::new(&[("file", "new")]);
+    let file = "# escape=`\nFROM scratch\nWORKDIR C:\\app\nCOPY file .\\sub\\\n";
+    let built = world.build(file, &["windows/amd64"]).await.unwrap();
+    let image = world.seen(built.images.into_iter().next().unwrap()).await;
+    assert_eq!(image.config["config"]["WorkingDir"], "\\app");
+    let layer = image.layer(1).await;
+    assert!(layer.contains(&"Files/app/sub/file: new".to_owned()) && layer.contains(&"Hives/ 0".to_owned()), "{layer:?}");
+    assert_eq!(image.config["config"].get("Env"), None);
+    let problem = match world.build("# escape=`\nFROM scratch\nWORKDIR D:\\app\n", &["windows/amd64"]).await {
+        Ok(_) => panic!("there is no drive D:"),
+        Err(problem) => problem.to_string(),
+    };
+    assert!(problem.contains("D:\\app is not on the system drive (C:)"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_program_keeps_its_rights_and_no_other_attribute() {
+    let world = World::new(&[("app", "x")]);
+    let path = world.folder.path().join("app");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // CAP_NET_BIND_SERVICE, permitted and effective (linux/capability.h, revision 2).
+    let mut rights = vec![0_u8; 20];
+    (rights[0], rights[3], rights[5]) = (1, 2, 4);
+    let set = |name: &str, value: &[u8]| rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty());
+    if set("security.capability", &rights).is_err() {
+        return testkit::skip("only root gives programs rights");
+    }
+    let _ = set("user.note", b"n");
+    let image = world.one("FROM scratch AS a\nCOPY app /\nFROM scratch\nCOPY --from=a /app /b\n").await;
+    assert_eq!(image.attributes(0).await, [("security.capability".to_owned(), rights)]);
+}
+
+#[tokio::test]
 async fn an_optional_platform_may_fail_and_is_told() {
     let mut world = World::new(&[("file", "new")]).await_image("acme/base", &["linux/amd64"]).await;
     world.optional = vec!["linux/arm64"];

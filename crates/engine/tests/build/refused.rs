@@ -10,12 +10,12 @@ fn base(platform: &str) -> fixtures::BuiltImage {
 }
 
 /// A program for a machine by its `e_machine`.
-fn elf(machine: u16) -> String {
+fn elf(machine: u16) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
     bytes[16] = 2;
     bytes[18..20].copy_from_slice(&machine.to_le_bytes());
-    bytes.into_iter().map(char::from).collect()
+    bytes
 }
 
 #[tokio::test]
@@ -87,13 +87,22 @@ async fn an_index_that_lies_about_an_image_is_found_out() {
 async fn an_image_whose_program_is_for_another_machine_is_refused() {
     // `e_machine` 183 is aarch64.
     let world = World::new(&[]);
-    let bytes: Vec<u8> = elf(183).chars().map(|letter| u32::from(letter) as u8).collect();
-    crate::world::write(world.folder.path(), "app", &bytes);
+    crate::world::write(world.folder.path(), "app", &elf(183));
     let problem = world.refused("FROM scratch\nCOPY --chmod=755 app /app\nENTRYPOINT [\"/app\"]\n").await;
     assert!(
         problem.to_string().starts_with("the image is labelled linux/amd64, and is not for it\n  it starts /app, which is for"),
         "{problem}"
     );
+}
+
+#[tokio::test]
+async fn a_base_whose_files_are_for_another_machine_than_it_says_is_refused() {
+    let lies = fixtures::Image::new("linux/amd64").file("bin/app", elf(183)).file("etc/motd", "hello");
+    let world = World::new(&[("file", "new")]).image("acme/base", vec![lies.build()]).await;
+    let problem = world.refused("FROM acme/base\nCOPY file /etc/\nENTRYPOINT [\"app\"]\n").await;
+    assert!(problem.to_string().contains("it starts /bin/app, which is for aarch64"), "{problem}");
+    // What takes its place is what counts.
+    world.one("FROM acme/base\nCOPY file /bin/app\nENTRYPOINT [\"app\"]\n").await;
 }
 
 #[tokio::test]

@@ -75,6 +75,7 @@ impl World {
             threads: 2,
             epoch: None,
             anew: Anew::Nothing,
+            keeps_attributes: false,
             allowed: Allowed::default(),
             wants_files: false,
             scratch: folder.path().to_owned(),
@@ -223,6 +224,18 @@ impl Image<'_> {
             lines.push(format!("{}{what}{mode}{owner}", String::from_utf8_lossy(&entry.path)));
         }
         lines
+    }
+
+    /// Returns the extended attributes of all entries of a layer.
+    pub async fn attributes(&self, number: usize) -> Vec<(String, Vec<u8>)> {
+        let layer = self.built.manifest.as_image().unwrap().layers[number].clone();
+        let bytes = self.store.blob(&layer).await.unwrap().read_all(u64::MAX).await.unwrap();
+        let mut reader = Reader::new(Inflate::new(&bytes[..], InflateLimits::default()).unwrap(), Limits::default(), Rules::of_layer());
+        let mut all = Vec::new();
+        while let Some(entry) = reader.next_entry().unwrap() {
+            all.extend(entry.xattrs.into_iter().map(|(name, value)| (String::from_utf8(name).unwrap(), value)));
+        }
+        all
     }
 
     pub fn layers(&self) -> usize {

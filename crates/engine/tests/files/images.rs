@@ -17,7 +17,7 @@ async fn read(layers: &[&[&str]]) -> Files {
     let layers: Vec<Vec<u8>> = layers.iter().map(|lines| tar(lines)).collect();
     let (base, _) = image(&place, &layers).await;
     let (index, files) = read_image(&base, scratch.path()).await.unwrap();
-    assert_eq!(index, base.index().await.unwrap());
+    assert_eq!(index, base.survey().await.unwrap().paths);
     assert_eq!(files.tree().len(), index.len());
     let root = TreePath::default();
     let wanted: Vec<TreePath> = files.tree().below(&root).filter(|(_, entry)| entry.size() > 0).map(|(path, _)| path.clone()).collect();
@@ -108,4 +108,30 @@ async fn a_scratch_folder_that_is_not_there_and_a_layer_that_changed_are_named()
     assert_eq!(problem.to_string(), "cannot write to the scratch folder /nowhere/to/be/found");
     place.forget(&digests[0]);
     assert!(matches!(read_image(&base, gone).await, Err(BaseError::Place(content::Error::Missing { .. }))));
+}
+
+#[tokio::test]
+async fn a_file_of_an_image_is_known_before_it_is_fetched() {
+    let (place, scratch) = (Memory::new(), tempfile::tempdir().unwrap());
+    let (lower, upper) = (tar(&["f a 1", "f b 2", "f c 3"]), tar(&["f b 4", "h d a"]));
+    let of = |files: &Files| ["a", "b", "c", "d"].map(|path| files.identity(&path.into()));
+    let (base, digests) = image(&place, &[lower.clone(), upper]).await;
+    let mut files = read_image(&base, scratch.path()).await.unwrap().1;
+    digests.iter().for_each(|digest| place.forget(digest));
+    let [a, b, c, d] = of(&files);
+    assert!(a.is_some() && a == d && b.is_some() && c.is_some());
+    assert!(a != b && b != c && a != c);
+    // The same layer in another image, and another layer at the same height.
+    let (other, _) = image(&place, &[lower]).await;
+    let other = read_image(&other, scratch.path()).await.unwrap().1;
+    assert_eq!(of(&other)[0], a);
+    assert_ne!(of(&other)[1], b);
+    let (strange, _) = image(&place, &[tar(&["f a 9"])]).await;
+    assert_ne!(of(&read_image(&strange, scratch.path()).await.unwrap().1)[0], a);
+    // What a stage puts over it is known as it is where it comes from.
+    let text = graph::Laid { entry: Entry::file("b", 3), content: graph::Content::Inline(b"abc".to_vec()) };
+    let contents: Arc<dyn Contents> = Arc::new(other);
+    let copied = graph::Laid { entry: Entry::file("c", 1), content: graph::Content::Source("a".into()) };
+    files.lay(&[(TreePath::from("b"), text), ("c".into(), copied)].into_iter().collect(), &contents);
+    assert_eq!(of(&files), [a.clone(), Some(oci::Digest::of(b"abc")), a, d]);
 }

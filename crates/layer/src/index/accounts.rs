@@ -23,7 +23,7 @@ impl PathIndex {
     /// | `user:` | number, or by `/etc/passwd` | 0 |
     /// | `:group` | 0 | number, or by `/etc/group` |
     ///
-    /// The files are read only for names, so numbers need no files.
+    /// The files are read only for names, so numbers need no files. Where no file says who `root` is, it is 0: every kernel says so.
     ///
     /// # Errors
     /// [`LayerError::Unknown`] for a name that is in no file: BuildKit takes root instead, silently, against its own
@@ -41,12 +41,15 @@ impl PathIndex {
         let (uid, own_gid) = match (user, number(user)) {
             ("", _) => (0, 0),
             (_, Some(number)) => (number, number),
-            _ => self.user(user)?,
+            _ => self.user(user).or_else(|problem| root_or(user, (0, 0), problem))?,
         };
         let gid = match group {
             None => own_gid,
             Some("") => 0,
-            Some(group) => number(group).map_or_else(|| self.group(group), Ok)?,
+            Some(group) => match number(group) {
+                Some(number) => number,
+                None => self.group(group).or_else(|problem| root_or(group, 0, problem))?,
+            },
         };
         Ok(Owner { uid, gid })
     }
@@ -86,6 +89,11 @@ impl PathIndex {
         let found = lines.find(|line| line.split(':').next() == Some(name));
         Ok(found.map(|line| line.trim_end_matches('\r').split(':').map(str::to_owned).collect()))
     }
+}
+
+/// Takes the number of root where it is meant and no file says another.
+fn root_or<T>(name: &str, number: T, problem: LayerError) -> Result<T, LayerError> {
+    if name == "root" && matches!(problem, LayerError::Unknown { .. }) { Ok(number) } else { Err(problem) }
 }
 
 fn unknown(owner: &str, what: &'static str, file: &'static str) -> LayerError {

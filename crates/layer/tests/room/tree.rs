@@ -165,6 +165,7 @@ fn owners_are_found_by_the_rules() {
     }
     assert_eq!(PathIndex::new().owner("7:8").unwrap(), Owner { uid: 7, gid: 8 });
     assert!(matches!(PathIndex::new().owner("web"), Err(LayerError::Unknown { .. })));
+    assert_eq!(PathIndex::new().owner("root:root").unwrap(), Owner { uid: 0, gid: 0 });
     // A layer above takes the file away, or puts a link in its place.
     tree.add_layer(layer(&["w etc/passwd", "l etc/group ../usr/group"]).as_slice()).unwrap();
     assert!(tree.owner("web").is_err() && tree.owner(":staff").is_err());

@@ -35,6 +35,9 @@ pub enum DeliverError {
     /// An option that is not done yet.
     #[error("output option {0} is not supported yet")]
     Option(&'static str),
+    /// A tar for a person's eyes.
+    #[error("a tar is not for a terminal to show")]
+    Terminal,
     /// A file that is only needed for a while.
     #[error("cannot keep the archive for the standard output in {}", folder.display())]
     Scratch {
@@ -56,6 +59,7 @@ impl Fault for DeliverError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
+            Self::Terminal => Some(Hint::new("send it on, `| docker load`, or name a file: dest=FILE")),
             Self::Scratch { .. } => Some(Hint::new("TMPDIR names a folder with more room")),
             Self::Nameless | Self::NamelessLoad => Some(Hint::new("name it with --tag NAME:TAG")),
             Self::Compressions => Some(Hint::new("build twice: what did not change is taken from the cache")),
@@ -154,6 +158,9 @@ impl Deliveries {
     /// # Errors
     /// Where one cannot be written.
     pub async fn open(&mut self, session: &Session, opener: &Opener) -> Result<(), Failure> {
+        if self.takes_stdout() && session.context.terminal {
+            return Err(DeliverError::Terminal.into());
+        }
         for output in &self.outputs.clone() {
             match output {
                 Output::Image { home, pointer, .. } => {

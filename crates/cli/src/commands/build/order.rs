@@ -11,11 +11,14 @@ use oci::{Platform, PlatformSet};
 
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
-use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, source_date_epoch};
+use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
 use crate::commands::Session;
 
 /// The argument that asks for an index of a lone image, in BuildKit's words.
 const MULTI_PLATFORM: &str = "BUILDKIT_MULTI_PLATFORM";
+
+/// docker's variable for the platform where nobody says.
+const DEFAULT_PLATFORM: &str = "DOCKER_DEFAULT_PLATFORM";
 
 /// What is wanted.
 pub struct Order {
@@ -31,11 +34,8 @@ pub struct Order {
 /// Where a file cannot be read, or words do not fit together.
 pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
     let host = host();
-    let usual: PlatformSet = std::iter::once(host.clone()).collect();
+    let usual = if arguments.platform.is_empty() { usual(session, &host)? } else { PlatformSet::default() };
     let platforms = arguments.platforms(&usual);
-    if arguments.platform.is_empty() && arguments.optional.is_empty() {
-        session.console.say(format!("building for {host}, as this machine is: name others with --platform"));
-    }
     for unused in arguments.unused(&platforms) {
         session.console.warn(&format!("{unused}... is for no platform of this build"));
     }
@@ -80,6 +80,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         epoch,
         anew,
+        keeps_attributes: arguments.keep_xattrs,
         allowed,
         wants_files: arguments.outputs().iter().any(|output| matches!(output, Output::Tar { .. } | Output::Local { .. })),
         scratch: session.context.scratch.clone(),
@@ -91,6 +92,21 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
 fn values(session: &Session, arguments: &Build, platform: &Platform) -> BTreeMap<String, String> {
     let all = BuildArgument::for_platform(&arguments.arguments, platform);
     all.into_iter().filter_map(|(key, value)| Some((key.clone(), value.or_else(|| session.context.variable(&key))?))).collect()
+}
+
+/// The platforms where `--platform` names none: docker's variable, else this machine's, which is said.
+fn usual(session: &Session, host: &Platform) -> Result<PlatformSet, Failure> {
+    let told = session.context.variable(DEFAULT_PLATFORM).filter(|text| !text.is_empty());
+    match told {
+        Some(text) => {
+            session.console.say(format!("building for {text}, as {DEFAULT_PLATFORM} says"));
+            Ok(text.parse().map_err(WordError::from)?)
+        }
+        None => {
+            session.console.say(format!("building for {host}, as this machine is: name others with --platform"));
+            Ok(std::iter::once(host.clone()).collect())
+        }
+    }
 }
 
 /// What images are built for where nobody says: Linux, on machines that are no Windows.

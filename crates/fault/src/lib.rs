@@ -46,8 +46,8 @@ impl fmt::Display for Hint {
 
 /// An error that knows its kind and its hint.
 ///
-/// `Display` is one lower-case line without a full stop that says what stopped the wish, unless
-/// [`lines`](Fault::lines) says otherwise. What is behind it comes by [`Error::source`] and is printed after `cause:`.
+/// `Display` is one lower-case line without a full stop that says what stopped the wish; [`lines`](Fault::lines) are more,
+/// where there are any. What is behind it comes by [`Error::source`] and is printed after `cause:`.
 pub trait Fault: Error + Send + Sync + 'static {
     /// Returns whose turn it is now.
     fn kind(&self) -> Kind;

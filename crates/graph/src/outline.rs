@@ -16,6 +16,8 @@ pub struct Wanted<'a> {
     pub target: &'a Platform,
     /// `--target`; the last stage without it.
     pub stage: Option<&'a str>,
+    /// Stages that are needed beside those that the file tells of, by their numbers: triggers of images take files from them.
+    pub also: BTreeSet<usize>,
     /// `--build-arg`.
     pub arguments: BTreeMap<String, String>,
     /// The names of `--build-context`, as [`context_name`] writes them.
@@ -160,7 +162,8 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
     }
     let graph = Graph::new(file, &bases)?;
     let mut stages: Vec<Outlined> = Vec::new();
-    for index in graph.reachable(graph.target(wanted.stage)?)? {
+    let target = graph.target(wanted.stage)?;
+    for index in in_order(&graph, wanted.also.iter().copied().chain([target]))? {
         let Some(stage) = file.stages.get(index) else { continue };
         let replaced = stage.name().and_then(|name| context(&name));
         let is_replaced = replaced.is_some();
@@ -181,6 +184,19 @@ pub fn outline(file: &Dockerfile, wanted: &Wanted<'_>) -> Result<Outline, Outlin
         stages.push(Outlined { index, begins, platform, takes: takes(&graph, index), is_replaced });
     }
     Ok(Outline { platform: wanted.target.clone(), globals, graph, stages })
+}
+
+/// Lists stages and what they need, each behind all that it needs.
+fn in_order(graph: &Graph, stages: impl Iterator<Item = usize>) -> Result<Vec<usize>, GraphError> {
+    let mut order: Vec<usize> = Vec::new();
+    for stage in stages {
+        for index in graph.reachable(stage)? {
+            if !order.contains(&index) {
+                order.push(index);
+            }
+        }
+    }
+    Ok(order)
 }
 
 fn image(name: String, context: impl Fn(&str) -> Option<String>) -> Begins {

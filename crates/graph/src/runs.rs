@@ -42,7 +42,7 @@ impl Fault for RunsNeeded {
 
     fn lines(&self) -> Vec<String> {
         let first = format!("RUN is not supported yet, and {} of them would have to run:", self.runs.len());
-        let runs = self.runs.iter().map(|run| format!("  {}:{}: {}", self.file, run.line, run.text.replace('\n', "\\n")));
+        let runs = self.runs.iter().map(|run| format!("  {}:{}: {}", self.file, run.line, run.text));
         std::iter::once(first).chain(runs).collect()
     }
 }

@@ -13,7 +13,7 @@ fn read(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Result<O
     let file = parse(&Source::new("Dockerfile", text)).unwrap();
     let (build, target) = (Platform::new("linux", "amd64", None), Platform::new("linux", "arm", Some("v7")));
     let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    outline(&file, &Wanted { build: &build, target: &target, stage, arguments, contexts: BTreeSet::new() })
+    outline(&file, &Wanted { build: &build, target: &target, stage, also: BTreeSet::new(), arguments, contexts: BTreeSet::new() })
 }
 
 fn shown(text: &str, stage: Option<&str>, arguments: &[(&str, &str)]) -> Vec<String> {
@@ -84,7 +84,7 @@ fn item_76_a_context_stands_in_for_an_image_and_for_a_stage() {
     let file = parse(&Source::new("Dockerfile", text)).unwrap();
     let platform = Platform::new("linux", "amd64", None);
     let contexts = ["build", "alpine"].map(context_name).into();
-    let wanted = Wanted { build: &platform, target: &platform, stage: None, arguments: BTreeMap::new(), contexts };
+    let wanted = Wanted { build: &platform, target: &platform, stage: None, also: BTreeSet::new(), arguments: BTreeMap::new(), contexts };
     let begins: Vec<Begins> = outline(&file, &wanted).unwrap().stages.into_iter().map(|stage| stage.begins).collect();
     assert_eq!(begins, [Begins::Context("build".into()), Begins::Context("alpine".into())]);
     assert_eq!(context_name("alpine:3.20"), "alpine:3.20");

@@ -142,13 +142,11 @@ pub enum BuildError {
     Several(Vec<Self>),
 }
 
-/// Says what is wrong; what may come from elsewhere ends no line.
 fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
-    let text = match platform {
+    match platform {
         Some(platform) => format!("for {platform}: {problem}"),
         None => problem.to_string(),
-    };
-    text.replace('\n', "\\n")
+    }
 }
 
 impl BuildError {

@@ -284,7 +284,7 @@ impl<'a> Evaluation<'a> {
         match self.ready.outline.graph.provider(name, stage.index) {
             dockerfile::Provider::Stage(index) if self.stages.contains_key(&index) => Ok((self.files(index).await?, None)),
             dockerfile::Provider::External(name) if name == "scratch" => Ok((Arc::new(Files::new()), None)),
-            _ => Err(wrong(NotNeeded { name: name.clone() })),
+            _ => Err(wrong(NoStageBefore { name: name.clone() })),
         }
     }
 
@@ -357,19 +357,19 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await
 }
 
-/// A trigger of a base takes files from a stage that nothing else needs.
+/// A trigger of a base takes files from a stage that does not come before.
 #[derive(Debug, thiserror::Error)]
-#[error("a trigger of the base takes files from {name}, which is no stage that this one needs")]
-struct NotNeeded {
+#[error("a trigger of the base takes files from {name}, which is no stage before this one")]
+struct NoStageBefore {
     name: String,
 }
 
-impl Fault for NotNeeded {
+impl Fault for NoStageBefore {
     fn kind(&self) -> Kind {
-        Kind::Build
+        Kind::Usage
     }
 
     fn hint(&self) -> Option<Hint> {
-        Some(Hint::new(format!("COPY something from {} in this stage, so that it is built", self.name)))
+        Some(Hint::new(format!("begin a stage with FROM ... AS {} before this one", self.name)))
     }
 }

@@ -1,10 +1,10 @@
 //! What a build is made of, for every platform: every base is found, and every instruction is decided, before anything is
 //! made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dockerfile::{Instruction, Location, Statement, parse_trigger};
+use dockerfile::{Instruction, Location, Provider, Statement, parse_trigger};
 use fault::{Fault, Hint, Kind};
 use futures_util::future::join_all;
 use graph::{Begins, Image, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs};
@@ -78,7 +78,7 @@ impl Plan {
 pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildError> {
     let (mut outlines, mut problems) = (Vec::new(), Vec::new());
     for target in &request.targets {
-        match sketch(request, target) {
+        match sketch(request, target, &BTreeSet::new()) {
             Err(problem) if !target.is_optional => problems.push(problem),
             outline => outlines.push((target, outline)),
         }
@@ -88,7 +88,7 @@ pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildE
     }
     let bases = Bases::new(images, request.allowed.all());
     let planned = outlines.into_iter().map(|(target, outline)| async {
-        let mut planning = Planning { target, bases: &bases, rows: Vec::new() };
+        let mut planning = Planning { request, target, bases: &bases, rows: Vec::new() };
         let outcome = match outline {
             Ok(outline) => planning.decide(outline).await,
             Err(problem) => Err(problem),
@@ -98,12 +98,12 @@ pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildE
     Ok(Plan { targets: join_all(planned).await })
 }
 
-/// Finds out what one platform's image is made of, without asking anybody.
-fn sketch(request: &Request, target: &Target) -> Result<Outline, BuildError> {
+/// Finds out what one platform's image is made of, without asking anybody. The stages of `also` are needed in any case.
+fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<Outline, BuildError> {
     let file = &target.file;
     let contexts = target.contexts.keys().cloned().collect();
     let (stage, arguments) = (request.stage.as_deref(), target.arguments.clone());
-    let wanted = Wanted { build: &request.host, target: &target.platform, stage, arguments, contexts };
+    let wanted = Wanted { build: &request.host, target: &target.platform, stage, also: also.clone(), arguments, contexts };
     let place = |problem: graph::OutlineError| BuildError::at(file, problem.span(), None, problem);
     let outline = outline(&file.parsed, &wanted).map_err(place)?;
     if !request.allowed.all() {
@@ -117,23 +117,40 @@ fn sketch(request: &Request, target: &Target) -> Result<Outline, BuildError> {
 
 /// The planning of one platform.
 struct Planning<'a> {
+    request: &'a Request,
     target: &'a Target,
     bases: &'a Bases<'a>,
     rows: Vec<PlannedBase>,
 }
 
 impl Planning<'_> {
+    /// Decides every stage. What triggers of bases take files from is known only then: it is begun again with those stages.
     async fn decide(&mut self, outline: Outline) -> Result<Ready, BuildError> {
+        let mut ready = self.decide_stages(outline).await?;
+        let mut also = BTreeSet::new();
+        loop {
+            let missing = untold(&ready);
+            if missing.is_empty() {
+                break;
+            }
+            also.extend(missing);
+            self.rows.clear();
+            ready = self.decide_stages(sketch(self.request, self.target, &also)?).await?;
+        }
+        let taken = ready.outline.stages.iter().filter_map(|stage| Some(self.taken(stage, ready.recipes.get(&stage.index)?)));
+        let taken = taken.flatten().collect();
+        ready.images = self.find_images(taken).await?;
+        Ok(ready)
+    }
+
+    async fn decide_stages(&mut self, outline: Outline) -> Result<Ready, BuildError> {
         let bases = self.find_bases(&outline).await?;
         let mut ready = Ready { outline, recipes: BTreeMap::new(), bases, images: BTreeMap::new() };
         let stages = ready.outline.stages.clone();
-        let mut taken = Vec::new();
         for stage in &stages {
             let recipe = self.recipe(stage, &ready)?;
-            taken.extend(self.taken(stage, &recipe)?);
             ready.recipes.insert(stage.index, recipe);
         }
-        ready.images = self.find_images(taken).await?;
         Ok(ready)
     }
 
@@ -228,7 +245,7 @@ impl Planning<'_> {
     }
 
     /// Lists the images that a stage's steps take files from.
-    fn taken(&self, stage: &Outlined, recipe: &Recipe) -> Result<Vec<Taken>, BuildError> {
+    fn taken(&self, stage: &Outlined, recipe: &Recipe) -> Vec<Taken> {
         let mut taken = Vec::new();
         for placed in &recipe.steps {
             let Step::Copy(step) = &placed.step else { continue };
@@ -236,7 +253,7 @@ impl Planning<'_> {
             let Some(asked) = self.provider(name) else { continue };
             taken.push(Taken { stage: stage.index, name: name.clone(), asked, span: placed.span, line: placed.line });
         }
-        Ok(taken)
+        taken
     }
 
     /// Returns the image that a `--from` means, if it means one.
@@ -274,6 +291,19 @@ impl Planning<'_> {
             None => Ok(images),
         }
     }
+}
+
+/// Lists the stages that steps take files from and that are not decided.
+fn untold(ready: &Ready) -> BTreeSet<usize> {
+    let steps = ready.recipes.iter().flat_map(|(stage, recipe)| recipe.steps.iter().map(move |placed| (*stage, &placed.step)));
+    let provider = |(stage, step): (usize, &Step)| match step {
+        Step::Copy(step) => match ready.outline.graph.provider(step.from.as_deref()?, stage) {
+            Provider::Stage(index) => Some(index),
+            Provider::Later(_) | Provider::NoStage(_) | Provider::External(_) => None,
+        },
+        Step::Workdir { .. } | Step::Run(_) => None,
+    };
+    steps.filter_map(provider).filter(|index| !ready.recipes.contains_key(index)).collect()
 }
 
 /// An image that a step takes files from.

@@ -65,7 +65,7 @@ pub struct Wanted {
 pub struct Found {
     /// The layer.
     pub packed: Packed,
-    /// It was made before, by this build or another one, and nothing was written.
+    /// It was made before, by another build, and nothing was written.
     pub is_cached: bool,
 }
 
@@ -75,6 +75,8 @@ pub struct Cache {
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     steps: Mutex<HashMap<Digest, Arc<Step>>>,
     made: Arc<Made>,
+    /// The layers that this build made, by what their records are kept under.
+    own: Mutex<HashMap<Digest, Packed>>,
     bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Survey>>>>>,
     /// The folders that were asked for.
     folders: Mutex<Vec<Arc<KnownFiles>>>,
@@ -90,7 +92,15 @@ struct Step {
 impl Cache {
     /// Makes one over what is kept; `now` tells the time.
     pub fn new(keep: Arc<dyn Keep>, now: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Self {
-        Self { keep, now, steps: Mutex::default(), made: Arc::default(), bases: Mutex::default(), folders: Mutex::default() }
+        Self {
+            keep,
+            now,
+            steps: Mutex::default(),
+            made: Arc::default(),
+            own: Mutex::default(),
+            bases: Mutex::default(),
+            folders: Mutex::default(),
+        }
     }
 
     /// Returns a folder's files with what they hashed to in former builds. [`Cache::save`] keeps it for later ones.
@@ -158,11 +168,13 @@ impl Cache {
 
     async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {
         let key = match (sought.wanted.reuse, key) {
-            (Reuse::Never, _) => None,
-            (Reuse::Allowed, Some(key)) => Some(key),
             (Reuse::Allowed, None) => self.read_for_key(&sought).await?,
+            (_, key) => key,
         };
-        if let Some(key) = key {
+        if let Some(packed) = key.as_ref().and_then(|key| self.own(&sought.exact(key))) {
+            return Ok(Found { packed, is_cached: false });
+        }
+        if let Some(key) = key.filter(|_| sought.wanted.reuse == Reuse::Allowed) {
             let (keep, made, step) = (Arc::clone(&self.keep), Arc::clone(&self.made), Arc::clone(&sought));
             if let Some(packed) = blocking(move || Ok(step.recall(keep.as_ref(), &made, &key))).await?
                 && is_there(library, &packed).await
@@ -175,14 +187,20 @@ impl Cache {
         let learning = Arc::new(Learning::new(Arc::clone(&contents)));
         let packed = pack_into(library, lay, Arc::clone(&learning) as Arc<dyn Contents>, settings).await?;
         let (keep, made, kept) = (Arc::clone(&self.keep), Arc::clone(&self.made), packed.clone());
-        blocking(move || {
+        let exact = blocking(move || {
             let passed = learning.take();
             passed.iter().for_each(|(path, hash)| hash.iter().for_each(|hash| contents.learn(path, hash, begun)));
-            sought.keep(keep.as_ref(), &made, &passed, &kept);
-            Ok(())
-        })
-        .await?;
+            Ok(sought.keep(keep.as_ref(), &made, &passed, &kept))
+        });
+        if let Some(exact) = exact.await? {
+            self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(exact, packed.clone());
+        }
         Ok(Found { packed, is_cached: false })
+    }
+
+    /// Returns a layer that this build made: another platform's equal step is that one, whatever may be taken from former builds.
+    fn own(&self, exact: &Digest) -> Option<Packed> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).get(exact).cloned()
     }
 
     /// Reads the files that nobody knows, where a step like it was met before; else its layer cannot be there.

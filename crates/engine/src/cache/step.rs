@@ -80,13 +80,19 @@ impl Sought {
     }
 
     /// Keeps what was made. `passed` is what files hashed to on their way into the layer; nothing where one was not the
-    /// same each time, whose step is then known by nothing.
-    pub(super) fn keep(&self, keep: &dyn Keep, made: &Made, passed: &BTreeMap<TreePath, Option<Digest>>, packed: &Packed) {
+    /// same each time, whose step is then known by nothing. Returns what the record is kept under.
+    pub(super) fn keep(
+        &self,
+        keep: &dyn Keep,
+        made: &Made,
+        passed: &BTreeMap<TreePath, Option<Digest>>,
+        packed: &Packed,
+    ) -> Option<Digest> {
         let identity = |path: &TreePath| match passed.get(path) {
             Some(hash) => hash.clone(),
             None => self.wanted.contents.identity(path),
         };
-        let Some(key) = StepKey::of(&self.shape, &self.wanted.lay, identity) else { return };
+        let key = StepKey::of(&self.shape, &self.wanted.lay, identity)?;
         let exact = self.exact(&key);
         keep.put(Shelf::Steps, &exact, &encode(packed));
         let leads = {
@@ -102,9 +108,11 @@ impl Sought {
             keep.put(Shelf::Shapes, key.digest(), exact.to_string().as_bytes());
         }
         keep.put(Shelf::Shapes, self.shape.digest(), &[]);
+        Some(exact)
     }
 
-    fn exact(&self, key: &StepKey) -> Digest {
+    /// Returns what the record of a step with these very times is kept under.
+    pub(super) fn exact(&self, key: &StepKey) -> Digest {
         Digest::of(format!("{} at {}", key.digest(), self.times).as_bytes())
     }
 }

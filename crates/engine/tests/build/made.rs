@@ -116,6 +116,17 @@ async fn item_69_triggers_of_a_base_run_first_and_once() {
 }
 
 #[tokio::test]
+async fn item_69_triggers_of_a_base_take_files_from_a_stage_that_nothing_else_needs() {
+    let base = fixtures::Image::new("linux/amd64").config(|config| {
+        config["config"]["OnBuild"] = json!(["COPY --from=build /made /first"]);
+    });
+    let world = World::new(&[("file", "new")]).image("acme/base", vec![base.build()]).await;
+    let image = world.one("FROM scratch AS build\nCOPY file /made\nFROM acme/base\n").await;
+    assert_eq!(image.layer(1).await, ["first: new"]);
+    assert_eq!(world.asked(), ["acme/base"], "what is begun again asks nobody again");
+}
+
+#[tokio::test]
 async fn item_76_named_contexts_are_folders_and_images() {
     let other = tempfile::tempdir().unwrap();
     write(other.path(), "in/f", b"other");

@@ -47,6 +47,7 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let request = order.request;
     let decided = plan(&request, &finder).await?;
     checks::tell(session, &request, &decided)?;
+    assemble::check(request.targets.len(), &annotations_of_index(arguments), order.is_index)?;
     if arguments.dry_run {
         return show(session, decided);
     }
@@ -79,6 +80,10 @@ fn show(session: &Session, mut decided: Plan) -> Result<Done, Failure> {
             Ok(Done::Well)
         }
     }
+}
+
+fn annotations_of_index(arguments: &Build) -> Vec<index::Annotation> {
+    deliver::annotations(arguments).iter().filter_map(BuildAnnotation::of_index).collect()
 }
 
 /// What was made, for files that tell of it.
@@ -122,8 +127,7 @@ impl Making<'_> {
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache };
         let built = make(self.request, decided, &workshop).await?;
-        let annotations: Vec<index::Annotation> =
-            deliver::annotations(self.arguments).iter().filter_map(BuildAnnotation::of_index).collect();
+        let annotations = annotations_of_index(self.arguments);
         let document = assemble::assemble(&built, &place, &deliveries.wish(), &annotations, self.is_index)?;
         for warning in &document.warnings {
             session.console.warn(warning);

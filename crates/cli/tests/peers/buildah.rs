@@ -7,13 +7,15 @@ use crate::image::Image;
 use crate::program::{Home, Ran};
 
 /// What buildah 1.28 does otherwise than BuildKit, which is followed here.
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 8] = [
     known("files", "all/program: file 4755", "set-uid programs of a context stay that"),
+    known("deep", "all/program: file 4755", "set-uid programs of a context stay that"),
     known("modes", "bin/program: file 4755", "set-uid programs of a context stay that"),
     known("chmod", "bin: folder 4711", "an octal --chmod is that of folders that are made, too"),
     known("chmod", "tree: folder 700", "an octal --chmod is that of folders that are made, too"),
     known("owned-archive", "x/in", "--chown is that of what an archive holds"),
     known("owned-archive", "x/no-folder", "--chown is that of what an archive holds, and of no folder that it only names"),
+    known("triggered", "first: ", "the triggers of a stage in the same file run"),
 ];
 
 /// buildah, with a storage of its own.
@@ -48,7 +50,13 @@ fn buildah_makes_the_same_files_of_the_same_dockerfiles() {
     std::fs::create_dir(home.path().join("theirs")).unwrap();
     let mut found = Vec::new();
     for case in CASES {
-        buildah.done(&["bud", "-q", "--isolation", "chroot", "-t", case.name, "-f", case.name, case.context]);
+        let mut words = vec!["bud", "-q", "--isolation", "chroot", "-t", case.name, "-f", case.name];
+        let ignore_file = case.ignore_file();
+        if case.ignore.is_some() {
+            words.extend(["--ignorefile", &ignore_file]);
+        }
+        words.push(case.context);
+        buildah.done(&words);
         let layout = home.path().join("theirs").join(case.name);
         buildah.done(&["push", "-q", case.name, &format!("oci:{}:1", layout.display())]);
         let (ours, theirs) = (case.build(&home), Image::of_layout(&layout));

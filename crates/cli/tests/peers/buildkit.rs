@@ -9,8 +9,8 @@ use crate::image::Image;
 use crate::program::clients::Client;
 use crate::program::{Home, Ran};
 
-/// What the BuildKit of Docker 20.10 (0.8) does otherwise than later ones, which are followed here.
-const KNOWN: [Known; 11] = [
+/// What the BuildKit of Docker 20.10 (0.8) does otherwise than later ones, which are followed here but for [`AGAIN`].
+const KNOWN: [Known; 18] = [
     known("chmod", "bin: folder 4711", "an octal --chmod is that of folders that are made, too"),
     known("chmod", "tree: folder 700", "an octal --chmod is that of folders that are made, too"),
     known("chmod", "history: COPY --chmod=", "the history has --chmod and --chown"),
@@ -22,7 +22,17 @@ const KNOWN: [Known; 11] = [
     known("settings", "history: ARG VERSION=1", "the history has the value of a global argument"),
     known("settings", "history: EXPOSE [", "the history has a list of ports"),
     known("settings", "history: HEALTHCHECK {", "the history has names of fields"),
+    known("words", "history: ARG WHERE=there", "the history has the value of a global argument"),
+    known("words", "history: COPY --chown=", "the history has --chmod and --chown"),
+    known("words", "layer 4: to/there/else/a.txt", AGAIN),
+    known("again", "layer 3: tree", AGAIN),
+    known("again", "layer 7: two", AGAIN),
+    known("again", "one: ", AGAIN),
+    known("again", "two: ", AGAIN),
 ];
+
+/// BuildKit of every age leaves out what is the same as in the layers below.
+const AGAIN: &str = "what is copied is in the layer, also where the same is there already";
 
 /// Finds a client that hands Dockerfiles to the engine's own BuildKit: later ones have buildx do it.
 fn client() -> Option<Client> {
@@ -68,8 +78,10 @@ fn differences(ours: &Image, theirs: &Image) -> Vec<String> {
             found.push(format!("history: {ours}, but {theirs}"));
         }
     }
-    if ours.layers != theirs.layers {
-        found.push(format!("layers: {}, but {}", ours.layers, theirs.layers));
+    assert_eq!(ours.layers.len(), theirs.layers.len());
+    for (number, (ours, theirs)) in ours.layers.iter().zip(&theirs.layers).enumerate() {
+        found.extend(ours.difference(theirs).map(|path| format!("layer {number}: {path}, but nothing")));
+        found.extend(theirs.difference(ours).map(|path| format!("layer {number}: nothing, but {path}")));
     }
     found
 }

@@ -5,19 +5,27 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use layer::tar::{Entry, Writer};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::image::Image;
 use crate::program::Home;
 
-/// A Dockerfile, and the folder that it is built in: `context`, or `ignoring`, which has a `.dockerignore`.
+/// A Dockerfile, what stands in the `.dockerignore` beside it, and the folder that it is built in: `context`, or `ignoring`,
+/// which has a `.dockerignore` of its own.
 pub struct Case {
     pub name: &'static str,
     pub dockerfile: &'static str,
+    pub ignore: Option<&'static str>,
     pub context: &'static str,
 }
 
 const fn case(name: &'static str, dockerfile: &'static str) -> Case {
-    Case { name, dockerfile, context: "context" }
+    Case { name, dockerfile, ignore: None, context: "context" }
+}
+
+/// All that is left of the context, and what comes of it by name.
+const fn ignoring(name: &'static str, ignore: &'static str) -> Case {
+    Case { name, dockerfile: "FROM scratch\nCOPY . /all/\nCOPY tre* /tree/\n", ignore: Some(ignore), context: "context" }
 }
 
 /// A difference that is known.
@@ -25,7 +33,7 @@ pub struct Known {
     case: &'static str,
     /// How it begins.
     start: &'static str,
-    /// What is done here, and by the BuildKit that is followed.
+    /// What is done here.
     #[allow(dead_code, reason = "for whoever reads it")]
     here: &'static str,
 }
@@ -71,7 +79,14 @@ pub const CASES: &[Case] = &[
     case("owned-folder", "FROM peers/base:1\nUSER lp\nWORKDIR /home/lp\nWORKDIR more\nUSER 5:6\nWORKDIR /five\n"),
     case("merged", "FROM peers/base:1\nCOPY a.txt /lib/new\nCOPY tree /lib\nCOPY closed /srv\nCOPY b.txt /etc/passwd\nWORKDIR /lib/deep\n"),
     case("through-links", "FROM peers/base:1\nCOPY a.txt /current/\nCOPY tree /current/tree/\nCOPY b.txt /lib/library\n"),
-    Case { name: "ignored", dockerfile: "FROM scratch\nCOPY . /all/\nCOPY keep /keep\nCOPY * /star/\n", context: "ignoring" },
+    Case { name: "ignored", dockerfile: "FROM scratch\nCOPY . /all/\nCOPY keep /keep\nCOPY * /star/\n", ignore: None, context: "ignoring" },
+    ignoring("all-but", "*\n!tree/part\n!*.txt\n!links/folder\n"),
+    ignoring("deep", "**/deep\n!tree/part/deep\ntree/other\n!sticky\nsticky/*/file\nlinks/**\n!links/f*\n"),
+    ignoring(
+        "odd",
+        "  a.txt  \n/b.txt\n./program\n../closed\n #no comment\n[n]o.tar\nt?ee/single/\n\n!\\!x\nwith space\nsticky/../closed\nfiles.t*\n",
+    ),
+    Case { name: "nothing-left", dockerfile: "FROM scratch\nCOPY . /all/\n", ignore: Some("**\n"), context: "context" },
     case(
         "settings",
         "ARG VERSION=1\nFROM peers/base:1\nARG VERSION\nARG PLAIN=\"a b\"\nENV ONE=1 TWO=\"two words\"\nENV THREE three $ONE\n\
@@ -80,6 +95,18 @@ pub const CASES: &[Case] = &[
          MAINTAINER somebody\nONBUILD COPY . /x\nENTRYPOINT start --now\nCMD [\"a\", \"b c\"]\n",
     ),
     case("inherited", "FROM peers/base:1\nENTRYPOINT [\"/program\"]\nENV PATH=/bin BASE=other\nLABEL base=no\n"),
+    case(
+        "words",
+        "# escape=`\nARG WHERE=there\nFROM scratch\nARG WHERE\nARG OTHER=${WHERE:-no}/${NOT_SET:-else}\nENV TO=/to/$OTHER KEPT='$TO' JOINED=a\\b\n\
+         COPY [\"with space\", \"a.txt\", \"$TO/\"]\nCOPY --chown=${UID:-3} b.txt `\n  ${TO}/${WHERE:+set}\nWORKDIR $TO/$WHERE\nWORKDIR ..\n\
+         COPY a.txt b.txt ./\nENV OTHER=later\nLABEL other=$OTHER \"a key\"='a value' double=\"$TO\"\nUSER ${WHERE}\n",
+    ),
+    case(
+        "again",
+        "FROM scratch\nCOPY a.txt /x\nCOPY b.txt /x\nCOPY tree /tree\nCOPY tree /tree\nCOPY a.txt b.txt /tree/\nCOPY links /tree\nCOPY twins /\n\
+         COPY twins/one /two\n",
+    ),
+    case("triggered", "FROM peers/base:1 AS trigger\nONBUILD COPY a.txt /first\nONBUILD ENV BY=trigger\nFROM trigger\nENV AFTER=$BY\n"),
     case("unchanged", "FROM peers/base:1\n"),
 ];
 
@@ -93,9 +120,16 @@ const BASE_FILE: &str = "FROM scratch\nADD root.tar /\nENV BASE=1\nLABEL base=ye
 pub fn home(platforms: &str) -> Home {
     let home = Home::new();
     fill(&home.path().join("context"));
-    ignoring(&home.path().join("ignoring"));
+    fill_ignoring(&home.path().join("ignoring"));
+    let mut seconds = 1_600_000_000;
+    for folder in ["context", "ignoring"] {
+        date(&home.path().join(folder), &mut seconds);
+    }
     for case in CASES {
         fs::write(home.path().join(case.name), case.dockerfile).unwrap();
+        if let Some(rules) = case.ignore {
+            fs::write(home.path().join(case.ignore_file()), rules).unwrap();
+        }
     }
     fs::create_dir(home.path().join("base")).unwrap();
     fs::write(home.path().join("base/Dockerfile"), BASE_FILE).unwrap();
@@ -105,6 +139,10 @@ pub fn home(platforms: &str) -> Home {
 }
 
 impl Case {
+    pub fn ignore_file(&self) -> String {
+        format!("{}.dockerignore", self.name)
+    }
+
     /// Builds it for this machine.
     pub fn build(&self, home: &Home) -> Image {
         let name = format!("ours:{}", self.name);
@@ -120,6 +158,22 @@ fn write(folder: &Path, path: &str, text: &str, mode: u32) {
     fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
 }
 
+/// Gives everything below a folder a time of its own. Of what stands behind the second buildah makes the nearest one, and BuildKit
+/// the one before.
+fn date(folder: &Path, seconds: &mut i64) {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() && !path.is_symlink() {
+            date(&path, seconds);
+        }
+        *seconds += 1000;
+        let time = Timespec { tv_sec: *seconds, tv_nsec: 250_000_000 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+    }
+}
+
 fn fill(folder: &Path) {
     for (path, text, mode) in [
         ("a.txt", "a", 0o644),
@@ -133,6 +187,7 @@ fn fill(folder: &Path) {
         ("links/file", "linked", 0o644),
         ("links/folder/file", "below", 0o644),
         ("twins/one", "twin", 0o644),
+        ("with space", "space", 0o644),
         ("no.tar", "this is no tar", 0o644),
     ] {
         write(folder, path, text, mode);
@@ -157,7 +212,7 @@ fn fill(folder: &Path) {
     fs::write(folder.join("files.tar.gz"), zipped).unwrap();
 }
 
-fn ignoring(folder: &Path) {
+fn fill_ignoring(folder: &Path) {
     for path in ["keep/yes", "keep/no.log", "keep/deep/no.log", "keep/deep/yes", "drop/file", "drop/but/this", "top", "top.log", "x/y/z"] {
         write(folder, path, path, 0o644);
     }

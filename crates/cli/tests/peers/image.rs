@@ -1,5 +1,6 @@
 //! An image in a layout, whoever wrote it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use crate::tree::Tree;
 pub struct Image {
     pub config: Value,
     pub tree: Tree,
-    pub layers: usize,
+    /// The paths in each layer.
+    pub layers: Vec<BTreeSet<String>>,
 }
 
 impl Image {
@@ -29,10 +31,8 @@ impl Image {
         let layers = manifest["layers"].as_array().unwrap();
         assert_eq!(layers.len(), config["rootfs"]["diff_ids"].as_array().unwrap().len());
         let mut tree = Tree::default();
-        for layer in layers {
-            tree.lay(&blob(layer));
-        }
-        Self { config, tree, layers: layers.len() }
+        let layers = layers.iter().map(|layer| tree.lay(&blob(layer))).collect();
+        Self { config, tree, layers }
     }
 
     /// Reads an image of one platform from any place.

@@ -1,6 +1,6 @@
 //! The files of an image, laid over each other or found on disk, in lines that can be compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::io::Read;
@@ -9,8 +9,10 @@ use std::path::Path;
 
 use layer::tar::{EntryKind, Limits, Reader, Rules};
 use layer::{Inflate, InflateLimits};
+use oci::Digest;
 
-/// Names, kinds, modes, owners, link targets and contents; no times.
+/// Names, kinds, modes, owners, link targets and contents, and when files and links were changed: what a folder says of that is
+/// whoever's who unpacked it.
 #[derive(Clone, Default)]
 pub struct Tree {
     nodes: BTreeMap<String, Node>,
@@ -26,25 +28,27 @@ struct Node {
 }
 
 impl Tree {
-    /// Lays a tar over it, compressed or not.
+    /// Lays a tar over it, compressed or not, and returns the paths of its entries.
     ///
     /// # Panics
     /// Where an entry stands below none or below something that is no folder, and where it takes something away: no
     /// build here does.
-    pub fn lay(&mut self, bytes: &[u8]) {
+    pub fn lay(&mut self, bytes: &[u8]) -> BTreeSet<String> {
         let inflated = Inflate::new(bytes, InflateLimits::default()).unwrap();
         let mut reader = Reader::new(inflated, Limits::default(), Rules::of_layer());
+        let mut paths = BTreeSet::new();
         while let Some(entry) = reader.next_entry().unwrap() {
             let path = String::from_utf8(entry.path.clone()).unwrap().trim_matches('/').to_owned();
             assert!(entry.as_whiteout().is_none(), "{path} takes something away");
+            paths.insert(path.clone());
             let owner = (entry.uid, entry.gid);
             let line = match &entry.kind {
                 EntryKind::Directory => folder(entry.mode, owner),
-                EntryKind::Symlink { target } => link(&String::from_utf8_lossy(target), owner),
+                EntryKind::Symlink { target } => link(&String::from_utf8_lossy(target), owner, entry.mtime),
                 EntryKind::File { .. } => {
                     let mut content = Vec::new();
                     reader.content().read_to_end(&mut content).unwrap();
-                    file(entry.mode, owner, &content)
+                    file(entry.mode, owner, entry.mtime, &content)
                 }
                 EntryKind::Hardlink { target } => {
                     let target = String::from_utf8_lossy(target);
@@ -56,6 +60,7 @@ impl Tree {
             };
             self.put(path, line, None);
         }
+        paths
     }
 
     /// Reads what is below a folder.
@@ -78,11 +83,11 @@ impl Tree {
             let line = if kind.is_dir() {
                 folder(mode, owner)
             } else if kind.is_symlink() {
-                link(&fs::read_link(&on_disk).unwrap().to_string_lossy(), owner)
+                link(&fs::read_link(&on_disk).unwrap().to_string_lossy(), owner, found.mtime())
             } else if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
                 other(mode, owner)
             } else {
-                file(mode, owner, &fs::read(&on_disk).unwrap())
+                file(mode, owner, found.mtime(), &fs::read(&on_disk).unwrap())
             };
             self.put(path.clone(), line, Some(found.ino()));
             if kind.is_dir() {
@@ -149,13 +154,14 @@ fn folder(mode: u32, (uid, gid): Owner) -> String {
     format!("folder {mode:o} {uid}:{gid}")
 }
 
-fn file(mode: u32, (uid, gid): Owner, content: &[u8]) -> String {
-    format!("file {mode:o} {uid}:{gid} {:?}", String::from_utf8_lossy(content))
+fn file(mode: u32, (uid, gid): Owner, mtime: i64, content: &[u8]) -> String {
+    let content = if content.len() < 80 { format!("{:?}", String::from_utf8_lossy(content)) } else { Digest::of(content).short() };
+    format!("file {mode:o} {uid}:{gid} {content} of {mtime}")
 }
 
 /// The mode of a link means nothing, and every tool writes another one.
-fn link(target: &str, (uid, gid): Owner) -> String {
-    format!("link {uid}:{gid} -> {target}")
+fn link(target: &str, (uid, gid): Owner, mtime: i64) -> String {
+    format!("link {uid}:{gid} -> {target} of {mtime}")
 }
 
 fn other(mode: u32, (uid, gid): Owner) -> String {

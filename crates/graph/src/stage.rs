@@ -274,9 +274,8 @@ impl Taking<'_> {
         self.said(history::entrypoint(&words), true);
         self.config("Entrypoint", if words.is_empty() { Value::Null } else { json!(words) });
         if !self.has_command {
-            // A command that was inherited belongs to another program.
+            // A command that was inherited belongs to another program. What is said of its words stays, as BuildKit leaves it.
             self.config("Cmd", Value::Null);
-            self.config("ArgsEscaped", Value::Null);
         }
     }
 

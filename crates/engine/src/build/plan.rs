@@ -115,6 +115,17 @@ fn sketch(request: &Request, target: &Target) -> Result<Outline, BuildError> {
     Ok(outline)
 }
 
+/// Counts the stages that begin with each one.
+fn children(stages: &[Outlined]) -> BTreeMap<usize, usize> {
+    let mut children = BTreeMap::new();
+    for stage in stages {
+        if let Begins::Stage(parent) = stage.begins {
+            *children.entry(parent).or_default() += 1;
+        }
+    }
+    children
+}
+
 /// The planning of one platform.
 struct Planning<'a> {
     target: &'a Target,
@@ -128,10 +139,23 @@ impl Planning<'_> {
         let mut ready = Ready { outline, recipes: BTreeMap::new(), bases, images: BTreeMap::new() };
         let stages = ready.outline.stages.clone();
         let mut taken = Vec::new();
+        let mut children = children(&stages);
         for stage in &stages {
             let recipe = self.recipe(stage, &ready)?;
             taken.extend(self.taken(stage, &recipe)?);
             ready.recipes.insert(stage.index, recipe);
+            if let Begins::Stage(parent) = stage.begins
+                && let Some(left) = children.get_mut(&parent)
+            {
+                *left -= 1;
+                // The last stage is the image.
+                if *left == 0
+                    && stages.last().is_some_and(|last| last.index != parent)
+                    && let Some(recipe) = ready.recipes.get_mut(&parent)
+                {
+                    recipe.forget();
+                }
+            }
         }
         ready.images = self.find_images(taken).await?;
         Ok(ready)
@@ -220,7 +244,7 @@ impl Planning<'_> {
             let Step::Copy(step) = &placed.step else { continue };
             let far = step.sources.iter().find(|source| step.add && Location::of(source) != Location::Context);
             if let Some(source) = far {
-                let problem = FarSource { address: source.clone() };
+                let problem = FarSource { address: oci::without_password(source).into_owned() };
                 return Err(BuildError::at(self.file(), Some(placed.span), None, problem));
             }
         }

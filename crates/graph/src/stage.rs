@@ -99,6 +99,8 @@ pub struct Placed {
     pub span: Span,
     /// Which line of the history is its.
     pub history: usize,
+    /// What that line says.
+    pub said: String,
 }
 
 /// A stage, decided.
@@ -128,6 +130,13 @@ impl Recipe {
     #[must_use]
     pub fn of_stage(parent: &Self) -> Self {
         Self { steps: Vec::new(), unset: Vec::new(), ..parent.clone() }
+    }
+
+    /// Forgets everything but the steps: asked when no other stage begins with this one any more. Of a long chain of stages,
+    /// each knows all that those before it said.
+    pub fn forget(&mut self) {
+        let image = Image::scratch(self.image.platform.clone());
+        *self = Self { steps: std::mem::take(&mut self.steps), unset: std::mem::take(&mut self.unset), ..Self::of_image(image) };
     }
 
     /// Takes the instructions of a stage.
@@ -243,8 +252,8 @@ impl Taking<'_> {
 
     fn step(&mut self, step: Step, said: String) {
         let history = self.recipe.image.history.len();
-        self.said(said, false);
-        self.recipe.steps.push(Placed { step, line: self.line, span: self.span, history });
+        self.said(said.clone(), false);
+        self.recipe.steps.push(Placed { step, line: self.line, span: self.span, history, said });
     }
 
     fn expand(&mut self, word: &Word) -> Result<String, StageError> {

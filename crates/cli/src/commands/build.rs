@@ -9,6 +9,7 @@ mod ground;
 mod order;
 mod report;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use content::{Expected, Limits};
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use crate::args::{Build, BuildAnnotation};
 use crate::commands::create::metadata::Metadata;
 use crate::commands::create::tags::{check_digests, current, stale, targets};
-use crate::commands::{Done, Session};
+use crate::commands::{Done, Interrupted, Session};
 use crate::open::Opener;
 
 use deliver::Deliveries;
@@ -39,7 +40,7 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
 }
 
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
-    let order = order::read(session, arguments)?;
+    let order = ordered(session, arguments).await?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     let mut deliveries = Deliveries::decide(arguments)?;
     deliveries.announce(&mut opener);
@@ -55,9 +56,9 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     if let Some(problem) = decided.problem() {
         return Err(problem.into());
     }
-    let files = [&arguments.metadata_file, &arguments.iidfile].map(|path| path.as_deref().map(Metadata::prepare).transpose());
-    let [metadata, iidfile] = files;
-    let (metadata, iidfile) = (metadata?, iidfile?);
+    let prepare = |path: Option<&Path>, word| path.map(|path| Metadata::prepare(path, word)).transpose();
+    let metadata = prepare(arguments.metadata_file.as_deref(), "--metadata-file")?;
+    let iidfile = prepare(arguments.iidfile.as_deref(), "--iidfile")?;
     deliveries.open(session, &opener).await?;
     let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index };
     let (built, summary) = made.run(decided, &mut deliveries).await?;
@@ -68,6 +69,14 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
         iidfile.write(&summary.digest)?;
     }
     Ok(Done::Well)
+}
+
+/// Reads what the build stands on, on a thread that may wait: for a pipe that never ends, until somebody interrupts it.
+async fn ordered(session: &Session, arguments: &Build) -> Result<order::Order, Failure> {
+    let (own, words) = (session.clone(), arguments.clone());
+    let reading = tokio::task::spawn_blocking(move || order::read(&own, &words)).await;
+    // The thread ends early only where the program does.
+    reading.unwrap_or_else(|_| Err(Interrupted.into()))
 }
 
 /// Shows a plan; one that cannot be carried out ends with its problem.

@@ -136,8 +136,7 @@ impl<'a> Evaluation<'a> {
             return Ok(Evaluated { root, steps, base, survey, files: Mutex::default() });
         };
         for (number, placed) in recipe.steps.iter().enumerate() {
-            let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone()).unwrap_or_default();
-            let name = self.name(stage, number + 1, recipe.steps.len(), text);
+            let name = self.name(stage, number + 1, recipe.steps.len(), placed.said.clone());
             let Stepped { root: changed, mut lay, contents, words } = self.step(stage, placed, root, base.as_ref()).await?;
             root = changed;
             if !self.request.keeps_attributes {

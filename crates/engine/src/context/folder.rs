@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use graph::{Tree, TreePath};
 use layer::tar::{Device, Entry, EntryKind};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, major, minor, readlinkat, statat};
+use rustix::io::Errno;
 
 use super::error::ContextError;
 use crate::beneath;
@@ -105,8 +106,9 @@ impl Folder {
     /// # Errors
     /// Names what cannot be looked at.
     pub fn walk(&self, visit: &dyn Fn(&TreePath, bool) -> Visit) -> Result<Walked, ContextError> {
-        let mut walk = Walk { folder: self, visit, walked: Walked::default(), names: HashMap::new(), waiting: Vec::new() };
-        walk.folder(&TreePath::default())?;
+        let (walked, names) = (Walked::default(), HashMap::new());
+        let mut walk = Walk { folder: self, visit, walked, names, ahead: Vec::new(), waiting: Vec::new() };
+        walk.all()?;
         Ok(walk.walked)
     }
 
@@ -152,18 +154,52 @@ fn capability(_: &OwnedFd, _: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// A walk under way.
+/// A walk under way. It holds one folder open at a time, and no level of it is a call: trees may be deep.
 struct Walk<'a> {
     folder: &'a Folder,
     visit: &'a dyn Fn(&TreePath, bool) -> Visit,
     walked: Walked,
     /// Files with several names, by disk and number: the name that was met first.
     names: HashMap<(u64, u64), TreePath>,
-    /// Folders that are left out, unless something in them is not.
+    /// What was found and is not walked over yet; the next one last.
+    ahead: Vec<Found>,
+    /// Folders that are left out, unless something in them is not, each in the one before.
     waiting: Vec<(TreePath, Entry)>,
 }
 
+/// Something in a folder.
+struct Found {
+    path: TreePath,
+    stat: Stat,
+    visit: Visit,
+    /// Where it leads, if it is a link.
+    leads: Vec<u8>,
+    /// The rights that it has, if it is a program that was given some.
+    rights: Option<Vec<u8>>,
+}
+
 impl Walk<'_> {
+    fn all(&mut self) -> Result<(), ContextError> {
+        self.folder(&TreePath::default())?;
+        while let Some(found) = self.ahead.pop() {
+            while self.waiting.last().is_some_and(|(above, _)| found.path.below(above).is_none()) {
+                self.waiting.pop();
+            }
+            let Some(entry) = self.entry(&found) else { continue };
+            let is_folder = entry.kind == EntryKind::Directory;
+            if found.visit == Visit::Take {
+                self.take(&found.path, entry, &found.stat);
+            } else {
+                self.waiting.push((found.path.clone(), entry));
+            }
+            if is_folder {
+                self.folder(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is in a folder.
     fn folder(&mut self, path: &TreePath) -> Result<(), ContextError> {
         let root = &self.folder.path;
         let handle = beneath::open(self.folder.handle.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY);
@@ -178,31 +214,33 @@ impl Walk<'_> {
         }
         // The first name of a file is the first in this order, whatever the disk's order is.
         names.sort_unstable();
-        for name in names {
+        for name in names.into_iter().rev() {
             let below = path.join(&name);
-            let stat = statat(&handle, OsStr::from_bytes(&name), AtFlags::SYMLINK_NOFOLLOW);
-            let stat = match stat {
-                // Somebody took it away meanwhile; where a step needs it, that says so.
-                Err(rustix::io::Errno::NOENT) => continue,
-                stat => stat.map_err(|problem| unreadable(root, &below, problem.into()))?,
-            };
-            let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            let visit = (self.visit)(&below, is_folder);
-            if visit == Visit::Skip || (visit == Visit::LookInside && !is_folder) {
-                continue;
-            }
-            let Some(entry) = self.entry(&handle, &below, &stat).map_err(|problem| unreadable(root, &below, problem))? else { continue };
-            if visit == Visit::Take {
-                self.take(&below, entry, &stat);
-            } else {
-                self.waiting.push((below.clone(), entry));
-            }
-            if is_folder {
-                self.folder(&below)?;
-                self.waiting.retain(|(waiting, _)| *waiting != below);
-            }
+            let found = self.look(&handle, &below).map_err(|problem| unreadable(root, &below, problem.into()))?;
+            self.ahead.extend(found);
         }
         Ok(())
+    }
+
+    fn look(&self, folder: &OwnedFd, path: &TreePath) -> Result<Option<Found>, Errno> {
+        let name = OsStr::from_bytes(path.name());
+        let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // Somebody took it away meanwhile; where a step needs it, that says so.
+            Err(Errno::NOENT) => return Ok(None),
+            stat => stat?,
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let visit = (self.visit)(path, kind == FileType::Directory);
+        if visit == Visit::Skip || (visit == Visit::LookInside && kind != FileType::Directory) {
+            return Ok(None);
+        }
+        let leads = match kind {
+            FileType::Symlink => readlinkat(folder, name, Vec::new())?.into_bytes(),
+            _ => Vec::new(),
+        };
+        let is_program = kind == FileType::RegularFile && stat.st_mode & EXECUTABLE != 0;
+        let rights = is_program.then(|| capability(folder, path.name())).flatten();
+        Ok(Some(Found { path: path.clone(), stat, visit, leads, rights }))
     }
 
     fn take(&mut self, path: &TreePath, entry: Entry, stat: &Stat) {
@@ -216,28 +254,24 @@ impl Walk<'_> {
     }
 
     /// Describes what was found.
-    fn entry(&mut self, folder: &OwnedFd, path: &TreePath, stat: &Stat) -> io::Result<Option<Entry>> {
+    fn entry(&mut self, found: &Found) -> Option<Entry> {
+        let Found { path, stat, leads, rights, .. } = found;
         let device = || Device { major: major(stat.st_rdev), minor: minor(stat.st_rdev) };
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => EntryKind::Directory,
             FileType::RegularFile => self.file(path, stat),
-            FileType::Symlink => {
-                EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() }
-            }
+            FileType::Symlink => EntryKind::Symlink { target: leads.clone() },
             FileType::Fifo => EntryKind::Fifo,
             // BuildKit sends a socket as an empty file.
             FileType::Socket => EntryKind::File { size: 0 },
             FileType::CharacterDevice => EntryKind::CharDevice(device()),
             FileType::BlockDevice => EntryKind::BlockDevice(device()),
-            FileType::Unknown => return Ok(None),
+            FileType::Unknown => return None,
         };
-        let mut xattrs = BTreeMap::new();
-        if matches!(kind, EntryKind::File { .. }) && stat.st_mode & EXECUTABLE != 0 {
-            xattrs.extend(capability(folder, path.name()).map(|value| (CAPABILITY.as_bytes().to_vec(), value)));
-        }
+        let xattrs = rights.iter().map(|value| (CAPABILITY.as_bytes().to_vec(), value.clone())).collect();
         let (path, mode) = (path.bytes().to_vec(), stat.st_mode & PERMISSIONS);
         let (uid, gid) = (stat.st_uid.into(), stat.st_gid.into());
-        Ok(Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs }))
+        Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs })
     }
 
     fn file(&mut self, path: &TreePath, stat: &Stat) -> EntryKind {
@@ -333,6 +367,20 @@ mod tests {
         fs::remove_file(home.path().join("a.txt")).unwrap();
         symlink("/etc/passwd", home.path().join("a.txt")).unwrap();
         assert!(matches!(folder.file(&path, &stamp), Err(ContextError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_tree_may_be_deeper_than_paths_are_long_and_handles_are_many() {
+        let home = tempfile::tempdir().unwrap();
+        let mut at = OwnedFd::from(File::open(home.path()).unwrap());
+        for _ in 0..2500 {
+            rustix::fs::mkdirat(&at, "x", rustix::fs::Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, "x", OFlags::RDONLY | OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
+        }
+        let folder = Folder::open(home.path()).unwrap();
+        // The stack of a thread of the runtime, and not all of it.
+        let walked = std::thread::Builder::new().stack_size(256 << 10).spawn(move || folder.walk(&all)).unwrap().join().unwrap();
+        assert_eq!(walked.unwrap().tree.len(), 2500);
     }
 
     #[test]

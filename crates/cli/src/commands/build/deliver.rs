@@ -1,5 +1,6 @@
 //! Where the result of a build goes: names in the store and in registries, archives, Docker, and files.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -90,6 +91,8 @@ impl Deliveries {
             let own = outputs.iter().filter_map(Output::image_options).flat_map(|image| &image.names);
             names = own.cloned().map(Locator::Name).collect();
         }
+        let mut said = BTreeSet::new();
+        names.retain(|name| said.insert(name.to_string()));
         for output in &outputs {
             if let Some(image) = output.image_options() {
                 check(image)?;

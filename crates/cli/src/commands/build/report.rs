@@ -44,8 +44,8 @@ pub fn plan(session: &Session, plan: &Plan) {
         for stage in &ready.outline.stages {
             let Some(recipe) = ready.recipes.get(&stage.index) else { continue };
             for placed in &recipe.steps {
-                let text = recipe.image.history.get(placed.history).map(|line| line.created_by.trim_end_matches(" # buildkit"));
-                steps.row([target.target.platform.to_string(), placed.line.to_string(), text.unwrap_or_default().to_owned()]);
+                let text = placed.said.trim_end_matches(" # buildkit");
+                steps.row([target.target.platform.to_string(), placed.line.to_string(), text.to_owned()]);
             }
         }
     }
@@ -94,8 +94,7 @@ fn planned(target: &engine::build::Planned) -> Value {
                         Step::Workdir { .. } => "WORKDIR",
                         Step::Run(_) => "RUN",
                     };
-                    let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone());
-                    json!({"line": placed.line, "kind": kind, "text": text})
+                    json!({"line": placed.line, "kind": kind, "text": placed.said})
                 })
             })
         })

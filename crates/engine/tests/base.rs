@@ -121,19 +121,19 @@ async fn a_base_is_streamed_once_whatever_it_is_called() {
     let [lower, upper] = two(&place);
     let base = read(&place, &image(&place, &[lower.clone(), upper.clone()], |_| {})).await.unwrap();
     let one = cache();
-    let index = one.survey(&base).await.unwrap();
+    let index = one.survey(&base, || ()).await.unwrap();
     assert_eq!(*index, base.survey().await.unwrap());
     place.forget(&lower.0.digest);
     assert!(base.survey().await.is_err());
-    assert!(Arc::ptr_eq(&index, &one.survey(&base).await.unwrap()));
+    assert!(Arc::ptr_eq(&index, &one.survey(&base, || ()).await.unwrap()));
     let other = read(&place, &image(&place, &[lower, upper.clone()], |config| config["created"] = json!(null))).await.unwrap();
-    assert_eq!(cache().survey(&other).await.unwrap(), index);
+    assert_eq!(cache().survey(&other, || ()).await.unwrap(), index);
     // Another chain is another base, and a failure is not remembered.
     let alone = read(&place, &image(&place, std::slice::from_ref(&upper), |_| {})).await.unwrap();
     place.forget(&upper.0.digest);
-    assert!(one.survey(&alone).await.is_err());
+    assert!(one.survey(&alone, || ()).await.is_err());
     place.insert_blob(tar_of_upper().into());
-    let found = one.survey(&alone).await.unwrap();
+    let found = one.survey(&alone, || ()).await.unwrap();
     assert_ne!(found, index);
     // What is kept and cannot be read counts for nothing.
     struct Broken(Memory);
@@ -146,5 +146,5 @@ async fn a_base_is_streamed_once_whatever_it_is_called() {
         }
     }
     let broken = Cache::new(Arc::new(Broken(memory.clone())), Arc::new(SystemTime::now));
-    assert_eq!(broken.survey(&alone).await.unwrap(), found);
+    assert_eq!(broken.survey(&alone, || ()).await.unwrap(), found);
 }

@@ -217,6 +217,11 @@ impl<'a> Layer<'a> {
 
     /// The same, with a mode for those that are made.
     pub(crate) fn make_with(&mut self, path: &TreePath, mode: u32) -> Result<(), CopyError> {
+        self.make_for(path, mode, self.owner(0, 0))
+    }
+
+    /// The same, with an owner too.
+    pub(crate) fn make_for(&mut self, path: &TreePath, mode: u32, (uid, gid): (u64, u64)) -> Result<(), CopyError> {
         if self.is_directory(path) {
             return Ok(());
         }
@@ -225,7 +230,6 @@ impl<'a> Layer<'a> {
                 Some(node) if node.is_directory() => {}
                 Some(_) => return Err(CopyError::NoDirectory { path }),
                 None => {
-                    let (uid, gid) = self.owner(0, 0);
                     let folder = Entry::directory(path.bytes()).mode(mode);
                     self.put(folder.owner(uid, gid).mtime(self.how.times.made), None)?;
                 }

@@ -65,6 +65,14 @@ pub struct CopyStep {
     pub keep_git_dir: bool,
 }
 
+impl CopyStep {
+    /// Tells whether its layer knows nothing of what is below it: `--link`. With `--chmod` BuildKit copies as without it, and has to:
+    /// a folder that is there would get the mode of what is made on the way.
+    pub const fn stands_alone(&self) -> bool {
+        self.link && self.chmod.is_none()
+    }
+}
+
 /// A `RUN` with what it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStep {
@@ -266,9 +274,8 @@ impl Taking<'_> {
         self.said(history::entrypoint(&words), true);
         self.config("Entrypoint", if words.is_empty() { Value::Null } else { json!(words) });
         if !self.has_command {
-            // A command that was inherited belongs to another program.
+            // A command that was inherited belongs to another program. What is said of its words stays, as BuildKit leaves it.
             self.config("Cmd", Value::Null);
-            self.config("ArgsEscaped", Value::Null);
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use content::{Copier, Events, Library, Limits, Memory, Place};
 use fault::Fault;
 use futures_util::future::{join_all, try_join_all};
-use graph::{HistoryLine, Image, TreePath};
+use graph::{HistoryLine, Image, Recipe, TreePath};
 use layer::tar::{Layout, Options};
 use layer::{Compression, Settings};
 use oci::{Descriptor, Digest, MediaType, Platform, RawManifest};
@@ -133,10 +133,8 @@ impl Making<'_> {
 
     async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
         let evaluation = Evaluation::run(self.request, target, ready, self.workshop).await?;
-        let Some(last) = ready.outline.stages.last() else { return Err(BuildError::Several(Vec::new())) };
-        let steps = evaluation.chain(last.index);
-        let (stage, recipe) = (evaluation.stages.get(&last.index), ready.recipes.get(&last.index));
-        let (Some(stage), Some(recipe)) = (stage, recipe) else { return Err(BuildError::Several(Vec::new())) };
+        let Some((last, stage, recipe)) = last_stage(&evaluation, ready) else { return Err(BuildError::NoStage) };
+        let steps = evaluation.chain(last);
         let base = stage.base.as_ref();
         let bring = async {
             match base {
@@ -157,7 +155,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = packed.iter().filter(|(_, cached)| *cached).count();
-        let files = if self.request.wants_files { Some(evaluation.files(last.index).await?) } else { None };
+        let files = if self.request.wants_files { Some(evaluation.files(last).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
             manifest,
@@ -235,7 +233,7 @@ impl Making<'_> {
             image.set("Labels", Value::Object(labels));
         }
         // What a named folder brought stands in front of the history of the stage.
-        let brought = steps.iter().filter(|made| made.history == usize::MAX).count();
+        let brought = steps.iter().filter(|made| made.history.is_none()).count();
         let line = |made: &Made| HistoryLine::new(made.name.text.clone(), false);
         let lines: Vec<HistoryLine> = steps.iter().take(brought).map(line).collect();
         image.history.splice(0..0, lines);
@@ -294,6 +292,12 @@ impl Making<'_> {
         self.workshop.place.put_manifest(&manifest).await?;
         Ok((manifest, described.digest))
     }
+}
+
+/// Finds the stage that becomes the image.
+fn last_stage<'a>(evaluation: &'a Evaluation<'_>, ready: &'a Ready) -> Option<(usize, &'a Evaluated, &'a Recipe)> {
+    let last = ready.outline.stages.last()?.index;
+    Some((last, evaluation.stages.get(&last)?, ready.recipes.get(&last)?))
 }
 
 /// Gives every line of the history that has no time the image's.

@@ -25,7 +25,7 @@ use crate::commands::create::tags::{check_digests, current, stale, targets};
 use crate::commands::{Done, Interrupted, Session};
 use crate::open::Opener;
 
-use deliver::Deliveries;
+use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 
 /// Runs `build`.
@@ -164,7 +164,7 @@ impl Making<'_> {
         let summary = Summary {
             digest: outcome.digest.to_string(),
             descriptor: json!(descriptor),
-            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).collect(),
+            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).filter(|label| label != STDOUT).collect(),
         };
         report::outcome(session, &built, &document, deliveries, &moved);
         Ok((built, summary))

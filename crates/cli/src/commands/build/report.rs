@@ -11,7 +11,7 @@ use graph::Step;
 use index::Plan as IndexPlan;
 use serde_json::{Value, json};
 
-use super::deliver::Deliveries;
+use super::deliver::{Deliveries, STDOUT};
 use crate::commands::Session;
 use crate::commands::create::report::{what_became_of, without_digest};
 use crate::commands::create::tags::Tag;
@@ -198,17 +198,23 @@ pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &
     for tag in tags.iter() {
         session.console.say(what_became_of(tag, state(tag)));
     }
-    match tags.iter().find(|tag| tag.opened.answer == Answer::Store) {
-        Some(tag) => {
-            let name = without_digest(&tag.opened.label);
-            session
-                .console
-                .say(format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)));
-        }
+    // Where the image is in the store, most can be done with it.
+    let stored = tags.iter().find(|tag| tag.opened.answer == Answer::Store);
+    match stored.or_else(|| tags.iter().find(|tag| tag.opened.label != STDOUT)) {
+        Some(tag) => session.console.say(next(tag)),
         None if tags.is_empty() && !loads && !are_files => {
             session.console.warn("nothing points at the image, so the next `polyarch store prune` removes it: name it with --tag NAME:TAG");
         }
         None => {}
+    }
+}
+
+/// Names the words to type next.
+fn next(tag: &Tag) -> String {
+    let name = without_digest(&tag.opened.label);
+    match tag.opened.answer {
+        Answer::Store => format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)),
+        _ => format!("next: polyarch inspect {name}"),
     }
 }
 

@@ -7,12 +7,14 @@ use crate::image::Image;
 use crate::program::{Home, Ran};
 
 /// What buildah 1.28 does otherwise than BuildKit, which is followed here.
-const KNOWN: [Known; 8] = [
+const KNOWN: [Known; 10] = [
     known("files", "all/program: file 4755", "set-uid programs of a context stay that"),
     known("deep", "all/program: file 4755", "set-uid programs of a context stay that"),
     known("modes", "bin/program: file 4755", "set-uid programs of a context stay that"),
     known("chmod", "bin: folder 4711", "an octal --chmod is that of folders that are made, too"),
     known("chmod", "tree: folder 700", "an octal --chmod is that of folders that are made, too"),
+    known("onto-links", "opt/file: ", "a link to a file gives way"),
+    known("onto-links", "opt/v2/none", "a link to nowhere leads to the file that is made"),
     known("owned-archive", "x/in", "--chown is that of what an archive holds"),
     known("owned-archive", "x/no-folder", "--chown is that of what an archive holds, and of no folder that it only names"),
     known("triggered", "first: ", "the triggers of a stage in the same file run"),

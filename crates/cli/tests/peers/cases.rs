@@ -49,6 +49,25 @@ pub fn only_known(found: &[String], known: &[Known]) {
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
+/// What no builder builds.
+pub const REFUSED: &[&str] = &[
+    "FROM scratch\nCOPY missing /x\n",
+    "FROM scratch\nCOPY a.txt missing /x/\n",
+    "FROM scratch\nCOPY a.txt/ /x/\nCOPY a.txt/below /x/\n",
+    "FROM peers/base:1\nCOPY tree /usr/program\n",
+    "FROM peers/base:1\nCOPY a.txt /usr/program/\n",
+    "FROM peers/base:1\nCOPY a.txt /usr/program/below\n",
+    "FROM peers/base:1\nWORKDIR /usr/program/below\n",
+    "FROM peers/base:1\nADD files.tar /usr/program\n",
+    "FROM scratch\nCOPY a.txt /x/part\nCOPY tree /x\n",
+    "FROM scratch\nCOPY tree /x\nCOPY tree/part /y/single\nCOPY tree /y\n",
+    "FROM scratch\nCOPY tree /x\nCOPY --from=1 /x /y\n",
+    "FROM scratch AS one\nFROM scratch\nCOPY --from=one /missing /y\n",
+    "FROM scratch\nSTOPSIGNAL nothing\n",
+    "FROM scratch\nEXPOSE many\n",
+    "FROM scratch\nCOPY links/nowhere /x\n",
+];
+
 /// The base of these Dockerfiles, as every builder knows it.
 pub const BASE: &str = "peers/base:1";
 
@@ -105,6 +124,22 @@ pub const CASES: &[Case] = &[
         "again",
         "FROM scratch\nCOPY a.txt /x\nCOPY b.txt /x\nCOPY tree /tree\nCOPY tree /tree\nCOPY a.txt b.txt /tree/\nCOPY links /tree\nCOPY twins /\n\
          COPY twins/one /two\n",
+    ),
+    case(
+        "onto-links",
+        "FROM peers/base:1\nCOPY a.txt /opt/file\nCOPY b.txt /opt/nowhere\nCOPY tree /opt/out\nCOPY a.txt /opt/out/../beside\n\
+         COPY links /opt/current/\nCOPY twins /opt/current/folder\nWORKDIR /opt/current/made\nWORKDIR /opt/out\nCOPY a.txt .\n",
+    ),
+    case(
+        "of-links",
+        "FROM peers/base:1 AS one\nCOPY links /links\nFROM scratch\nCOPY --from=one /opt/current /a\nCOPY --from=one /current/file /b\n\
+         COPY --from=one /opt/out/file /c\nCOPY --from=one /lib/* /d/\nCOPY --from=one /opt/cur* /opt/f* /e/\nCOPY --from=one /links/t* /f/\n\
+         COPY --from=one /links/folder/up /g\nCOPY --from=one opt /h/\nCOPY --from=one /srv /i\nCOPY --from=one / /j/\n",
+    ),
+    case(
+        "onto-files",
+        "FROM peers/base:1\nADD rooted.tar /\nADD rooted.tar /opt/current\nCOPY --chown=1:2 tree /srv\nCOPY sticky /tmp\n\
+         COPY closed/ /usr/lib/.\nCOPY a.txt /usr/lib/..\nCOPY a.txt /usr//lib/./x\n",
     ),
     case("triggered", "FROM peers/base:1 AS trigger\nONBUILD COPY a.txt /first\nONBUILD ENV BY=trigger\nFROM trigger\nENV AFTER=$BY\n"),
     case("unchanged", "FROM peers/base:1\n"),
@@ -207,6 +242,7 @@ fn fill(folder: &Path) {
     }
     let tar = archive();
     fs::write(folder.join("files.tar"), &tar).unwrap();
+    fs::write(folder.join("rooted.tar"), rooted()).unwrap();
     let mut zipped = Vec::new();
     layer::gzip(&tar[..], &mut zipped).unwrap();
     fs::write(folder.join("files.tar.gz"), zipped).unwrap();
@@ -235,6 +271,19 @@ fn archive() -> Vec<u8> {
     ])
 }
 
+/// An archive that is made to be laid over the base.
+fn rooted() -> Vec<u8> {
+    written(&[
+        (Entry::file("lib/through", 1), "a"),
+        (Entry::directory("srv").mode(0o711).owner(4, 4), ""),
+        (Entry::directory("opt/current").mode(0o700), ""),
+        (Entry::file("opt/current/file", 1).owner(2, 2), "b"),
+        (Entry::symlink("usr/lib/library", "other"), ""),
+        (Entry::file("opt/nowhere", 1), "c"),
+        (Entry::hardlink("opt/more", "opt/nowhere"), ""),
+    ])
+}
+
 /// The root of the base.
 fn root() -> Vec<u8> {
     written(&[
@@ -244,7 +293,11 @@ fn root() -> Vec<u8> {
         (Entry::symlink("lib", "usr/lib"), ""),
         (Entry::directory("opt"), ""),
         (Entry::directory("opt/v1"), ""),
+        (Entry::file("opt/v1/file", 3), "one"),
         (Entry::symlink("opt/current", "v1"), ""),
+        (Entry::symlink("opt/file", "v1/file"), ""),
+        (Entry::symlink("opt/nowhere", "v2/none"), ""),
+        (Entry::symlink("opt/out", "../../../srv"), ""),
         (Entry::symlink("current", "/opt/current"), ""),
         (Entry::directory("srv").mode(0o2770).owner(7, 8), ""),
         (Entry::file("srv/file", 3).owner(7, 8), "old"),

@@ -13,7 +13,8 @@ use crate::tree::Tree;
 /// Runs a client that must succeed, in a home whose settings and passwords it reads, and returns its stdout.
 fn done(home: &Home, words: &[&str]) -> String {
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).current_dir(home.path()).env("HOME", home.path()).env_remove("REGISTRY_AUTH_FILE");
+    command.args(&words[1..]).current_dir(home.path()).env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path());
+    command.env_remove("REGISTRY_AUTH_FILE");
     let ran = Ran::of(&mut command);
     assert_eq!(ran.code, 0, "{words:?}: {}{}", ran.stdout, ran.stderr);
     ran.stdout.trim_end().to_owned()
@@ -31,6 +32,9 @@ fn is_here(tool: &str) -> bool {
 fn skopeo_copies_whole_indexes_and_every_digest_stays() {
     if !is_here("skopeo") {
         return;
+    }
+    if !testkit::is_root() {
+        return testkit::skip("skopeo unpacks an archive's owners, which only root may");
     }
     let gallery = Gallery::open();
     let home = &gallery.home;
@@ -108,8 +112,11 @@ fn docker_pulls_every_platform_and_runs_its_own() {
             docker(engine, &["pull", "-q", "--platform", platform, &served]);
             let architecture = docker(engine, &["image", "inspect", "--format", "{{.Architecture}}", &served]);
             assert!(platform.starts_with(&format!("linux/{architecture}")), "{platform}: {architecture}");
-            let differences = gallery.image(name, platform).tree.differences(&exported(engine, home, &served, is_based));
-            assert!(differences.is_empty(), "{name}, {platform}: {differences:#?}");
+            // The others differ by their platform alone, but for `hello`.
+            if platform == PLATFORMS[0] || name == "hello" {
+                let differences = gallery.image(name, platform).tree.differences(&exported(engine, home, &served, is_based));
+                assert!(differences.is_empty(), "{name}, {platform}: {differences:#?}");
+            }
         }
     }
     let said = docker(engine, &["run", "--rm", "--network", "none", "--platform", "linux/amd64", &gallery.served("hello")]);

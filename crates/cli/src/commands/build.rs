@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use content::{Expected, Limits};
-use engine::build::{Built, Plan, Request, Workshop, make, plan};
+use engine::build::{Built, BuiltImage, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
 use fault::{Failure, Wishing};
 use index::carry_out;
@@ -27,6 +27,9 @@ use crate::open::Opener;
 
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
+
+/// How many layers an image may have for Docker (moby, `maxLayerDepth`).
+const MOST_LAYERS: usize = 125;
 
 /// Runs `build`.
 pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
@@ -136,6 +139,10 @@ impl Making<'_> {
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache };
         let built = make(self.request, decided, &workshop).await?;
+        for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {
+            let BuiltImage { platform, layers, .. } = image;
+            session.console.warn(&format!("the image for {platform} has {layers} layers, and Docker runs none of more than {MOST_LAYERS}"));
+        }
         let annotations = annotations_of_index(self.arguments);
         let document = assemble::assemble(&built, &place, &deliveries.wish(), &annotations, self.is_index)?;
         for warning in &document.warnings {

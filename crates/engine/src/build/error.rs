@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dockerfile::{Problems, Span};
 use fault::{AnyFault, Fault, Hint, Kind};
 use graph::RunsNeeded;
-use oci::{ImageIndex, Platform};
+use oci::{ImageIndex, MAX_MANIFEST_SIZE, Platform};
 
 use super::images::images;
 use super::request::BuildFile;
@@ -204,5 +204,20 @@ impl Fault for BuildError {
             Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
             single => single.inner().map_or_else(|| vec![self.to_string()], Fault::lines),
         }
+    }
+}
+
+/// A config that nobody would read.
+#[derive(Debug, thiserror::Error)]
+#[error("the config of the image is too large: expected at most {MAX_MANIFEST_SIZE} bytes, got {0}")]
+pub(super) struct LargeConfig(pub(super) usize);
+
+impl Fault for LargeConfig {
+    fn kind(&self) -> Kind {
+        Kind::Build
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Hint::new("write fewer instructions, or shorter values: each is a line of its history"))
     }
 }

@@ -86,13 +86,10 @@ impl<'a> Evaluation<'a> {
 
     /// Returns the steps of a stage and of those it begins with, in order.
     pub(super) fn chain(&self, index: usize) -> Vec<Made> {
-        let parent = self.ready.outline.stages.iter().find(|stage| stage.index == index).map(|stage| &stage.begins);
-        let mut steps = match parent {
-            Some(Begins::Stage(parent)) => self.chain(*parent),
-            _ => Vec::new(),
-        };
-        steps.extend(self.stages.get(&index).into_iter().flat_map(|stage| stage.steps.iter().cloned()));
-        steps
+        let parents: BTreeMap<usize, usize> = self.ready.outline.stages.iter().filter_map(parent).collect();
+        let mut stages: Vec<usize> = std::iter::successors(Some(index), |stage| parents.get(stage).copied()).collect();
+        stages.reverse();
+        stages.iter().filter_map(|stage| self.stages.get(stage)).flat_map(|stage| stage.steps.iter().cloned()).collect()
     }
 
     /// Finds the stages whose base must be looked into: a destination may lead over its links, and what is made of its
@@ -174,6 +171,14 @@ impl<'a> Evaluation<'a> {
         let name = self.name(stage, 1, 1, format!("the files of {}", context.label()));
         let stage = name.stage.clone();
         Ok(Some(Made { name, lay: Arc::new(lay), contents: origin, history: None, stage, words: Vec::new() }))
+    }
+}
+
+/// Returns a stage that begins with another one, and that one.
+fn parent(stage: &Outlined) -> Option<(usize, usize)> {
+    match stage.begins {
+        Begins::Stage(parent) => Some((stage.index, parent)),
+        _ => None,
     }
 }
 

@@ -9,6 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use graph::TreePath;
 use rustix::fs::{Mode, OFlags, openat};
 
+/// How long a path may be, in bytes (Linux, `PATH_MAX`, with the zero at its end).
+#[cfg(target_os = "linux")]
+const LONGEST: usize = 4095;
+
 /// Opens a folder or a file below `root`.
 pub(crate) fn open(root: BorrowedFd<'_>, path: &TreePath, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -24,8 +28,18 @@ pub(crate) fn open(root: BorrowedFd<'_>, path: &TreePath, flags: OFlags) -> io::
 #[cfg(target_os = "linux")]
 fn at_once(root: BorrowedFd<'_>, path: &TreePath, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     use rustix::fs::{ResolveFlags, openat2};
-    let name = if path.is_root() { OsStr::new(".") } else { OsStr::from_bytes(path.bytes()) };
-    openat2(root, name, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let folders = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at: Option<OwnedFd> = None;
+    let mut rest = path.bytes();
+    // The kernel takes no longer path at once.
+    while let Some(end) = rest.get(..LONGEST).and_then(|begin| begin.iter().rposition(|byte| *byte == b'/')) {
+        let (begin, behind) = rest.split_at(end);
+        at = Some(openat2(at.as_ref().map_or(root, AsFd::as_fd), OsStr::from_bytes(begin), folders, Mode::empty(), resolve)?);
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    let name = if rest.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(rest) };
+    openat2(at.as_ref().map_or(root, AsFd::as_fd), name, flags, Mode::empty(), resolve)
 }
 
 /// One part after the other, each of which must be a folder and no link.

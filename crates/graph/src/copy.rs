@@ -217,6 +217,11 @@ impl<'a> Layer<'a> {
 
     /// The same, with a mode for those that are made.
     pub(crate) fn make_with(&mut self, path: &TreePath, mode: u32) -> Result<(), CopyError> {
+        self.make_for(path, mode, self.owner(0, 0))
+    }
+
+    /// The same, with an owner too.
+    pub(crate) fn make_for(&mut self, path: &TreePath, mode: u32, (uid, gid): (u64, u64)) -> Result<(), CopyError> {
         if self.is_directory(path) {
             return Ok(());
         }
@@ -225,7 +230,6 @@ impl<'a> Layer<'a> {
                 Some(node) if node.is_directory() => {}
                 Some(_) => return Err(CopyError::NoDirectory { path }),
                 None => {
-                    let (uid, gid) = self.owner(0, 0);
                     let folder = Entry::directory(path.bytes()).mode(mode);
                     self.put(folder.owner(uid, gid).mtime(self.how.times.made), None)?;
                 }
@@ -237,13 +241,15 @@ impl<'a> Layer<'a> {
     /// Puts an entry into root and layer, behind the folders on its way.
     pub(crate) fn put(&mut self, entry: Entry, source: Option<TreePath>) -> Result<(), CopyError> {
         let path = TreePath::clean(&entry.path);
-        for above in path.ancestors() {
-            if !self.changes.contains_key(&above)
-                && let Some(node) = self.target.at(above.bytes())
-            {
+        let mut above = path.parent();
+        // Above a folder that is in the layer, every one is.
+        while !above.is_root() && !self.changes.contains_key(&above) {
+            let next = above.parent();
+            if let Some(node) = self.target.at(above.bytes()) {
                 let folder = Entry::directory(above.bytes()).mode(node.mode).owner(node.uid, node.gid).mtime(node.mtime);
                 self.changes.insert(above, Change { entry: folder, source: None, was_there: true });
             }
+            above = next;
         }
         self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
         self.names.remove(&path);
@@ -305,11 +311,23 @@ impl<'a> Layer<'a> {
         // Folders that are left out, unless something in them is not.
         let mut waiting: Vec<(&TreePath, Entry)> = Vec::new();
         let linked = linked(from, real);
+        // The folders that lead to where the walk is, and where they are in the root.
+        let mut way: Vec<(&TreePath, TreePath)> = Vec::new();
         for (path, entry) in from.below(real) {
             let Some(rest) = path.below(real).filter(|rest| !rest.is_empty()) else { continue };
             waiting.retain(|(folder, _)| path.below(folder).is_some());
-            let to = self.real(&at.join(rest).parent())?.join(path.name());
+            while way.last().is_some_and(|(folder, _)| path.below(folder).is_none()) {
+                way.pop();
+            }
+            let parent = path.parent();
+            let to = match way.last() {
+                Some((folder, to)) if **folder == parent => to.join(path.name()),
+                _ => self.real(&at.join(rest).parent())?.join(path.name()),
+            };
             let is_folder = entry.kind == EntryKind::Directory;
+            if is_folder {
+                way.push((path, to.clone()));
+            }
             if self.how.excluded.is_some_and(|excluded| excluded(rest, is_folder)) {
                 if is_folder {
                     waiting.push((path, self.changed(entry, &to)));

@@ -108,7 +108,7 @@ pub fn lay_add(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, archives:
     let to = Destination::read(step.destination.as_bytes(), &TreePath::from(step.working.as_str()));
     // A layer of --link knows nothing of what is below it.
     let mut alone = PathIndex::new();
-    let target = if step.link { &mut alone } else { &mut *root };
+    let target = if step.stands_alone() { &mut alone } else { &mut *root };
     let mut lay = if step.parents {
         copy_with_parents(step, target, from, &to, &how)?
     } else {
@@ -116,7 +116,7 @@ pub fn lay_add(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, archives:
         sourced(copy_or_unpack(target, from.tree, archives, &sources, &to, &how)?)
     };
     lay_inline(step, target, &to, &how, &mut lay)?;
-    if step.link {
+    if step.stands_alone() {
         root.begin_layer();
         for laid in lay.values() {
             root.insert(&laid.entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;

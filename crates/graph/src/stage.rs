@@ -65,6 +65,14 @@ pub struct CopyStep {
     pub keep_git_dir: bool,
 }
 
+impl CopyStep {
+    /// Tells whether its layer knows nothing of what is below it: `--link`. With `--chmod` BuildKit copies as without it, and has to:
+    /// a folder that is there would get the mode of what is made on the way.
+    pub const fn stands_alone(&self) -> bool {
+        self.link && self.chmod.is_none()
+    }
+}
+
 /// A `RUN` with what it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStep {
@@ -91,6 +99,8 @@ pub struct Placed {
     pub span: Span,
     /// Which line of the history is its.
     pub history: usize,
+    /// What that line says.
+    pub said: String,
 }
 
 /// A stage, decided.
@@ -120,6 +130,13 @@ impl Recipe {
     #[must_use]
     pub fn of_stage(parent: &Self) -> Self {
         Self { steps: Vec::new(), unset: Vec::new(), ..parent.clone() }
+    }
+
+    /// Forgets everything but the steps: asked when no other stage begins with this one any more. Of a long chain of stages,
+    /// each knows all that those before it said.
+    pub fn forget(&mut self) {
+        let image = Image::scratch(self.image.platform.clone());
+        *self = Self { steps: std::mem::take(&mut self.steps), unset: std::mem::take(&mut self.unset), ..Self::of_image(image) };
     }
 
     /// Takes the instructions of a stage.
@@ -235,8 +252,8 @@ impl Taking<'_> {
 
     fn step(&mut self, step: Step, said: String) {
         let history = self.recipe.image.history.len();
-        self.said(said, false);
-        self.recipe.steps.push(Placed { step, line: self.line, span: self.span, history });
+        self.said(said.clone(), false);
+        self.recipe.steps.push(Placed { step, line: self.line, span: self.span, history, said });
     }
 
     fn expand(&mut self, word: &Word) -> Result<String, StageError> {
@@ -266,9 +283,8 @@ impl Taking<'_> {
         self.said(history::entrypoint(&words), true);
         self.config("Entrypoint", if words.is_empty() { Value::Null } else { json!(words) });
         if !self.has_command {
-            // A command that was inherited belongs to another program.
+            // A command that was inherited belongs to another program. What is said of its words stays, as BuildKit leaves it.
             self.config("Cmd", Value::Null);
-            self.config("ArgsEscaped", Value::Null);
         }
     }
 

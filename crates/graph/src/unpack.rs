@@ -7,18 +7,22 @@ use crate::error::CopyError;
 use crate::path::TreePath;
 use crate::tree::Tree;
 
+/// Whom a folder belongs to that an archive names only as a part of paths.
+const ROOT: (u64, u64) = (0, 0);
+
 impl Layer<'_> {
     /// Puts what is in the archive `named` into a folder. What is there gives way, but folders for folders, and what comes keeps all
     /// that it is, but for --chown. The bytes of a file are said to be below the archive's own path.
     ///
-    /// A path whose folders the archive does not list goes where the root's links lead.
+    /// A path whose folders the archive does not list goes where the root's links lead. Those that are made for it are root's,
+    /// whatever --chown says.
     pub(crate) fn unpack(&mut self, archive: &Tree, named: &TreePath, at: &TreePath) -> Result<(), CopyError> {
         self.make_with(at, MADE_MODE)?;
         let top = TreePath::default();
         let linked = linked(archive, &top);
         for (path, entry) in archive.below(&top).filter(|(path, _)| !path.is_root()) {
             let parent = self.real(&at.join(path.parent().bytes()))?;
-            self.make_with(&parent, MADE_MODE)?;
+            self.make_for(&parent, MADE_MODE, ROOT)?;
             let to = parent.join(path.name());
             let first = first_name(path, entry, &linked);
             let source = first.as_ref().unwrap_or(path);

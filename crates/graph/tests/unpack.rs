@@ -73,6 +73,14 @@ fn item_57_what_comes_keeps_all_that_it_is_but_for_chown() {
 }
 
 #[test]
+fn folders_that_the_archive_does_not_list_are_root_s_whatever_chown_says() {
+    let archive: Tree = [Entry::file("in/deep/file", 1).owner(5, 6).mtime(7)].into_iter().collect();
+    let changed = CopyStep { chown: Some("1:2".to_owned()), ..step(&["a.tar"], "/new/") };
+    let expected = ["new/ 755 1:2 9", "new/in/ 755 0:0 9", "new/in/deep/ 755 0:0 9", "new/in/deep/file < a.tar/in/deep/file 644 1:2 7"];
+    assert_eq!(shown(&lay(&changed, &mut PathIndex::new(), &[("a.tar", &archive)])), expected);
+}
+
+#[test]
 fn item_57_what_is_no_archive_is_copied_beside() {
     let laid = lay(&step(&["*.tar", "text", "d"], "/to/"), &mut PathIndex::new(), &[("b.tar", &archive())]);
     let names: Vec<String> = laid.keys().map(ToString::to_string).collect();

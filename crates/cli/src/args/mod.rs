@@ -34,7 +34,7 @@ use clap_complete::Shell;
 
 use crate::fronts;
 
-/// One tag, every platform: assembles, inspects, copies and serves multi-architecture container images.
+/// One tag, every platform: builds, assembles, copies and serves multi-architecture container images.
 #[derive(Debug, Parser)]
 #[command(name = "polyarch", version, disable_help_subcommand = true, infer_long_args = false, max_term_width = 100)]
 #[command(after_help = "`polyarch help VERB` tells more of a verb, `polyarch help TOPIC` of a topic:

@@ -9,10 +9,11 @@ mod ground;
 mod order;
 mod report;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use content::{Expected, Limits};
-use engine::build::{Built, Plan, Request, Workshop, make, plan};
+use engine::build::{Built, BuiltImage, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
 use fault::{Failure, Wishing};
 use index::carry_out;
@@ -21,11 +22,14 @@ use serde_json::{Value, json};
 use crate::args::{Build, BuildAnnotation};
 use crate::commands::create::metadata::Metadata;
 use crate::commands::create::tags::{check_digests, current, stale, targets};
-use crate::commands::{Done, Session};
+use crate::commands::{Done, Interrupted, Session};
 use crate::open::Opener;
 
-use deliver::Deliveries;
+use deliver::{Deliveries, STDOUT};
 use finder::Finder;
+
+/// How many layers an image may have for Docker (moby, `maxLayerDepth`).
+const MOST_LAYERS: usize = 125;
 
 /// Runs `build`.
 pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
@@ -39,7 +43,7 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
 }
 
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
-    let order = order::read(session, arguments)?;
+    let order = ordered(session, arguments).await?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     let mut deliveries = Deliveries::decide(arguments)?;
     deliveries.announce(&mut opener);
@@ -47,6 +51,7 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let request = order.request;
     let decided = plan(&request, &finder).await?;
     checks::tell(session, &request, &decided)?;
+    assemble::check(request.targets.len(), &annotations_of_index(arguments), order.is_index)?;
     if arguments.dry_run {
         return show(session, decided);
     }
@@ -54,9 +59,9 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     if let Some(problem) = decided.problem() {
         return Err(problem.into());
     }
-    let files = [&arguments.metadata_file, &arguments.iidfile].map(|path| path.as_deref().map(Metadata::prepare).transpose());
-    let [metadata, iidfile] = files;
-    let (metadata, iidfile) = (metadata?, iidfile?);
+    let prepare = |path: Option<&Path>, word| path.map(|path| Metadata::prepare(path, word)).transpose();
+    let metadata = prepare(arguments.metadata_file.as_deref(), "--metadata-file")?;
+    let iidfile = prepare(arguments.iidfile.as_deref(), "--iidfile")?;
     deliveries.open(session, &opener).await?;
     let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index };
     let (built, summary) = made.run(decided, &mut deliveries).await?;
@@ -69,6 +74,14 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
+/// Reads what the build stands on, on a thread that may wait: for a pipe that never ends, until somebody interrupts it.
+async fn ordered(session: &Session, arguments: &Build) -> Result<order::Order, Failure> {
+    let (own, words) = (session.clone(), arguments.clone());
+    let reading = tokio::task::spawn_blocking(move || order::read(&own, &words)).await;
+    // The thread ends early only where the program does.
+    reading.unwrap_or_else(|_| Err(Interrupted.into()))
+}
+
 /// Shows a plan; one that cannot be carried out ends with its problem.
 fn show(session: &Session, mut decided: Plan) -> Result<Done, Failure> {
     report::plan(session, &decided);
@@ -79,6 +92,10 @@ fn show(session: &Session, mut decided: Plan) -> Result<Done, Failure> {
             Ok(Done::Well)
         }
     }
+}
+
+fn annotations_of_index(arguments: &Build) -> Vec<index::Annotation> {
+    deliver::annotations(arguments).iter().filter_map(BuildAnnotation::of_index).collect()
 }
 
 /// What was made, for files that tell of it.
@@ -122,8 +139,11 @@ impl Making<'_> {
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache };
         let built = make(self.request, decided, &workshop).await?;
-        let annotations: Vec<index::Annotation> =
-            deliver::annotations(self.arguments).iter().filter_map(BuildAnnotation::of_index).collect();
+        for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {
+            let BuiltImage { platform, layers, .. } = image;
+            session.console.warn(&format!("the image for {platform} has {layers} layers, and Docker runs none of more than {MOST_LAYERS}"));
+        }
+        let annotations = annotations_of_index(self.arguments);
         let document = assemble::assemble(&built, &place, &deliveries.wish(), &annotations, self.is_index)?;
         for warning in &document.warnings {
             session.console.warn(warning);
@@ -151,7 +171,7 @@ impl Making<'_> {
         let summary = Summary {
             digest: outcome.digest.to_string(),
             descriptor: json!(descriptor),
-            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).collect(),
+            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).filter(|label| label != STDOUT).collect(),
         };
         report::outcome(session, &built, &document, deliveries, &moved);
         Ok((built, summary))

@@ -32,7 +32,12 @@ pub async fn run(session: &Session, arguments: Create) -> Result<Done, Failure> 
 
 async fn create(session: &Session, arguments: &Create) -> Result<Done, Failure> {
     words::check(arguments)?;
-    let metadata = arguments.metadata_file.as_deref().filter(|_| !arguments.dry_run).map(Metadata::prepare).transpose()?;
+    let metadata = arguments
+        .metadata_file
+        .as_deref()
+        .filter(|_| !arguments.dry_run)
+        .map(|path| Metadata::prepare(path, "--metadata-file"))
+        .transpose()?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     if !arguments.dry_run {
         for name in arguments.tags.iter().filter_map(|tag| words::pushed_name(tag, arguments.push)) {

@@ -12,13 +12,10 @@ use clap::CommandFactory;
 use crate::args::Polyarch;
 use crate::fronts;
 
-/// Returns the help of a verb (`create`, `store prune`), if there is such a verb.
+/// Returns the help of a verb (`create`, `store prune`), if there is such a verb; without one, that of the program.
 pub fn verb(words: &[String]) -> Option<String> {
-    let (first, rest) = words.split_first()?;
-    let (mut command, rest) = match fronts::own_words(first) {
-        Some(own) => (own, rest),
-        None => (Polyarch::command(), words),
-    };
+    let front = words.split_first().and_then(|(first, rest)| Some((fronts::own_words(first)?, rest)));
+    let (mut command, rest) = front.unwrap_or_else(|| (Polyarch::command(), words));
     command.build();
     let mut at = &mut command;
     for word in rest {

@@ -46,7 +46,7 @@ fn names() -> String {
 goes to the registry in its name instead; `polyarch push NAME` sends it there later. The
 last line on stderr says which.
 
-A name that is read (a source of create, inspect, digest):
+A name that is read (a source of create, inspect, digest, FROM in a build):
   1. an image that was made here, under that name, answers first;
   2. else the registry in the name is asked; a copy that was pulled before is read instead
      where it is still that, and used as it is where the registry cannot be reached;
@@ -117,5 +117,5 @@ fn environment() -> String {
     VARIABLES.iter().fold(String::new(), |mut text, (name, meaning)| {
         let _ = writeln!(text, "{name:<27} {meaning}");
         text
-    }) + "Nothing else of the environment is read.\n"
+    }) + "Nothing else of the environment is read, but the variables that `--build-arg KEY` names.\n"
 }

@@ -25,7 +25,7 @@
 //! | `flags` | words of the command line |
 //!
 //! What is expected: `layers [PLATFORM]` (those of a base are `BASE`, a layer without anything is `EMPTY`), `config [PLATFORM]` and
-//! `history [PLATFORM]` in part, `shared` (numbers of layers that are the same blob in every image), or lines of an `error`.
+//! `history [PLATFORM]` in part, `shared` (numbers of layers that are the same blob in every image), lines that are `told`, or those of an `error`.
 
 use serde_json::Value;
 

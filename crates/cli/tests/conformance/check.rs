@@ -35,7 +35,8 @@ fn differences(case: &Case) -> String {
     let mut found = String::new();
     let said = &outcome.ran.stderr;
     let expected: Vec<&str> = case.parts("error").flat_map(|part| part.body.lines()).collect();
-    for line in expected.iter().filter(|line| !said.contains(**line)) {
+    let told = case.parts("told").flat_map(|part| part.body.lines());
+    for line in expected.iter().copied().chain(told).filter(|line| !said.contains(line)) {
         let _ = writeln!(found, "expected to be told:\n  {line}");
     }
     match (&outcome.archive, expected.is_empty()) {

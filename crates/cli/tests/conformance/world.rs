@@ -43,7 +43,7 @@ pub fn build(case: &Case) -> Outcome {
                 put_base(&home.path().join(part.name()), part);
                 words.push(format!("--build-context={0}=oci-layout://{0}", part.name()));
             }
-            "flags" | "layers" | "config" | "history" | "shared" | "error" => {}
+            "flags" | "layers" | "config" | "history" | "shared" | "told" | "error" => {}
             other => panic!("{}: no part of a case: {other}", case.name),
         }
     }

@@ -93,7 +93,11 @@ fn words_that_are_no_words_end_as_docker_ends() {
         (&["imagetools", "inspect", "a", "b"], 1, "ERROR: docker: 'docker buildx imagetools inspect' requires 1 argument\n"),
         (&["version"], 1, "ERROR: buildx version is not here: "),
         (&["imagetools", "frob"], 1, "docker: unknown command: docker buildx imagetools frob\n"),
-        (&["build", "-t", "x", "."], 1, "ERROR: buildx build is not here: of docker buildx, polyarch has imagetools only\n"),
+        (
+            &["build", "-t", "x", "."],
+            1,
+            "ERROR: buildx build is not here: of docker buildx, polyarch has imagetools only\nhint: `polyarch build` ",
+        ),
         (&["bake"], 1, "ERROR: buildx bake is not here: "),
         (&["ls"], 1, "ERROR: buildx ls is not here: "),
         (&["imagetools", "create", "--progress", "rawjson", "-t", "a", "b"], 1, "ERROR: --progress rawjson is not supported: "),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dockerfile::{Problems, Span};
 use fault::{AnyFault, Fault, Hint, Kind};
 use graph::RunsNeeded;
-use oci::{ImageIndex, Platform};
+use oci::{ImageIndex, MAX_MANIFEST_SIZE, Platform};
 
 use super::images::images;
 use super::request::BuildFile;
@@ -137,6 +137,9 @@ pub enum BuildError {
     /// A place did not do what was asked.
     #[error(transparent)]
     Place(#[from] content::Error),
+    /// A file whose target is no stage.
+    #[error("there is no stage to build")]
+    NoStage,
     /// Several problems, of several platforms or lines; never empty.
     #[error("{}", self.lines().join("\n"))]
     Several(Vec<Self>),
@@ -179,6 +182,7 @@ impl BuildError {
             Self::Pack(problem) => problem,
             Self::Untrue(problem) => problem,
             Self::Place(problem) => problem,
+            Self::NoStage => return None,
             Self::Several(problems) => return problems.first().and_then(Self::inner),
         })
     }
@@ -198,7 +202,22 @@ impl Fault for BuildError {
             Self::Syntax(problems) => problems.render(),
             Self::Line { file, span, platform, problem } => file.source.show(*span, &sentence(problem, platform.as_deref())),
             Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
-            single => single.inner().map_or_else(Vec::new, Fault::lines),
+            single => single.inner().map_or_else(|| vec![self.to_string()], Fault::lines),
         }
+    }
+}
+
+/// A config that nobody would read.
+#[derive(Debug, thiserror::Error)]
+#[error("the config of the image is too large: expected at most {MAX_MANIFEST_SIZE} bytes, got {0}")]
+pub(super) struct LargeConfig(pub(super) usize);
+
+impl Fault for LargeConfig {
+    fn kind(&self) -> Kind {
+        Kind::Build
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Hint::new("write fewer instructions, or shorter values: each is a line of its history"))
     }
 }

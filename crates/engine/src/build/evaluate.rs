@@ -1,13 +1,11 @@
-//! One platform's stages, step by step: what each step puts into its layer. No layer is written here.
+//! One platform's stages, one after the other: what each of their steps puts into its layer. No layer is written here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fault::{Fault, Hint, Kind};
 use futures_util::lock::Mutex;
-use graph::{Begins, CopyError, CopyStep, From, Lay, Outlined, Placed, Step, Times, TreePath, lay_copy, lay_workdir};
+use graph::{Begins, CopyError, CopyStep, From, Lay, Outlined, Step, Times, lay_copy};
 use layer::index::PathIndex;
-use layer::tar::EntryKind;
 
 use super::error::BuildError;
 use super::make::Workshop;
@@ -15,21 +13,14 @@ use super::moment::{self, UNKNOWN};
 use super::plan::Ready;
 use super::progress::{Happening, Progress, StepName};
 use super::request::{Named, Request, Target};
+use super::step::Stepped;
 use crate::base::{Base, Survey};
 use crate::cache::Cache;
-use crate::context::{Context, Origin};
-use crate::files::{AddFrom, Files, add, read_image};
-use crate::pack::{Contents, Nowhere};
+use crate::files::Files;
+use crate::pack::Contents;
 
-/// The files whose content tells who may own files.
-const ACCOUNTS: [&str; 2] = ["etc/passwd", "etc/group"];
 /// The extended attribute that every layer keeps: what rights a program has. Layers of BuildKit have no other.
 const CAPABILITY: &[u8] = b"security.capability";
-/// How long such a file may be, in bytes.
-const LONGEST_ACCOUNTS: u64 = 1 << 20;
-
-/// A step that was done: the root as it is then, the entries of the layer, their bytes, and the words of its key.
-type Stepped = (PathIndex, Lay, Arc<dyn Contents>, Vec<String>);
 
 /// What a step puts into its layer.
 #[derive(Clone)]
@@ -40,8 +31,8 @@ pub(super) struct Made {
     pub(super) lay: Arc<Lay>,
     /// Their bytes.
     pub(super) contents: Arc<dyn Contents>,
-    /// Which line of the history is its.
-    pub(super) history: usize,
+    /// Which line of the history is its; none of what a folder brought that stands in for a base.
+    pub(super) history: Option<usize>,
     /// The stage it is in, by its name.
     pub(super) stage: Option<String>,
     /// What its layer depends on, beside its entries: the time of what it made, where that came from the base.
@@ -59,7 +50,7 @@ pub(super) struct Evaluated {
     /// What is in that image, where it was looked into.
     pub(super) survey: Arc<Survey>,
     /// Its files, once somebody copies from it.
-    files: Mutex<Option<Arc<Files>>>,
+    pub(super) files: Mutex<Option<Arc<Files>>>,
 }
 
 /// The stages of one platform.
@@ -95,13 +86,10 @@ impl<'a> Evaluation<'a> {
 
     /// Returns the steps of a stage and of those it begins with, in order.
     pub(super) fn chain(&self, index: usize) -> Vec<Made> {
-        let parent = self.ready.outline.stages.iter().find(|stage| stage.index == index).map(|stage| &stage.begins);
-        let mut steps = match parent {
-            Some(Begins::Stage(parent)) => self.chain(*parent),
-            _ => Vec::new(),
-        };
-        steps.extend(self.stages.get(&index).into_iter().flat_map(|stage| stage.steps.iter().cloned()));
-        steps
+        let parents: BTreeMap<usize, usize> = self.ready.outline.stages.iter().filter_map(parent).collect();
+        let mut stages: Vec<usize> = std::iter::successors(Some(index), |stage| parents.get(stage).copied()).collect();
+        stages.reverse();
+        stages.iter().filter_map(|stage| self.stages.get(stage)).flat_map(|stage| stage.steps.iter().cloned()).collect()
     }
 
     /// Finds the stages whose base must be looked into: a destination may lead over its links, and what is made of its
@@ -145,14 +133,13 @@ impl<'a> Evaluation<'a> {
             return Ok(Evaluated { root, steps, base, survey, files: Mutex::default() });
         };
         for (number, placed) in recipe.steps.iter().enumerate() {
-            let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone()).unwrap_or_default();
-            let name = self.name(stage, number + 1, recipe.steps.len(), text);
-            let (changed, mut lay, contents, words) = self.step(stage, placed, root, base.as_ref()).await?;
+            let name = self.name(stage, number + 1, recipe.steps.len(), placed.said.clone());
+            let Stepped { root: changed, mut lay, contents, words } = self.step(stage, placed, root, base.as_ref()).await?;
             root = changed;
             if !self.request.keeps_attributes {
                 lay.values_mut().for_each(|laid| laid.entry.xattrs.retain(|name, _| name == CAPABILITY));
             }
-            steps.push(Made { stage: name.stage.clone(), name, lay: Arc::new(lay), contents, history: placed.history, words });
+            steps.push(Made { stage: name.stage.clone(), name, lay: Arc::new(lay), contents, history: Some(placed.history), words });
         }
         Ok(Evaluated { root, steps, base, survey, files: Mutex::default() })
     }
@@ -183,165 +170,15 @@ impl<'a> Evaluation<'a> {
         settled.map_err(|problem| broken(CopyError::Target(Box::new(problem))))?;
         let name = self.name(stage, 1, 1, format!("the files of {}", context.label()));
         let stage = name.stage.clone();
-        Ok(Some(Made { name, lay: Arc::new(lay), contents: origin, history: usize::MAX, stage, words: Vec::new() }))
+        Ok(Some(Made { name, lay: Arc::new(lay), contents: origin, history: None, stage, words: Vec::new() }))
     }
+}
 
-    async fn step(&self, stage: &Outlined, placed: &Placed, root: PathIndex, base: Option<&Base>) -> Result<Stepped, BuildError> {
-        let wrong = |problem: CopyError| BuildError::at(&self.target.file, Some(placed.span), None, problem);
-        let times = Times { made: UNKNOWN };
-        // What a step without files of its own makes is as old as the base.
-        let otherwise = base.and_then(Base::created).and_then(moment::read).unwrap_or(0);
-        let epoch = self.request.epoch;
-        let (laid, contents) = match &placed.step {
-            Step::Workdir { path, user } => {
-                let (path, user) = (path.clone(), user.clone());
-                let laid = blocking(move || Self::settled(root, epoch, otherwise, |root| lay_workdir(&path, &user, root, times))).await;
-                (laid, Arc::new(Nowhere) as Arc<dyn Contents>)
-            }
-            Step::Copy(step) => {
-                let (origin, context) = self.origin(stage, step, placed).await?;
-                let keeps_owners = context.is_none();
-                if step.add {
-                    return self.add(step, placed, root, (&origin, context.as_deref()), otherwise).await;
-                }
-                let (tree, step) = (origin.clone(), step.clone());
-                let laid = blocking(move || {
-                    let hides = |path: &TreePath| context.as_ref().is_some_and(|context| context.hides(path));
-                    let from = From { tree: tree.tree(), keeps_owners, hides: &hides };
-                    Self::settled(root, epoch, otherwise, |root| lay_copy(&step, root, &from, times))
-                });
-                (laid.await, origin as Arc<dyn Contents>)
-            }
-            Step::Run(_) => return Err(wrong(CopyError::Wildcard(String::new()))),
-        };
-        let (mut root, lay) = laid.map_err(|problem| self.stopped(&problem))?.map_err(wrong)?;
-        self.take_accounts(&mut root, &lay, &contents).await?;
-        let words = self.words(&lay, otherwise);
-        Ok((root, lay, contents, words))
-    }
-
-    /// An `ADD` unpacks archives, so it reads before it is known what it lays.
-    async fn add(
-        &self,
-        step: &CopyStep,
-        placed: &Placed,
-        mut root: PathIndex,
-        (origin, context): (&Arc<dyn Origin>, Option<&Context>),
-        otherwise: i64,
-    ) -> Result<Stepped, BuildError> {
-        let hides = |path: &TreePath| context.is_some_and(|context| context.hides(path));
-        let from = AddFrom { files: origin, keeps_owners: context.is_none(), hides: &hides, scratch: &self.request.scratch };
-        let added = add(step, &mut root, from, Times { made: UNKNOWN }).await;
-        let (mut lay, contents) = added.map_err(|problem| BuildError::at(&self.target.file, Some(placed.span), None, problem))?;
-        let settled = moment::settle(&mut lay, &mut root, self.request.epoch, otherwise);
-        let wrong = |problem| BuildError::at(&self.target.file, Some(placed.span), None, CopyError::Target(Box::new(problem)));
-        settled.map_err(wrong)?;
-        self.take_accounts(&mut root, &lay, &contents).await?;
-        let words = self.words(&lay, otherwise);
-        Ok((root, lay, contents, words))
-    }
-
-    /// Says when a step was made that has no files of its own: its layer depends on that.
-    fn words(&self, lay: &Lay, otherwise: i64) -> Vec<String> {
-        let is_of_base = !lay.values().any(|laid| matches!(laid.content, graph::Content::Source(_)));
-        if is_of_base { vec![format!("made {}", self.request.epoch.unwrap_or(otherwise))] } else { Vec::new() }
-    }
-
-    fn settled(
-        mut root: PathIndex,
-        epoch: Option<i64>,
-        otherwise: i64,
-        lay: impl FnOnce(&mut PathIndex) -> Result<Lay, CopyError>,
-    ) -> Result<(PathIndex, Lay), CopyError> {
-        let mut lay = lay(&mut root)?;
-        moment::settle(&mut lay, &mut root, epoch, otherwise).map_err(|problem| CopyError::Target(Box::new(problem)))?;
-        Ok((root, lay))
-    }
-
-    fn stopped(&self, problem: &tokio::task::JoinError) -> BuildError {
-        BuildError::Pack(crate::pack::PackError::Stopped(problem.to_string()))
-    }
-
-    /// Returns what a step copies from; a context with its ignore file, where it is one.
-    async fn origin(
-        &self,
-        stage: &Outlined,
-        step: &CopyStep,
-        placed: &Placed,
-    ) -> Result<(Arc<dyn Origin>, Option<Arc<Context>>), BuildError> {
-        let target = self.target;
-        let Some(name) = &step.from else {
-            return Ok((target.context.origin(self.cache).await?, Some(target.context.clone())));
-        };
-        if let Some(Named::Files(context)) = target.contexts.get(&graph::context_name(name)) {
-            return Ok((context.origin(self.cache).await?, Some(context.clone())));
-        }
-        let wrong_base = |problem, span| BuildError::at(&target.file, span, None, problem);
-        let wrong = |problem| BuildError::at(&target.file, Some(placed.span), None, problem);
-        if let Some(base) = self.ready.images.get(&(stage.index, name.clone())) {
-            let files = read_image(base, &self.request.scratch).await.map_err(|problem| wrong_base(problem, Some(placed.span)))?.1;
-            return Ok((Arc::new(files), None));
-        }
-        match self.ready.outline.graph.provider(name, stage.index) {
-            dockerfile::Provider::Stage(index) if self.stages.contains_key(&index) => Ok((self.files(index).await?, None)),
-            dockerfile::Provider::External(name) if name == "scratch" => Ok((Arc::new(Files::new()), None)),
-            _ => Err(wrong(NoStageBefore { name: name.clone() })),
-        }
-    }
-
-    /// Returns the files of a stage, those of its base included.
-    pub(super) async fn files(&self, index: usize) -> Result<Arc<Files>, BuildError> {
-        let Some(stage) = self.stages.get(&index) else { return Ok(Arc::default()) };
-        let mut known = stage.files.lock().await;
-        if let Some(files) = &*known {
-            return Ok(files.clone());
-        }
-        let mut files = match &stage.base {
-            Some(base) => {
-                let read = read_image(base, &self.request.scratch).await;
-                read.map_err(|problem| BuildError::at(&self.target.file, None, None, problem))?.1
-            }
-            None => Files::default(),
-        };
-        for made in self.chain(index) {
-            files.lay(&made.lay, &made.contents);
-        }
-        let files = Arc::new(files);
-        *known = Some(files.clone());
-        Ok(files)
-    }
-
-    /// Tells the root who may own files, where a step brings the files that say so.
-    async fn take_accounts(&self, root: &mut PathIndex, lay: &Lay, contents: &Arc<dyn Contents>) -> Result<(), BuildError> {
-        for name in ACCOUNTS {
-            let path = TreePath::from(name);
-            let Some(laid) = lay.get(&path) else { continue };
-            let EntryKind::File { size } = laid.entry.kind else { continue };
-            if laid.content == graph::Content::Whiteout || size > LONGEST_ACCOUNTS {
-                continue;
-            }
-            let content = match &laid.content {
-                graph::Content::Inline(bytes) => bytes.clone(),
-                graph::Content::Source(source) if size > 0 => {
-                    contents.prepare(std::slice::from_ref(source)).await?;
-                    let (contents, source) = (contents.clone(), source.clone());
-                    let read = blocking(move || {
-                        let mut bytes = Vec::new();
-                        let read = contents.read(&source, &mut |reader| {
-                            reader
-                                .read_to_end(&mut bytes)
-                                .map(drop)
-                                .map_err(|problem| crate::pack::PackError::Layer(layer::LayerError::read(problem)))
-                        });
-                        read.map(|()| bytes)
-                    });
-                    read.await.map_err(|problem| self.stopped(&problem))??
-                }
-                _ => Vec::new(),
-            };
-            root.set_accounts(name.as_bytes(), content);
-        }
-        Ok(())
+/// Returns a stage that begins with another one, and that one.
+fn parent(stage: &Outlined) -> Option<(usize, usize)> {
+    match stage.begins {
+        Begins::Stage(parent) => Some((stage.index, parent)),
+        _ => None,
     }
 }
 
@@ -349,28 +186,9 @@ impl<'a> Evaluation<'a> {
 fn looks(step: &Step) -> bool {
     match step {
         Step::Workdir { .. } => true,
-        Step::Copy(step) => !step.link || step.chown.as_ref().is_some_and(|owner| owner.bytes().any(|byte| byte.is_ascii_alphabetic())),
+        Step::Copy(step) => {
+            !step.stands_alone() || step.chown.as_ref().is_some_and(|owner| owner.bytes().any(|byte| byte.is_ascii_alphabetic()))
+        }
         Step::Run(_) => false,
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, tokio::task::JoinError> {
-    tokio::task::spawn_blocking(work).await
-}
-
-/// A trigger of a base takes files from a stage that does not come before.
-#[derive(Debug, thiserror::Error)]
-#[error("a trigger of the base takes files from {name}, which is no stage before this one")]
-struct NoStageBefore {
-    name: String,
-}
-
-impl Fault for NoStageBefore {
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        Some(Hint::new(format!("begin a stage with FROM ... AS {} before this one", self.name)))
     }
 }

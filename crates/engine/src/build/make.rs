@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use content::{Copier, Events, Library, Limits, Memory, Place};
-use fault::Fault;
+use fault::{AnyFault, Fault};
 use futures_util::future::{join_all, try_join_all};
-use graph::{HistoryLine, Image, TreePath};
+use graph::{HistoryLine, Image, Recipe, TreePath};
 use layer::tar::{Layout, Options};
 use layer::{Compression, Settings};
-use oci::{Descriptor, Digest, MediaType, Platform, RawManifest};
+use oci::{Descriptor, Digest, MAX_MANIFEST_SIZE, MediaType, Platform, RawManifest};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
-use super::error::BuildError;
+use super::error::{BuildError, LargeConfig};
 use super::evaluate::{Evaluated, Evaluation, Made};
 use super::moment;
 use super::plan::{Plan, Planned, Ready};
@@ -25,6 +25,9 @@ use crate::cache::{Cache, Reuse, Wanted};
 use crate::files::Files;
 use crate::pack::{Packed, Program};
 use crate::truth::{self, Note, Seen, Started};
+
+/// What the history says of a layer that a base says nothing of.
+const UNTOLD: &str = "a layer of the base, which does not say what made it";
 
 /// What a build made.
 pub struct Built {
@@ -133,10 +136,8 @@ impl Making<'_> {
 
     async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
         let evaluation = Evaluation::run(self.request, target, ready, self.workshop).await?;
-        let Some(last) = ready.outline.stages.last() else { return Err(BuildError::Several(Vec::new())) };
-        let steps = evaluation.chain(last.index);
-        let (stage, recipe) = (evaluation.stages.get(&last.index), ready.recipes.get(&last.index));
-        let (Some(stage), Some(recipe)) = (stage, recipe) else { return Err(BuildError::Several(Vec::new())) };
+        let Some((last, stage, recipe)) = last_stage(&evaluation, ready) else { return Err(BuildError::NoStage) };
+        let steps = evaluation.chain(last);
         let base = stage.base.as_ref();
         let bring = async {
             match base {
@@ -157,7 +158,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = packed.iter().filter(|(_, cached)| *cached).count();
-        let files = if self.request.wants_files { Some(evaluation.files(last.index).await?) } else { None };
+        let files = if self.request.wants_files { Some(evaluation.files(last).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
             manifest,
@@ -234,8 +235,11 @@ impl Making<'_> {
             labels.extend(self.request.labels.iter().map(|(key, value)| (key.clone(), json!(value))));
             image.set("Labels", Value::Object(labels));
         }
+        if let Some(base) = base {
+            account(image, base);
+        }
         // What a named folder brought stands in front of the history of the stage.
-        let brought = steps.iter().filter(|made| made.history == usize::MAX).count();
+        let brought = steps.iter().filter(|made| made.history.is_none()).count();
         let line = |made: &Made| HistoryLine::new(made.name.text.clone(), false);
         let lines: Vec<HistoryLine> = steps.iter().take(brought).map(line).collect();
         image.history.splice(0..0, lines);
@@ -274,6 +278,9 @@ impl Making<'_> {
 
     async fn put(&self, target: &Target, config: &Value, layers: &[Layered]) -> Result<(RawManifest, Digest), BuildError> {
         let config = Bytes::from(config.to_string());
+        if config.len() as u64 > MAX_MANIFEST_SIZE {
+            return Err(BuildError::General(Arc::new(AnyFault::new(LargeConfig(config.len())))));
+        }
         let described = Descriptor::of(MediaType::OciConfig, &config);
         let memory = Memory::new();
         memory.insert_blob(config);
@@ -294,6 +301,26 @@ impl Making<'_> {
         self.workshop.place.put_manifest(&manifest).await?;
         Ok((manifest, described.digest))
     }
+}
+
+/// Finds the stage that becomes the image.
+fn last_stage<'a>(evaluation: &'a Evaluation<'_>, ready: &'a Ready) -> Option<(usize, &'a Evaluated, &'a Recipe)> {
+    let last = ready.outline.stages.last()?.index;
+    Some((last, evaluation.stages.get(&last)?, ready.recipes.get(&last)?))
+}
+
+/// Makes the lines that a base brought be as many as its layers: an engine refuses an image whose history has more of them, and
+/// counts wrong where there are fewer.
+fn account(image: &mut Image, base: &Base) {
+    let brought = base.config().get("history").and_then(Value::as_array).map_or(0, Vec::len);
+    let mut left = base.layers().len();
+    for line in image.history.iter_mut().take(brought).filter(|line| !line.empty) {
+        line.empty = left == 0;
+        left = left.saturating_sub(1);
+    }
+    let missing = HistoryLine { comment: None, ..HistoryLine::new(UNTOLD.to_owned(), false) };
+    let end = brought.min(image.history.len());
+    image.history.splice(end..end, std::iter::repeat_n(missing, left));
 }
 
 /// Gives every line of the history that has no time the image's.

@@ -11,6 +11,7 @@ mod moment;
 mod plan;
 mod progress;
 mod request;
+mod step;
 
 pub use error::{BuildError, ImageError};
 pub use images::{Asked, Found, Images};

@@ -115,6 +115,17 @@ fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<
     Ok(outline)
 }
 
+/// Counts the stages that begin with each one.
+fn children(stages: &[Outlined]) -> BTreeMap<usize, usize> {
+    let mut children = BTreeMap::new();
+    for stage in stages {
+        if let Begins::Stage(parent) = stage.begins {
+            *children.entry(parent).or_default() += 1;
+        }
+    }
+    children
+}
+
 /// The planning of one platform.
 struct Planning<'a> {
     request: &'a Request,
@@ -147,9 +158,22 @@ impl Planning<'_> {
         let bases = self.find_bases(&outline).await?;
         let mut ready = Ready { outline, recipes: BTreeMap::new(), bases, images: BTreeMap::new() };
         let stages = ready.outline.stages.clone();
+        let mut children = children(&stages);
         for stage in &stages {
             let recipe = self.recipe(stage, &ready)?;
             ready.recipes.insert(stage.index, recipe);
+            if let Begins::Stage(parent) = stage.begins
+                && let Some(left) = children.get_mut(&parent)
+            {
+                *left -= 1;
+                // The last stage is the image.
+                if *left == 0
+                    && stages.last().is_some_and(|last| last.index != parent)
+                    && let Some(recipe) = ready.recipes.get_mut(&parent)
+                {
+                    recipe.forget();
+                }
+            }
         }
         Ok(ready)
     }
@@ -237,7 +261,7 @@ impl Planning<'_> {
             let Step::Copy(step) = &placed.step else { continue };
             let far = step.sources.iter().find(|source| step.add && Location::of(source) != Location::Context);
             if let Some(source) = far {
-                let problem = FarSource { address: source.clone() };
+                let problem = FarSource { address: oci::without_password(source).into_owned() };
                 return Err(BuildError::at(self.file(), Some(placed.span), None, problem));
             }
         }

@@ -13,6 +13,7 @@ mod stats;
 mod step;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -24,6 +25,7 @@ use tokio::sync::OnceCell;
 
 use crate::base::{Base, BaseError, Survey};
 use crate::context::{Folder, Walked};
+use crate::files::{Files, read_image};
 use crate::pack::{Contents, PackError, Packed, pack_into};
 use learning::Learning;
 use step::{Made, Sought};
@@ -78,6 +80,8 @@ pub struct Cache {
     /// The layers that this build made, by what their records are kept under.
     own: Mutex<HashMap<Digest, Packed>>,
     bases: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Survey>>>>>,
+    /// The images that files are copied from.
+    images: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Files>>>>>,
     /// The folders that were asked for.
     folders: Mutex<Vec<Arc<KnownFiles>>>,
 }
@@ -99,6 +103,7 @@ impl Cache {
             made: Arc::default(),
             own: Mutex::default(),
             bases: Mutex::default(),
+            images: Mutex::default(),
             folders: Mutex::default(),
         }
     }
@@ -165,6 +170,16 @@ impl Cache {
             Ok(survey)
         });
         survey.await.cloned()
+    }
+
+    /// Returns the files of an image: its layers are read once for all steps that copy from it.
+    ///
+    /// # Errors
+    /// As [`read_image`].
+    pub async fn image(&self, base: &Base, scratch: &Path) -> Result<Arc<Files>, BaseError> {
+        let cell = Arc::clone(self.images.lock().unwrap_or_else(PoisonError::into_inner).entry(key_of_base(base)).or_default());
+        let files = cell.get_or_try_init(|| async { Ok(Arc::new(read_image(base, scratch).await?.1)) }).await;
+        files.cloned()
     }
 
     async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use graph::{Tree, TreePath};
 use layer::tar::{Device, Entry, EntryKind};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, major, minor, readlinkat, statat};
+use rustix::io::Errno;
 
 use super::attributes::{self, CAPABILITY};
 use super::error::ContextError;
@@ -103,7 +104,7 @@ impl Folder {
     /// # Errors
     /// Names what cannot be looked at.
     pub fn walk(&self, visit: &dyn Fn(&TreePath, bool) -> Visit) -> Result<Walked, ContextError> {
-        self.walk_as(visit, Look::AsContext)
+        self.walk_as(visit, Manner::OfContext)
     }
 
     /// Looks at everything that is taken, as a program left it: sockets are left out, and of the attributes of files and folders
@@ -116,12 +117,13 @@ impl Folder {
         visit: &dyn Fn(&TreePath, bool) -> Visit,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Walked, ContextError> {
-        self.walk_as(visit, Look::AsResult(wanted))
+        self.walk_as(visit, Manner::OfResult(wanted))
     }
 
-    fn walk_as(&self, visit: &dyn Fn(&TreePath, bool) -> Visit, look: Look<'_>) -> Result<Walked, ContextError> {
-        let mut walk = Walk { folder: self, visit, look, walked: Walked::default(), names: HashMap::new(), waiting: Vec::new() };
-        walk.folder(&TreePath::default())?;
+    fn walk_as(&self, visit: &dyn Fn(&TreePath, bool) -> Visit, manner: Manner<'_>) -> Result<Walked, ContextError> {
+        let (walked, names) = (Walked::default(), HashMap::new());
+        let mut walk = Walk { folder: self, visit, manner, walked, names, ahead: Vec::new(), waiting: Vec::new() };
+        walk.all()?;
         Ok(walk.walked)
     }
 
@@ -157,26 +159,60 @@ fn unreadable(root: &Path, path: &TreePath, problem: io::Error) -> ContextError 
 
 /// What is looked at beside what every file has.
 #[derive(Clone, Copy)]
-enum Look<'a> {
+enum Manner<'a> {
     /// As BuildKit sends a context: a socket as an empty file, and of the attributes only what gives a program rights.
-    AsContext,
+    OfContext,
     /// No sockets, and the attributes that are wanted.
-    AsResult(&'a dyn Fn(&[u8]) -> bool),
+    OfResult(&'a dyn Fn(&[u8]) -> bool),
 }
 
-/// A walk under way.
+/// A walk under way. It holds one folder open at a time, and no level of it is a call: trees may be deep.
 struct Walk<'a> {
     folder: &'a Folder,
     visit: &'a dyn Fn(&TreePath, bool) -> Visit,
-    look: Look<'a>,
+    manner: Manner<'a>,
     walked: Walked,
     /// Files with several names, by disk and number: the name that was met first.
     names: HashMap<(u64, u64), TreePath>,
-    /// Folders that are left out, unless something in them is not.
+    /// What was found and is not walked over yet; the next one last.
+    ahead: Vec<Found>,
+    /// Folders that are left out, unless something in them is not, each in the one before.
     waiting: Vec<(TreePath, Entry)>,
 }
 
+/// Something in a folder.
+struct Found {
+    path: TreePath,
+    stat: Stat,
+    visit: Visit,
+    /// Where it leads, if it is a link.
+    leads: Vec<u8>,
+    /// Its extended attributes, as far as they are looked at.
+    attributes: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
 impl Walk<'_> {
+    fn all(&mut self) -> Result<(), ContextError> {
+        self.folder(&TreePath::default())?;
+        while let Some(found) = self.ahead.pop() {
+            while self.waiting.last().is_some_and(|(above, _)| found.path.below(above).is_none()) {
+                self.waiting.pop();
+            }
+            let Some(entry) = self.entry(&found) else { continue };
+            let is_folder = entry.kind == EntryKind::Directory;
+            if found.visit == Visit::Take {
+                self.take(&found.path, entry, &found.stat);
+            } else {
+                self.waiting.push((found.path.clone(), entry));
+            }
+            if is_folder {
+                self.folder(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is in a folder.
     fn folder(&mut self, path: &TreePath) -> Result<(), ContextError> {
         let root = &self.folder.path;
         let handle = beneath::open(self.folder.handle.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY);
@@ -191,31 +227,45 @@ impl Walk<'_> {
         }
         // The first name of a file is the first in this order, whatever the disk's order is.
         names.sort_unstable();
-        for name in names {
+        for name in names.into_iter().rev() {
             let below = path.join(&name);
-            let stat = statat(&handle, OsStr::from_bytes(&name), AtFlags::SYMLINK_NOFOLLOW);
-            let stat = match stat {
-                // Somebody took it away meanwhile; where a step needs it, that says so.
-                Err(rustix::io::Errno::NOENT) => continue,
-                stat => stat.map_err(|problem| unreadable(root, &below, problem.into()))?,
-            };
-            let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            let visit = (self.visit)(&below, is_folder);
-            if visit == Visit::Skip || (visit == Visit::LookInside && !is_folder) {
-                continue;
-            }
-            let Some(entry) = self.entry(&handle, &below, &stat).map_err(|problem| unreadable(root, &below, problem))? else { continue };
-            if visit == Visit::Take {
-                self.take(&below, entry, &stat);
-            } else {
-                self.waiting.push((below.clone(), entry));
-            }
-            if is_folder {
-                self.folder(&below)?;
-                self.waiting.retain(|(waiting, _)| *waiting != below);
-            }
+            let found = self.look(&handle, &below).map_err(|problem| unreadable(root, &below, problem))?;
+            self.ahead.extend(found);
         }
         Ok(())
+    }
+
+    fn look(&self, folder: &OwnedFd, path: &TreePath) -> io::Result<Option<Found>> {
+        let name = OsStr::from_bytes(path.name());
+        let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // Somebody took it away meanwhile; where a step needs it, that says so.
+            Err(Errno::NOENT) => return Ok(None),
+            stat => stat?,
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let visit = (self.visit)(path, kind == FileType::Directory);
+        if visit == Visit::Skip || (visit == Visit::LookInside && kind != FileType::Directory) {
+            return Ok(None);
+        }
+        let leads = match kind {
+            FileType::Symlink => readlinkat(folder, name, Vec::new())?.into_bytes(),
+            _ => Vec::new(),
+        };
+        let attributes = self.attributes(folder, path, kind, stat.st_mode)?;
+        Ok(Some(Found { path: path.clone(), stat, visit, leads, attributes }))
+    }
+
+    fn attributes(&self, folder: &OwnedFd, path: &TreePath, kind: FileType, mode: u32) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        match self.manner {
+            Manner::OfContext if kind == FileType::RegularFile && mode & EXECUTABLE != 0 => {
+                let rights = attributes::capability(folder, path.name());
+                Ok(rights.into_iter().map(|value| (CAPABILITY.as_bytes().to_vec(), value)).collect())
+            }
+            Manner::OfResult(wanted) if matches!(kind, FileType::RegularFile | FileType::Directory) => {
+                attributes::all(folder.as_fd(), path.name(), wanted)
+            }
+            _ => Ok(BTreeMap::new()),
+        }
     }
 
     fn take(&mut self, path: &TreePath, entry: Entry, stat: &Stat) {
@@ -229,34 +279,23 @@ impl Walk<'_> {
     }
 
     /// Describes what was found.
-    fn entry(&mut self, folder: &OwnedFd, path: &TreePath, stat: &Stat) -> io::Result<Option<Entry>> {
+    fn entry(&mut self, found: &Found) -> Option<Entry> {
+        let Found { path, stat, leads, attributes, .. } = found;
         let device = || Device { major: major(stat.st_rdev), minor: minor(stat.st_rdev) };
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => EntryKind::Directory,
             FileType::RegularFile => self.file(path, stat),
-            FileType::Symlink => {
-                EntryKind::Symlink { target: readlinkat(folder, OsStr::from_bytes(path.name()), Vec::new())?.into_bytes() }
-            }
+            FileType::Symlink => EntryKind::Symlink { target: leads.clone() },
             FileType::Fifo => EntryKind::Fifo,
-            FileType::Socket if matches!(self.look, Look::AsContext) => EntryKind::File { size: 0 },
+            FileType::Socket if matches!(self.manner, Manner::OfContext) => EntryKind::File { size: 0 },
             FileType::CharacterDevice => EntryKind::CharDevice(device()),
             FileType::BlockDevice => EntryKind::BlockDevice(device()),
-            FileType::Socket | FileType::Unknown => return Ok(None),
+            FileType::Socket | FileType::Unknown => return None,
         };
-        let is_file = matches!(kind, EntryKind::File { .. });
-        let mut xattrs = BTreeMap::new();
-        match self.look {
-            Look::AsContext if is_file && stat.st_mode & EXECUTABLE != 0 => {
-                xattrs.extend(attributes::capability(folder, path.name()).map(|value| (CAPABILITY.as_bytes().to_vec(), value)));
-            }
-            Look::AsResult(wanted) if is_file || kind == EntryKind::Directory => {
-                xattrs = attributes::all(folder.as_fd(), path.name(), wanted)?;
-            }
-            _ => {}
-        }
+        let xattrs = attributes.clone();
         let (path, mode) = (path.bytes().to_vec(), stat.st_mode & PERMISSIONS);
         let (uid, gid) = (stat.st_uid.into(), stat.st_gid.into());
-        Ok(Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs }))
+        Some(Entry { path, kind, mode, uid, gid, mtime: stat.st_mtime, xattrs })
     }
 
     fn file(&mut self, path: &TreePath, stat: &Stat) -> EntryKind {
@@ -352,6 +391,20 @@ mod tests {
         fs::remove_file(home.path().join("a.txt")).unwrap();
         symlink("/etc/passwd", home.path().join("a.txt")).unwrap();
         assert!(matches!(folder.file(&path, &stamp), Err(ContextError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_tree_may_be_deeper_than_paths_are_long_and_handles_are_many() {
+        let home = tempfile::tempdir().unwrap();
+        let mut at = OwnedFd::from(File::open(home.path()).unwrap());
+        for _ in 0..2500 {
+            rustix::fs::mkdirat(&at, "x", rustix::fs::Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, "x", OFlags::RDONLY | OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
+        }
+        let folder = Folder::open(home.path()).unwrap();
+        // The stack of a thread of the runtime, and not all of it.
+        let walked = std::thread::Builder::new().stack_size(256 << 10).spawn(move || folder.walk(&all)).unwrap().join().unwrap();
+        assert_eq!(walked.unwrap().tree.len(), 2500);
     }
 
     #[test]

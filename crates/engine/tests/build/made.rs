@@ -199,3 +199,31 @@ impl World {
         self.image(name, platforms.iter().map(|platform| base(platform)).collect()).await
     }
 }
+
+#[tokio::test]
+async fn a_history_has_a_line_for_each_layer_whatever_the_base_s_has() {
+    let told = |history: serde_json::Value| {
+        fixtures::Image::new("linux/amd64").layer_count(2).config(move |config| config["history"] = history.clone())
+    };
+    let line = |empty: bool| json!({"created_by": "x", "empty_layer": empty});
+    for history in
+        [json!(null), json!([]), json!([line(true)]), json!([line(false)]), json!([line(false), line(true), line(false), line(false)])]
+    {
+        let shown = history.to_string();
+        let world = World::new(&[("file", "new")]).lone("acme/base", told(history).build()).await;
+        let image = world.one("FROM acme/base\nENV A=1\nCOPY file /x/\n").await;
+        let lines = image.config["history"].as_array().unwrap();
+        let full = lines.iter().filter(|line| line["empty_layer"] != json!(true)).count();
+        assert_eq!((full, image.layers()), (3, 3), "{shown}: {lines:?}");
+        assert!(lines.last().unwrap()["created_by"].as_str().unwrap().starts_with("COPY file"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_config_that_nobody_would_read_is_refused() {
+    let world = World::new(&[]);
+    let value = "x".repeat(100_000);
+    let labels: String = (0..50).map(|number| format!("LABEL l{number}={value}\n")).collect();
+    let problem = world.refused(&format!("FROM scratch\n{labels}")).await;
+    assert!(problem.to_string().contains("the config of the image is too large: expected at most 4194304 bytes, got 1"), "{problem}");
+}

@@ -25,6 +25,17 @@ impl Fault for NoIndex {
     }
 }
 
+/// Refuses annotations of an index where there will be none. `count` is how many images are wanted at most.
+///
+/// # Errors
+/// Where they would be lost.
+pub fn check(count: usize, annotations: &[Annotation], is_index: bool) -> Result<(), Failure> {
+    if count == 1 && !is_index && !annotations.is_empty() {
+        return Err(NoIndex.into());
+    }
+    Ok(())
+}
+
 /// Joins what was built. `place` is where its content is; `is_index` asks for an index of a lone image, too.
 ///
 /// # Errors
@@ -38,10 +49,8 @@ pub fn assemble(built: &Built, place: &Arc<dyn Place>, target: &str, annotations
         manifest: Some(image.manifest.clone()),
     };
     let entries: Vec<Candidate> = built.images.iter().map(candidate).collect();
+    check(entries.len(), annotations, is_index)?;
     if let ([only], false) = (built.images.as_slice(), is_index) {
-        if !annotations.is_empty() {
-            return Err(NoIndex.into());
-        }
         return Ok(Plan { entries, document: only.manifest.clone(), warnings: Vec::new() });
     }
     let wish = Wish { target: target.to_owned(), annotations: annotations.to_vec(), ..Wish::default() };

@@ -1,5 +1,6 @@
 //! Where the result of a build goes: names in the store and in registries, archives, Docker, and files.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,9 @@ impl Fault for DeliverError {
     }
 }
 
+/// What an archive on its way to the standard output is called; the file that it is for a while is nobody's business.
+pub const STDOUT: &str = "the standard output";
+
 /// Where a result goes.
 pub struct Deliveries {
     outputs: Vec<Output>,
@@ -90,6 +94,8 @@ impl Deliveries {
             let own = outputs.iter().filter_map(Output::image_options).flat_map(|image| &image.names);
             names = own.cloned().map(Locator::Name).collect();
         }
+        let mut said = BTreeSet::new();
+        names.retain(|name| said.insert(name.to_string()));
         for output in &outputs {
             if let Some(image) = output.image_options() {
                 check(image)?;
@@ -174,12 +180,14 @@ impl Deliveries {
                     }
                 }
                 Output::Layout { target, .. } => {
-                    let target = self.streamed(session, target)?;
-                    self.tags.extend(self.in_layout(opener, &target).await?);
+                    let file = self.streamed(session, target)?;
+                    let tags = self.in_layout(opener, &file).await?;
+                    self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
                 }
                 Output::Docker { target: Some(target), .. } => {
-                    let target = self.streamed(session, target)?;
-                    self.tags.extend(self.in_archive(opener, &target)?);
+                    let file = self.streamed(session, target)?;
+                    let tags = self.in_archive(opener, &file)?;
+                    self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
                 }
                 Output::Docker { target: None, .. } | Output::Tar { .. } | Output::Local { .. } => {}
             }
@@ -309,6 +317,14 @@ fn check(image: &ImageOptions) -> Result<(), Failure> {
         return Err(DeliverError::Option("oci-mediatypes=false").into());
     }
     Ok(())
+}
+
+/// Calls an archive by where it ends up.
+fn relabelled(mut tag: Tag, target: &Target) -> Tag {
+    if *target == Target::Stdout {
+        STDOUT.clone_into(&mut tag.opened.label);
+    }
+    tag
 }
 
 /// Returns the name that a locator is, if it is one.

@@ -11,7 +11,7 @@ use graph::Step;
 use index::Plan as IndexPlan;
 use serde_json::{Value, json};
 
-use super::deliver::Deliveries;
+use super::deliver::{Deliveries, STDOUT};
 use crate::commands::Session;
 use crate::commands::create::report::{what_became_of, without_digest};
 use crate::commands::create::tags::Tag;
@@ -44,8 +44,8 @@ pub fn plan(session: &Session, plan: &Plan) {
         for stage in &ready.outline.stages {
             let Some(recipe) = ready.recipes.get(&stage.index) else { continue };
             for placed in &recipe.steps {
-                let text = recipe.image.history.get(placed.history).map(|line| line.created_by.trim_end_matches(" # buildkit"));
-                steps.row([target.target.platform.to_string(), placed.line.to_string(), text.unwrap_or_default().to_owned()]);
+                let text = placed.said.trim_end_matches(" # buildkit");
+                steps.row([target.target.platform.to_string(), placed.line.to_string(), text.to_owned()]);
             }
         }
     }
@@ -94,8 +94,7 @@ fn planned(target: &engine::build::Planned) -> Value {
                         Step::Workdir { .. } => "WORKDIR",
                         Step::Run(_) => "RUN",
                     };
-                    let text = recipe.image.history.get(placed.history).map(|line| line.created_by.clone());
-                    json!({"line": placed.line, "kind": kind, "text": text})
+                    json!({"line": placed.line, "kind": kind, "text": placed.said})
                 })
             })
         })
@@ -199,17 +198,23 @@ pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &
     for tag in tags.iter() {
         session.console.say(what_became_of(tag, state(tag)));
     }
-    match tags.iter().find(|tag| tag.opened.answer == Answer::Store) {
-        Some(tag) => {
-            let name = without_digest(&tag.opened.label);
-            session
-                .console
-                .say(format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)));
-        }
+    // Where the image is in the store, most can be done with it.
+    let stored = tags.iter().find(|tag| tag.opened.answer == Answer::Store);
+    match stored.or_else(|| tags.iter().find(|tag| tag.opened.label != STDOUT)) {
+        Some(tag) => session.console.say(next(tag)),
         None if tags.is_empty() && !loads && !are_files => {
             session.console.warn("nothing points at the image, so the next `polyarch store prune` removes it: name it with --tag NAME:TAG");
         }
         None => {}
+    }
+}
+
+/// Names the words to type next.
+fn next(tag: &Tag) -> String {
+    let name = without_digest(&tag.opened.label);
+    match tag.opened.answer {
+        Answer::Store => format!("next: polyarch inspect {name} | polyarch load {name} (into Docker) | polyarch push {name} {}", far(name)),
+        _ => format!("next: polyarch inspect {name}"),
     }
 }
 

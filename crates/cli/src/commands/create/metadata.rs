@@ -1,4 +1,4 @@
-//! The file of `--metadata-file`.
+//! The files of `--metadata-file` and `--iidfile`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,6 +11,7 @@ use fault::{Fault, Hint, Kind};
 #[error("cannot write {}", path.display())]
 pub struct MetadataError {
     path: PathBuf,
+    word: &'static str,
     #[source]
     problem: io::Error,
 }
@@ -21,19 +22,22 @@ impl Fault for MetadataError {
     }
 
     fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("--metadata-file names a file in a folder that can be written"))
+        Some(Hint::new(format!("{} names a file in a folder that can be written", self.word)))
     }
 }
 
-/// The file of `--metadata-file`, known to be writable before anything else is done.
-pub struct Metadata(PathBuf);
+/// A file that is written at the end, known to be writable before anything else is done.
+pub struct Metadata {
+    path: PathBuf,
+    word: &'static str,
+}
 
 impl Metadata {
-    /// Follows links, and tries to write beside the file.
+    /// Follows links, and tries to write beside the file; `word` is the flag that names it.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn prepare(path: &Path) -> Result<Self, MetadataError> {
+    pub fn prepare(path: &Path, word: &'static str) -> Result<Self, MetadataError> {
         // A link's target is what is written; a file that is not there yet stands for itself.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let ready = if is_pipe(&path) {
@@ -44,8 +48,8 @@ impl Metadata {
         } else {
             beside(&path).map(drop)
         };
-        ready.map_err(|problem| MetadataError { path: path.clone(), problem })?;
-        Ok(Self(path))
+        ready.map_err(|problem| MetadataError { path: path.clone(), word, problem })?;
+        Ok(Self { path, word })
     }
 
     /// Writes the text, all of it or nothing.
@@ -53,8 +57,8 @@ impl Metadata {
     /// # Errors
     /// Where the disk is full, for one.
     pub fn write(&self, text: &str) -> Result<(), MetadataError> {
-        let written = if in_place(&self.0) { fs::write(&self.0, text) } else { replace(&self.0, text.as_bytes()) };
-        written.map_err(|problem| MetadataError { path: self.0.clone(), problem })
+        let written = if in_place(&self.path) { fs::write(&self.path, text) } else { replace(&self.path, text.as_bytes()) };
+        written.map_err(|problem| MetadataError { path: self.path.clone(), word: self.word, problem })
     }
 }
 

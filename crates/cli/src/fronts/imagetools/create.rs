@@ -35,7 +35,8 @@ pub async fn run(session: &Session, words: Create) -> Result<Done, Failure> {
         platforms: words.platform,
         progress: words.progress,
     })?;
-    let file = words.metadata_file.as_deref().filter(|_| !words.dry_run).map(Metadata::prepare).transpose()?;
+    let file =
+        words.metadata_file.as_deref().filter(|_| !words.dry_run).map(|path| Metadata::prepare(path, "--metadata-file")).transpose()?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     for tag in order.tags.iter().filter(|_| !words.dry_run) {
         if let Locator::Name(name) | Locator::Registry(name) = tag {

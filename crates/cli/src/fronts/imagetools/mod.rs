@@ -157,6 +157,16 @@ fn help(path: &[&str]) -> ExitCode {
     }
 }
 
+/// Says which of our own verbs does what one of buildx's does.
+fn instead(verb: &str) -> &'static str {
+    match verb {
+        "build" => "`polyarch build` reads the same words, as long as no RUN is needed",
+        "du" | "diskusage" => "polyarch cache du",
+        "prune" => "polyarch cache prune",
+        _ => "polyarch buildx imagetools create|inspect",
+    }
+}
+
 fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
     let command = spoken(words);
     if error.kind() == ErrorKind::InvalidSubcommand
@@ -166,7 +176,8 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
     {
         let _ = writeln!(
             std::io::stderr().lock(),
-            "ERROR: buildx {verb} is not here: of docker buildx, polyarch has imagetools only\nhint: polyarch buildx imagetools create|inspect"
+            "ERROR: buildx {verb} is not here: of docker buildx, polyarch has imagetools only\nhint: {}",
+            instead(verb)
         );
         return ExitCode::FAILURE;
     }

@@ -7,7 +7,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
@@ -16,9 +18,15 @@ use crate::{Process, SandboxError, Spec, init};
 /// The first word of the init's command line, which no person types.
 const INIT: &str = "__sandbox-init";
 
+/// How often starting is tried while our copy is busy.
+const MOST_TRIES: u32 = 100;
+
+/// How long to wait between two tries.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Becomes the init if this program was started as one, and does not return then.
 ///
-/// Must be the first thing in `main`, before any thread, file or allocator's statistics: the init forks.
+/// Must be the first thing in `main`, before any thread and any file: the init forks, and closes what it did not open.
 pub fn init_if_asked() {
     if std::env::args_os().nth(1).is_some_and(|word| word == INIT) {
         init::run();
@@ -64,13 +72,25 @@ impl Launcher {
         command.arg0("sandbox").arg(INIT).env_clear().current_dir("/");
         // A group of its own: Ctrl-C reaches the caller, who then decides.
         command.process_group(0).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(stdout_end).stderr(stderr_end);
-        let init = command.spawn().map_err(start)?;
+        let init = spawn(&mut command).map_err(start)?;
         // The command holds our copies of the other ends, which must be closed for the streams to end.
         drop(command);
         let sent = send(&mut ours, &document);
         let process = Process::begin(init, ours, stdout, stderr)?;
         sent.map(|()| process).map_err(start)
     }
+}
+
+/// Starts a command. Whoever was forked elsewhere while our copy was written has it open for writing until it becomes another
+/// program, and meanwhile nobody can run it (ETXTBSY).
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    for _ in 0..MOST_TRIES {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    command.spawn()
 }
 
 /// Sends the spec: its length, then itself. The stream stays open, since its end means that the caller is gone.

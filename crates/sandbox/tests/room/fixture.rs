@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command, Stdio};
+use std::sync::{OnceLock, RwLock};
 use std::thread;
 
 use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Upper, Users};
@@ -42,6 +42,9 @@ pub struct Fixture {
     scratch: TempDir,
     who: Who,
 }
+
+/// Held for writing while a program is copied: a process that is forked meanwhile keeps it open, so that it cannot be run.
+static FORKING: RwLock<()> = RwLock::new(());
 
 /// Lists who can run something here; prints why the others cannot.
 pub fn everyone() -> Vec<Who> {
@@ -86,11 +89,13 @@ impl Fixture {
             fs::create_dir_all(fixture.path(folder)).unwrap();
         }
         fs::set_permissions(fixture.path("base/tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+        let nobody_forks = FORKING.write().unwrap();
         fs::copy(busybox().unwrap(), fixture.path("base/bin/busybox")).unwrap();
+        fs::copy(program(), fixture.path("program")).unwrap();
+        drop(nobody_forks);
         for applet in APPLETS {
             symlink("busybox", fixture.path("base/bin").join(applet)).unwrap();
         }
-        fs::copy(program(), fixture.path("program")).unwrap();
         if who == Who::Nobody && testkit::is_root() {
             for folder in ["upper", "work", "outside", "base", "base/bin", "base/etc", "base/tmp", "base/home"] {
                 chown(fixture.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -135,10 +140,7 @@ impl Fixture {
 
     /// Runs a spec, and reads its output to the end.
     pub fn outcome(&self, spec: &Spec) -> Outcome {
-        let mut command = self.program();
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = self.spawn(spec).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             Some(200) => Ok(match stderr.rsplit(['(', ')']).nth(1) {
@@ -152,8 +154,18 @@ impl Fixture {
         Outcome { stdout: String::from_utf8_lossy(&output.stdout).trim().to_owned(), end }
     }
 
-    /// The program that runs a spec, started as whom the fixture is for.
-    pub fn program(&self) -> Command {
+    /// Starts the program that runs a spec, as whom the fixture is for.
+    pub fn spawn(&self, spec: &Spec) -> Child {
+        let mut command = self.program();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let files_are_closed = FORKING.read().unwrap();
+        let mut child = command.spawn().unwrap();
+        drop(files_are_closed);
+        child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
+        child
+    }
+
+    fn program(&self) -> Command {
         let program = self.path("program");
         let mut command = match self.who {
             Who::Nobody if testkit::is_root() => {
@@ -169,7 +181,9 @@ impl Fixture {
 
     /// Starts a spec from here, as whoever runs the tests.
     pub fn start(&self, spec: &Spec) -> Result<Process, SandboxError> {
-        Launcher::of(&self.path("program")).unwrap().start(spec)
+        let launcher = Launcher::of(&self.path("program")).unwrap();
+        let _files_are_closed = FORKING.read().unwrap();
+        launcher.start(spec)
     }
 }
 

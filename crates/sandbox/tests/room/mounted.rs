@@ -78,6 +78,23 @@ fn a_part_of_layers_is_resolved_in_them() {
     }
 }
 
+/// All of them together are longer than the page that `mount(2)` takes.
+#[test]
+fn a_root_has_many_layers() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let names: Vec<String> = (0..200).map(|number| format!("{number:0>60}")).collect();
+        for name in &names {
+            fs::create_dir(fixture.path(name)).unwrap();
+            fs::write(fixture.path(name).join("top"), name).unwrap();
+        }
+        let mut spec = fixture.spec("cat /top");
+        let Root::Overlay { lowers, .. } = &mut spec.root else { panic!("no overlay") };
+        lowers.splice(0..0, names.iter().map(|name| fixture.path(name).into()));
+        assert_eq!(fixture.outcome(&spec).stdout, names[0], "{who:?}");
+    }
+}
+
 /// A target that is a link of the root to this machine's files is one in the root.
 #[test]
 fn cve_2024_1753_a_target_stays_inside() {
@@ -96,6 +113,23 @@ fn cve_2024_1753_a_target_stays_inside() {
         symlink("loop", fixture.path("base/loop")).unwrap();
         let spec = with(&fixture, bind(&fixture, "outside", "/loop/x", Attributes::default()), "true");
         assert!(fixture.outcome(&spec).end.is_err(), "{who:?}");
+    }
+}
+
+/// A part of a cache or of a stage that is a link to this machine's files is one in that cache or stage.
+#[test]
+fn cve_2024_9675_a_source_stays_inside() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        fs::create_dir(fixture.path("victim")).unwrap();
+        symlink(fixture.path("victim"), fixture.path("outside/escape")).unwrap();
+        symlink("../../../../../..", fixture.path("outside/up")).unwrap();
+        for (inside, expected) in [("/escape", None), ("/up/escape", None), ("/up", Some("escape\nup")), ("/../..", Some("escape\nup"))] {
+            let source = Root::Folder(fixture.path("outside").into());
+            let kind = MountKind::Bind { source, inside: Some(inside.into()), attributes: Attributes::default() };
+            let outcome = fixture.outcome(&with(&fixture, Mount { target: "/mnt".into(), kind, keep_target: false }, "ls /mnt"));
+            assert_eq!(outcome.end.is_ok().then_some(outcome.stdout.as_str()), expected, "{who:?}: {inside}");
+        }
     }
 }
 

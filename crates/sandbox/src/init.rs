@@ -63,13 +63,14 @@ fn receive(socket: &mut UnixStream) -> io::Result<Spec> {
 }
 
 /// A process that runs, seen from outside.
-struct Running {
+struct Running<'a> {
     process: OwnedFd,
     root: OwnedFd,
+    spec: &'a Spec,
     stubs: Vec<Stub>,
 }
 
-fn start(spec: &Spec) -> Result<Running, SandboxError> {
+fn start(spec: &Spec) -> Result<Running<'_>, SandboxError> {
     let kernel = Limitation::Kernel;
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(kernel.because())?;
     dup2_stdin(&null).map_err(kernel.because())?;
@@ -96,7 +97,7 @@ fn start(spec: &Spec) -> Result<Running, SandboxError> {
             let process = pidfd_open(pid, PidfdFlags::empty()).map_err(kernel.because())?;
             // Our own ends of its output, so that the streams end with it.
             dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because())?;
-            let mut running = Running { process, root, stubs: Vec::new() };
+            let mut running = Running { process, root, spec, stubs: Vec::new() };
             match running.listen(words) {
                 Ok(()) => Ok(running),
                 Err(error) => {
@@ -108,7 +109,7 @@ fn start(spec: &Spec) -> Result<Running, SandboxError> {
     }
 }
 
-impl Running {
+impl Running<'_> {
     /// Hears what is said until the process has become another program, which closes the pipe.
     fn listen(&mut self, words: PipeReader) -> Result<(), SandboxError> {
         let mut words = BufReader::new(words);
@@ -123,14 +124,21 @@ impl Running {
     }
 
     /// Waits for a process that did not become the one that was wanted, and takes away what it made.
-    fn clean(&self, pid: Pid) {
+    fn clean(self, pid: Pid) {
         // It is about to end by itself, and is ours: neither can fail in a way that matters to anybody.
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+        self.leave();
+    }
+
+    /// Takes away what was made for the process, once everything of it is gone.
+    fn leave(self) {
         stubs::remove(&self.root, &self.stubs);
+        drop(self.root);
+        root::tidy(&self.spec.root);
     }
 
     /// Waits until the process ends, or kills it when the caller is gone or has closed the socket.
-    fn wait(&self, caller: &UnixStream) -> Result<Exit, SandboxError> {
+    fn wait(self, caller: &UnixStream) -> Result<Exit, SandboxError> {
         let kernel = Limitation::Kernel;
         let mut killed = false;
         loop {
@@ -153,7 +161,7 @@ impl Running {
             }
         }
         let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED).map_err(kernel.because())?;
-        stubs::remove(&self.root, &self.stubs);
+        self.leave();
         let status = status.ok_or(SandboxError::Lost)?;
         match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Ok(Exit::Code(code)),

@@ -116,7 +116,7 @@ pub enum Root {
 pub struct Upper {
     /// Where changes go.
     pub folder: OsString,
-    /// An empty folder for the kernel.
+    /// An empty folder for the kernel, which is empty again afterwards.
     pub work: OsString,
 }
 

@@ -1,6 +1,8 @@
 //! Opening a root as a mount that is nowhere yet.
 
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -30,7 +32,7 @@ pub(super) fn open(root: &Root) -> Result<OwnedFd, SandboxError> {
     }
 }
 
-fn overlay(lowers: &[std::ffi::OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno> {
+fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     // One after the other, since a list in one text may have 255 bytes only.
     for lower in lowers {
@@ -51,6 +53,15 @@ fn overlay(lowers: &[std::ffi::OsString], upper: Option<&Upper>) -> Result<Owned
     }
     fsconfig_create(&context)?;
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+/// Takes away what the kernel leaves in the work folder of an overlay that is gone: a folder that nobody may look into, which
+/// would be in the way of who removes the rest.
+pub(super) fn tidy(root: &Root) {
+    if let Root::Overlay { upper: Some(upper), .. } = root {
+        // It is the caller's to remove, and no worse than before if it cannot be removed here.
+        let _ = std::fs::remove_dir(Path::new(&upper.work).join("work"));
+    }
 }
 
 /// Tells whether this is the first user namespace, whose root may write attributes that are `trusted`.

@@ -153,6 +153,7 @@ fn a_hundred_runs_leave_nothing() {
         for _ in 0..100 {
             fixture.run("exit 0");
         }
+        assert_eq!(fs::read_dir(fixture.path("work")).unwrap().count(), 0, "{who:?}");
         assert_eq!(of_ours(), 0, "{who:?}");
     }
 }

@@ -56,11 +56,11 @@ fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno>
 }
 
 /// Takes away what the kernel leaves in the work folder of an overlay that is gone: a folder that nobody may look into, which
-/// would be in the way of who removes the rest.
+/// would be in the way of who removes the rest, with the whiteout that it has kept for more of them.
 pub(super) fn tidy(root: &Root) {
     if let Root::Overlay { upper: Some(upper), .. } = root {
         // It is the caller's to remove, and no worse than before if it cannot be removed here.
-        let _ = std::fs::remove_dir(Path::new(&upper.work).join("work"));
+        let _ = std::fs::remove_dir_all(Path::new(&upper.work).join("work"));
     }
 }
 

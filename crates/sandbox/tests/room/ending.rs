@@ -171,6 +171,7 @@ fn whoever_deletes_everything_deletes_its_own() {
         let mut spec = fixture.spec("busybox rm -rf /* 2>/dev/null; exit 7");
         spec.mounts.push(sandbox::Mount { target: "/mnt".into(), kind, keep_target: false });
         assert_eq!(fixture.outcome(&spec).end, Ok(Exit::Code(7)), "{who:?}");
+        assert_eq!(fs::read_dir(fixture.path("work")).unwrap().count(), 0, "{who:?}");
         assert!(fixture.path("base/bin/busybox").is_file() && fixture.path("outside/kept").is_file(), "{who:?}");
         assert!(std::path::Path::new("/dev/null").exists() && std::path::Path::new("/proc/self").exists());
     }

@@ -1,7 +1,7 @@
 //! Looks for inputs that break a property of the room `fuzz`, with libFuzzer on the stable compiler.
 //!
 //! The compiler puts LLVM's probes into every crate, so libFuzzer sees which way an input went and
-//! which numbers it was compared with; no sanitiser is needed where nothing is `unsafe`. All this is
+//! which numbers it was compared with; no sanitiser is needed where no parser is `unsafe`. All this is
 //! built apart, below `target/fuzz`. What was found of interest stays there, too, until `--keep` takes
 //! the smallest set of it into the corpora that every test run replays.
 

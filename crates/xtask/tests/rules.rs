@@ -217,12 +217,12 @@ fn a_promise_is_no_code() {
 }
 
 #[test]
-fn unsafe_code_has_one_room() {
+fn unsafe_code_has_one_file() {
     let house = House::new();
     house.append("crates/fault/src/lib.rs", "#![deny(unsafe_code)]\n// unsafe words are fine\nconst SAID: &str = \"unsafe\";\n");
     house.finds(&[]);
     house.write("crates/fault/tests/memory.rs", "fn main() { unsafe {} }\n");
-    house.finds(&["crates/fault/tests/memory.rs:1: unsafe code belongs in crates/sandbox"]);
+    house.finds(&["crates/fault/tests/memory.rs:1: unsafe code belongs in crates/sandbox/src/kernel.rs"]);
 }
 
 #[test]

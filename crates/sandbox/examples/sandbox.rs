@@ -1,0 +1,88 @@
+//! Starts what a spec on standard input says, as JSON, and passes its output on. Also measures, with `--measure ROOT`.
+//!
+//! `cargo run --release -p polyarch-sandbox --example sandbox -- --measure ROOT`, where ROOT has a static `/bin/busybox`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+
+use std::io::{self, Read};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sandbox::{Exit, Launcher, Root, Spec, Upper, Users};
+
+const RUNS: usize = 50;
+
+fn main() -> ExitCode {
+    sandbox::init_if_asked();
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "--measure") {
+        measure(&words.next().unwrap());
+        return ExitCode::SUCCESS;
+    }
+    let mut document = Vec::new();
+    io::stdin().read_to_end(&mut document).unwrap();
+    match run(&serde_json::from_slice(&document).unwrap()) {
+        Ok(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap()),
+        Ok(exit) => {
+            eprintln!("{exit:?}");
+            ExitCode::from(200)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(201)
+        }
+    }
+}
+
+fn run(spec: &Spec) -> Result<Exit, sandbox::SandboxError> {
+    let mut process = Launcher::of_this_program()?.start(spec)?;
+    let (mut stdout, mut stderr) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
+    let other = thread::spawn(move || io::copy(&mut stderr, &mut io::stderr()));
+    io::copy(&mut stdout, &mut io::stdout()).unwrap();
+    other.join().unwrap().unwrap();
+    process.wait()
+}
+
+/// Compares a sandbox with a bare chroot, as the median of many runs.
+fn measure(root: &std::ffi::OsStr) {
+    let scratch = tempfile::tempdir().unwrap();
+    let launcher = Launcher::of_this_program().unwrap();
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let mut number = 0;
+    let mut folders = || {
+        number += 1;
+        let folder = |kind: &str| scratch.path().join(format!("{kind}{number}"));
+        let upper = Upper { folder: folder("upper").into(), work: folder("work").into() };
+        std::fs::create_dir(&upper.folder).unwrap();
+        std::fs::create_dir(&upper.work).unwrap();
+        upper
+    };
+    if uid == 0 {
+        let chroot = median(|| assert!(Command::new("chroot").arg(root).args(["/bin/busybox", "true"]).status().unwrap().success()));
+        println!("chroot: {chroot:?}");
+    }
+    for (name, users) in [("own users", Users::single(uid, gid)), ("same users", Users::Same)] {
+        if users == Users::Same && uid != 0 {
+            continue;
+        }
+        let took = median(|| {
+            let root = Root::Overlay { lowers: vec![root.to_owned()], upper: Some(folders()) };
+            let spec = Spec { users: users.clone(), ..Spec::new(root, ["/bin/busybox", "true"]) };
+            assert_eq!(launcher.start(&spec).unwrap().wait().unwrap(), Exit::Code(0));
+        });
+        println!("sandbox, {name}: {took:?}");
+    }
+}
+
+fn median(mut run: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..RUNS)
+        .map(|_| {
+            let begin = Instant::now();
+            run();
+            begin.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[RUNS / 2]
+}

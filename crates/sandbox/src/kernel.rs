@@ -1,0 +1,130 @@
+//! What only the kernel's own interface offers. All `unsafe` of the program stands in this file.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_char};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ptr;
+
+use rustix::mount::MountAttrFlags;
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+/// Who returns from a [`fork`].
+pub(crate) enum Fork {
+    /// The new process.
+    Child,
+    /// The one that called.
+    Parent(Pid),
+}
+
+/// Doubles the process, which must have one thread only.
+pub(crate) fn fork() -> io::Result<Fork> {
+    let threads = std::fs::read_dir("/proc/self/task")?.count();
+    if threads != 1 {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    // SAFETY: there is no other thread, as was just counted and as only this one could make one, so the child finds every
+    // lock, the allocator's among them, in a state that it may go on from.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => Ok(Fork::Child),
+        pid => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Leaves namespaces for new ones.
+pub(crate) fn leave(flags: UnshareFlags) -> io::Result<()> {
+    // SAFETY: the table of descriptors stays shared, which is the only thing that can go wrong here.
+    Ok(unsafe { rustix::thread::unshare_unsafe(flags.difference(UnshareFlags::FILES)) }?)
+}
+
+/// Closes every descriptor but the first three and perhaps one more.
+///
+/// The caller owns none but these: those that it had are dropped, and those of others are what it is called for.
+pub(crate) fn close_all_but(kept: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let close = |first: u32, last: u32| {
+        if first > last {
+            return Ok(());
+        }
+        // SAFETY: no memory is passed. No live owner of a descriptor in this range is left, by the contract above, and in the
+        // init, which is all that calls this, nothing runs beside the caller.
+        match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    match kept.map(|kept| kept.as_raw_fd().unsigned_abs()).filter(|kept| *kept > 2) {
+        Some(kept) => close(3, kept - 1).and_then(|()| close(kept + 1, u32::MAX)),
+        None => close(3, u32::MAX),
+    }
+}
+
+/// Sets every signal to what it does by itself, so that nothing the caller ignored is ignored by the process.
+pub(crate) fn forget_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action is no code of ours. The kernel refuses SIGKILL and SIGSTOP, and libc its own two.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// How far an attribute reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// One mount.
+    Top,
+    /// A mount and everything below it.
+    Whole,
+}
+
+/// Sets attributes of a mount.
+pub(crate) fn set_attributes(mount: impl AsFd, set: MountAttrFlags, reach: Reach) -> io::Result<()> {
+    let attributes = libc::mount_attr { attr_set: u64::from(set.bits()), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let recursive = if reach == Reach::Whole { libc::AT_RECURSIVE } else { 0 };
+    let flags = libc::AT_EMPTY_PATH | recursive;
+    // SAFETY: the path is a string that ends in NUL, and the attributes live until the call returns; their size is told.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            ptr::from_ref(&attributes),
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Installs a seccomp filter: eight bytes for each instruction, in this machine's order.
+pub(crate) fn filter(program: &[u8]) -> io::Result<()> {
+    let (instructions, rest) = program.as_chunks::<8>();
+    let mut instructions: Vec<libc::sock_filter> = instructions
+        .iter()
+        .map(|[code_low, code_high, jump_true, jump_false, a, b, c, d]| libc::sock_filter {
+            code: u16::from_ne_bytes([*code_low, *code_high]),
+            jt: *jump_true,
+            jf: *jump_false,
+            k: u32::from_ne_bytes([*a, *b, *c, *d]),
+        })
+        .collect();
+    let length = u16::try_from(instructions.len()).ok().filter(|_| rest.is_empty());
+    let len = length.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let program = libc::sock_fprog { len, filter: instructions.as_mut_ptr() };
+    // SAFETY: the program points at as many instructions as it says, and both live until the call returns. The kernel checks
+    // the instructions themselves.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, ptr::from_ref(&program)) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Becomes another program; returns only if that failed.
+///
+/// Unlike libc's `execvp`, and with it the standard library, it never hands a file of unknown format to a shell.
+pub(crate) fn execute(program: &CString, arguments: &[CString], environment: &[CString]) -> io::Error {
+    let list = |words: &[CString]| -> Vec<*const c_char> { words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect() };
+    let (arguments, environment) = (list(arguments), list(environment));
+    // SAFETY: both lists end with a null pointer, and what they point at, strings that end in NUL, lives until the call returns.
+    unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}

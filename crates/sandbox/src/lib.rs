@@ -1,0 +1,29 @@
+//! Runs one process in a root of its own, and ends with everything that it started.
+//!
+//! A [`Spec`] says what is wanted, as plain data; a [`Launcher`] starts it and hands back a [`Process`] with its output as
+//! streams. Between the two stands the program itself, started anew as the *init*: it enters the namespaces, mounts, gives up
+//! its rights and becomes the process. So nothing of that happens in the program that builds, with its threads and its files.
+//!
+//! A program that starts sandboxes calls [`init_if_asked`] as the first thing in `main`.
+//!
+//! This room knows no image and no Dockerfile, decides no policy, prints nothing and reads no environment. It never follows a
+//! path of the root outside of it, and hands no descriptor of this machine to the process. Linux only.
+
+#![cfg(target_os = "linux")]
+
+mod capability;
+mod error;
+mod init;
+mod kernel;
+mod launch;
+mod process;
+mod report;
+mod spec;
+mod users;
+
+pub use capability::Capabilities;
+pub use error::{Cause, Limitation, SandboxError};
+pub use launch::{Launcher, init_if_asked};
+pub use process::{Exit, Handle, Process};
+pub use spec::{Attributes, Limit, Mount, MountKind, Network, Resource, Root, Spec, Upper, User};
+pub use users::{Range, Users};

@@ -1,0 +1,198 @@
+//! A root with a static busybox, and running something in it as somebody.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{OnceLock, RwLock};
+use std::thread;
+
+use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Upper, Users};
+use tempfile::TempDir;
+
+/// An ordinary user whom this machine does not know.
+pub const NOBODY: u32 = 54_321;
+
+const APPLETS: [&str; 26] = [
+    "sh", "cat", "ls", "id", "env", "pwd", "hostname", "kill", "sleep", "grep", "touch", "mkdir", "rm", "readlink", "ip", "ps", "true",
+    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount",
+];
+
+/// Who starts sandboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Root, without a user namespace.
+    Root,
+    /// An ordinary user, who is root in a user namespace of one.
+    Nobody,
+}
+
+/// How something ended, and what it wrote.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its standard output, without white space at the ends.
+    pub stdout: String,
+    /// The exit status, or what is written instead of one.
+    pub end: Result<Exit, String>,
+}
+
+/// A root, and a folder for what changes.
+pub struct Fixture {
+    scratch: TempDir,
+    who: Who,
+}
+
+/// Held for writing while a program is copied: a process that is forked meanwhile keeps it open, so that it cannot be run.
+static FORKING: RwLock<()> = RwLock::new(());
+
+/// Lists who can run something here; prints why the others cannot.
+pub fn everyone() -> Vec<Who> {
+    static HERE: OnceLock<Vec<Who>> = OnceLock::new();
+    let here = HERE.get_or_init(|| {
+        let Some(_) = busybox() else { return Vec::new() };
+        let can = |who: &Who| match Fixture::of(*who).try_run("true") {
+            Outcome { end: Ok(Exit::Code(0)), .. } => true,
+            Outcome { end: Err(reason), .. } if reason.contains("namespace") => {
+                testkit::skip(&format!("{who:?}: {reason}"));
+                false
+            }
+            other => panic!("{who:?}: {other:?}"),
+        };
+        let wanted = if testkit::is_root() { vec![Who::Root, Who::Nobody] } else { vec![Who::Nobody] };
+        wanted.into_iter().filter(can).collect()
+    });
+    if here.is_empty() {
+        testkit::skip("no sandbox can run here: it takes a static busybox, and namespaces");
+    }
+    here.clone()
+}
+
+fn busybox() -> Option<PathBuf> {
+    testkit::binary("busybox")
+}
+
+/// The program that becomes the init: the example, which `cargo test` builds.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(Path::parent).unwrap().join("examples/sandbox");
+    assert!(program.is_file(), "expected the example sandbox, built by `cargo test -p polyarch-sandbox`");
+    program
+}
+
+impl Fixture {
+    pub fn of(who: Who) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let fixture = Self { scratch, who };
+        for folder in ["base/bin", "base/etc", "base/tmp", "base/home", "upper", "work", "outside"] {
+            fs::create_dir_all(fixture.path(folder)).unwrap();
+        }
+        fs::set_permissions(fixture.path("base/tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+        let nobody_forks = FORKING.write().unwrap();
+        fs::copy(busybox().unwrap(), fixture.path("base/bin/busybox")).unwrap();
+        fs::copy(program(), fixture.path("program")).unwrap();
+        drop(nobody_forks);
+        for applet in APPLETS {
+            symlink("busybox", fixture.path("base/bin").join(applet)).unwrap();
+        }
+        if who == Who::Nobody && testkit::is_root() {
+            for folder in ["upper", "work", "outside", "base", "base/bin", "base/etc", "base/tmp", "base/home"] {
+                chown(fixture.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        fixture
+    }
+
+    /// Returns a path of this machine: below `base`, `upper`, `outside`...
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Describes a shell with a script.
+    pub fn spec(&self, script: &str) -> Spec {
+        self.command(&["sh", "-c", script])
+    }
+
+    /// Describes a program.
+    pub fn command(&self, words: &[&str]) -> Spec {
+        let upper = Upper { folder: self.path("upper").into(), work: self.path("work").into() };
+        let root = Root::Overlay { lowers: vec![self.path("base").into()], upper: Some(upper) };
+        let users = match self.who {
+            Who::Root => Users::Same,
+            Who::Nobody if testkit::is_root() => Users::single(NOBODY, NOBODY),
+            Who::Nobody => Users::single(rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()),
+        };
+        Spec { users, environment: vec![("PATH".into(), "/bin".into())], ..Spec::new(root, words) }
+    }
+
+    /// Runs a script that ends well, and returns what it writes.
+    pub fn run(&self, script: &str) -> String {
+        let outcome = self.try_run(script);
+        assert_eq!(outcome.end, Ok(Exit::Code(0)), "{:?}: {script}: {outcome:?}", self.who);
+        outcome.stdout
+    }
+
+    /// Runs a script.
+    pub fn try_run(&self, script: &str) -> Outcome {
+        self.outcome(&self.spec(script))
+    }
+
+    /// Runs a spec, and reads its output to the end.
+    pub fn outcome(&self, spec: &Spec) -> Outcome {
+        let output = self.spawn(spec).wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let end = match output.status.code() {
+            Some(200) => Ok(match stderr.rsplit(['(', ')']).nth(1) {
+                Some(number) => Exit::Signal(number.parse().unwrap()),
+                None => Exit::Killed,
+            }),
+            Some(201) => Err(stderr),
+            Some(code) => Ok(Exit::Code(code)),
+            None => panic!("the program was killed: {stderr}"),
+        };
+        Outcome { stdout: String::from_utf8_lossy(&output.stdout).trim().to_owned(), end }
+    }
+
+    /// Starts the program that runs a spec, as whom the fixture is for.
+    pub fn spawn(&self, spec: &Spec) -> Child {
+        let mut command = self.program();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let files_are_closed = FORKING.read().unwrap();
+        let mut child = command.spawn().unwrap();
+        drop(files_are_closed);
+        child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
+        child
+    }
+
+    fn program(&self) -> Command {
+        let program = self.path("program");
+        let mut command = match self.who {
+            Who::Nobody if testkit::is_root() => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid", "54321", "--regid", "54321", "--clear-groups", "--"]).arg(program);
+                command
+            }
+            _ => Command::new(program),
+        };
+        command.current_dir("/");
+        command
+    }
+
+    /// Starts a spec from here, as whoever runs the tests.
+    pub fn start(&self, spec: &Spec) -> Result<Process, SandboxError> {
+        let launcher = Launcher::of(&self.path("program")).unwrap();
+        let _files_are_closed = FORKING.read().unwrap();
+        launcher.start(spec)
+    }
+}
+
+/// Reads everything that a process writes, and waits for its end.
+pub fn finish(mut process: Process) -> (String, Exit) {
+    let mut stderr = process.stderr.take().unwrap();
+    let reader = thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+    let mut stdout = String::new();
+    process.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    reader.join().unwrap().unwrap();
+    (stdout.trim().to_owned(), process.wait().unwrap())
+}

@@ -1,0 +1,11 @@
+//! Runs real processes in a root made of a static busybox, as root and as an ordinary user.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod contained;
+mod ending;
+mod fixture;
+mod mounted;
+mod process;
+mod view;

@@ -10,7 +10,7 @@ use sandbox::{Exit, Limit, Resource, Spec, User};
 use crate::fixture::{Fixture, Who, everyone, finish};
 
 /// How long something may take to be gone.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(10);
 
 /// Finds processes of this machine by a word of their command lines.
 fn processes(word: &str) -> Vec<String> {
@@ -128,7 +128,7 @@ fn a_fork_bomb_ends() {
     let fixture = Fixture::of(Who::Root);
     let limits = vec![Limit { resource: Resource::Processes, soft: Some(50), hard: Some(50) }];
     let user = User { uid: 61_616, gid: 61_616, groups: vec![] };
-    let spec = Spec { limits, user, ..fixture.spec("b() { b | b & }; b; sleep 5; b") };
+    let spec = Spec { limits, user, ..fixture.spec("b() { b | b & }; b; sleep 600; b") };
     let process = fixture.start(&spec).unwrap();
     let handle = process.handle();
     let killer = thread::spawn(move || {

@@ -100,6 +100,12 @@ fn a_caller_that_is_killed_takes_all_with_it() {
         caller.kill().unwrap();
         caller.wait().unwrap();
         gone(&word);
+        // The init tidies up when its process is gone, and nobody is left to wait for it.
+        let (begin, work) = (Instant::now(), fixture.path("work"));
+        while fs::read_dir(&work).unwrap().count() > 0 {
+            assert!(begin.elapsed() < SOON, "{who:?}: {} is left", work.display());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -8,15 +8,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod measure;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use layer::tar::{Limits, Reader, Rules};
 use layer::{Inflate, InflateLimits};
+use measure::{Took, median, run};
 use testkit::fixtures::random_bytes;
 use testkit::registry::{DebianRegistry, RegistryOptions};
 
@@ -26,13 +28,6 @@ const FILES: usize = 100;
 /// The bytes of each file: half of them random, half of them text.
 const SIZE: usize = 26_400;
 const TIMES: usize = 3;
-
-/// What one program took.
-struct Took {
-    seconds: f64,
-    /// The most memory that it held, in MB.
-    memory: f64,
-}
 
 fn main() {
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
@@ -48,7 +43,7 @@ fn main() {
     }
     println!("{:<34} {:>9} {:>9} {:>10} {:>7}", "", "polyarch", "buildah", "memory", "ratio");
     let cold = |words: &'static [&'static str]| {
-        median(|| {
+        median(TIMES, || {
             let (home, registry) = (tempfile::tempdir().unwrap(), DebianRegistry::start(&RegistryOptions::default()).unwrap());
             polyarch(home.path(), &context, &registry, words)
         })
@@ -62,7 +57,7 @@ fn main() {
     print("cold, zstd, and pushed", &cold(&["--compression", "zstd"]), None);
     let home = tempfile::tempdir().unwrap();
     polyarch(home.path(), &context, &registry, &[]);
-    let again = median(|| polyarch(home.path(), &context, &registry, &[]));
+    let again = median(TIMES, || polyarch(home.path(), &context, &registry, &[]));
     let peer_again = peer_cold
         .as_ref()
         .zip(buildah.as_ref())
@@ -73,7 +68,7 @@ fn main() {
         number += 1;
         fs::write(context.join("src/7/7"), format!("change {number}")).unwrap();
     };
-    let changed = median(|| {
+    let changed = median(TIMES, || {
         change();
         polyarch(home.path(), &context, &registry, &[])
     });
@@ -162,14 +157,6 @@ fn name(registry: &DebianRegistry) -> String {
     format!("{}/bench/tree:1", registry.host())
 }
 
-/// Runs it several times, and takes the time in the middle and the most memory.
-fn median(mut work: impl FnMut() -> Took) -> Took {
-    let mut all: Vec<Took> = (0..TIMES).map(|_| work()).collect();
-    all.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    let memory = all.iter().map(|took| took.memory).fold(0.0, f64::max);
-    Took { seconds: all[TIMES / 2].seconds, memory }
-}
-
 fn polyarch(home: &Path, context: &Path, registry: &DebianRegistry, words: &[&str]) -> Took {
     let program = std::env::var_os("POLYARCH_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_polyarch")), PathBuf::from);
     let mut command = Command::new(program);
@@ -192,22 +179,4 @@ fn with_buildah(buildah: &Path, home: &Path, context: &Path, registry: &DebianRe
     let target = format!("docker://{}", name(registry));
     let pushed = run(&mut own(&["manifest", "push", "--quiet", "--all", "--tls-verify=false", "tree", &target]));
     Took { seconds: built.seconds + pushed.seconds, memory: built.memory.max(pushed.memory) }
-}
-
-/// Runs a program to its end, and looks meanwhile at the most memory that the kernel saw it hold.
-fn run(command: &mut Command) -> Took {
-    let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut memory = 0.0_f64;
-    loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success(), "{command:?}");
-            return Took { seconds: start.elapsed().as_secs_f64(), memory };
-        }
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let most = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
-        memory = memory.max(most.unwrap_or(0.0) / 1000.0);
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

@@ -7,10 +7,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod measure;
 
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use measure::{Took, median, run};
 use testkit::fixtures::{Image, random_bytes, write_layout};
 use testkit::proxy::Latency;
 use testkit::registry::{DebianRegistry, RegistryOptions};
@@ -24,13 +27,6 @@ const SMALL_IMAGES: usize = 200;
 const TIMES: usize = 3;
 const BIG: &str = "bench/big:1";
 const SMALL: &str = "bench/small";
-
-/// What one program took.
-struct Took {
-    seconds: f64,
-    /// The most memory that it held, in MB.
-    memory: f64,
-}
 
 /// How far away the registries are.
 struct Way {
@@ -152,14 +148,6 @@ fn fill(source: &DebianRegistry) {
     polyarch(folder, &["copy", "--all-images", &format!("oci:{}", layout.display()), &format!("{}/{SMALL}", source.host())]);
 }
 
-/// Runs it several times, and takes the time in the middle and the most memory.
-fn median(times: usize, work: impl Fn() -> Took) -> Took {
-    let mut all: Vec<Took> = (0..times).map(|_| work()).collect();
-    all.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    let memory = all.iter().map(|took| took.memory).fold(0.0, f64::max);
-    Took { seconds: all[times / 2].seconds, memory }
-}
-
 fn polyarch(folder: &Path, words: &[&str]) -> Took {
     let program = std::env::var_os("POLYARCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_polyarch").into());
     let mut command = Command::new(program);
@@ -173,22 +161,4 @@ fn skopeo_copy(skopeo: &Path, folder: &Path, from: &str, to: &str) -> Took {
     command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
     command.args([format!("docker://{from}"), format!("docker://{to}")]);
     run(&mut command)
-}
-
-/// Runs a program to its end, and looks meanwhile at the most memory that the kernel saw it hold.
-fn run(command: &mut Command) -> Took {
-    let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut memory = 0.0_f64;
-    loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success(), "{command:?}");
-            return Took { seconds: start.elapsed().as_secs_f64(), memory };
-        }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let most = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
-        memory = memory.max(most.unwrap_or(0.0) / 1000.0);
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

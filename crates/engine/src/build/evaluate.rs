@@ -33,8 +33,8 @@ pub(super) struct Made {
     pub(super) contents: Arc<dyn Contents>,
     /// Which line of the history is its; none of what a folder brought that stands in for a base.
     pub(super) history: Option<usize>,
-    /// The stage it is in, by its name.
-    pub(super) stage: Option<String>,
+    /// The stage it is in, by its name, also where the file has no other.
+    pub(super) stage: String,
     /// What its layer depends on, beside its entries: the time of what it made, where that came from the base.
     pub(super) words: Vec<String>,
 }
@@ -139,7 +139,8 @@ impl<'a> Evaluation<'a> {
             if !self.request.keeps_attributes {
                 lay.values_mut().for_each(|laid| laid.entry.xattrs.retain(|name, _| name == CAPABILITY));
             }
-            steps.push(Made { stage: name.stage.clone(), name, lay: Arc::new(lay), contents, history: Some(placed.history), words });
+            let own = self.ready.outline.graph.name(stage.index);
+            steps.push(Made { stage: own, name, lay: Arc::new(lay), contents, history: Some(placed.history), words });
         }
         Ok(Evaluated { root, steps, base, survey, files: Mutex::default() })
     }
@@ -169,7 +170,7 @@ impl<'a> Evaluation<'a> {
         let settled = moment::settle(&mut lay, root, self.request.epoch, 0);
         settled.map_err(|problem| broken(CopyError::Target(Box::new(problem))))?;
         let name = self.name(stage, 1, 1, format!("the files of {}", context.label()));
-        let stage = name.stage.clone();
+        let stage = self.ready.outline.graph.name(stage.index);
         Ok(Some(Made { name, lay: Arc::new(lay), contents: origin, history: None, stage, words: Vec::new() }))
     }
 }

@@ -198,7 +198,7 @@ impl Making<'_> {
         // It is never closed; if it were, going without a turn would be right.
         let _turn = self.turns.acquire().await;
         self.workshop.progress.tell(Happening::Begun(made.name.clone()));
-        let reuse = if self.request.is_made_anew(made.stage.as_deref()) { Reuse::Never } else { Reuse::Allowed };
+        let reuse = if self.request.is_made_anew(&made.stage) { Reuse::Never } else { Reuse::Allowed };
         let wanted = Wanted {
             lay: made.lay.clone(),
             contents: made.contents.clone(),

@@ -41,12 +41,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Tells whether the steps of a stage are done again whatever is remembered; a file's only stage has no name here.
-    pub(super) fn is_made_anew(&self, stage: Option<&str>) -> bool {
+    /// Tells whether the steps of a stage are done again whatever is remembered.
+    pub(super) fn is_made_anew(&self, stage: &str) -> bool {
         match &self.anew {
             Anew::Nothing => false,
             Anew::Everything => true,
-            Anew::Stages(names) => stage.is_some_and(|stage| names.iter().any(|name| name.eq_ignore_ascii_case(stage))),
+            Anew::Stages(names) => names.iter().any(|name| name.eq_ignore_ascii_case(stage)),
         }
     }
 }

@@ -22,6 +22,9 @@ const PERMISSIONS: u32 = 0o7777;
 
 /// Somebody may execute it.
 const EXECUTABLE: u32 = 0o111;
+/// What the names of attributes that are anybody's begin with.
+const USER: &[u8] = b"user.";
+
 /// A folder that files are taken from.
 #[derive(Debug)]
 pub struct Folder {
@@ -104,7 +107,16 @@ impl Folder {
     /// # Errors
     /// Names what cannot be looked at.
     pub fn walk(&self, visit: &dyn Fn(&TreePath, bool) -> Visit) -> Result<Walked, ContextError> {
-        self.walk_as(visit, Manner::OfContext)
+        self.walk_as(visit, Manner { takes_sockets: true, wanted: None })
+    }
+
+    /// The same, with the extended attributes that files and folders may keep in an image.
+    ///
+    /// # Errors
+    /// As [`walk`](Self::walk).
+    pub fn walk_with_attributes(&self, visit: &dyn Fn(&TreePath, bool) -> Visit) -> Result<Walked, ContextError> {
+        let wanted = |name: &[u8]| name.starts_with(USER) || name == CAPABILITY.as_bytes();
+        self.walk_as(visit, Manner { takes_sockets: true, wanted: Some(&wanted) })
     }
 
     /// Looks at everything that is taken, as a program left it: sockets are left out, and of the attributes of files and folders
@@ -117,7 +129,7 @@ impl Folder {
         visit: &dyn Fn(&TreePath, bool) -> Visit,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Walked, ContextError> {
-        self.walk_as(visit, Manner::OfResult(wanted))
+        self.walk_as(visit, Manner { takes_sockets: false, wanted: Some(wanted) })
     }
 
     fn walk_as(&self, visit: &dyn Fn(&TreePath, bool) -> Visit, manner: Manner<'_>) -> Result<Walked, ContextError> {
@@ -157,13 +169,16 @@ fn unreadable(root: &Path, path: &TreePath, problem: io::Error) -> ContextError 
     ContextError::Unreadable { root: root.to_owned(), path: path.clone(), problem }
 }
 
+/// Tells by its name whether an extended attribute comes along.
+type Wanted<'a> = dyn Fn(&[u8]) -> bool + 'a;
+
 /// What is looked at beside what every file has.
 #[derive(Clone, Copy)]
-enum Manner<'a> {
-    /// As BuildKit sends a context: a socket as an empty file, and of the attributes only what gives a program rights.
-    OfContext,
-    /// No sockets, and the attributes that are wanted.
-    OfResult(&'a dyn Fn(&[u8]) -> bool),
+struct Manner<'a> {
+    /// A socket is an empty file, as BuildKit sends it with a context; else it is left out.
+    takes_sockets: bool,
+    /// The extended attributes of files and folders that come along; without a word of them, only what gives a program rights.
+    wanted: Option<&'a Wanted<'a>>,
 }
 
 /// A walk under way. It holds one folder open at a time, and no level of it is a call: trees may be deep.
@@ -256,12 +271,12 @@ impl Walk<'_> {
     }
 
     fn attributes(&self, folder: &OwnedFd, path: &TreePath, kind: FileType, mode: u32) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-        match self.manner {
-            Manner::OfContext if kind == FileType::RegularFile && mode & EXECUTABLE != 0 => {
+        match self.manner.wanted {
+            None if kind == FileType::RegularFile && mode & EXECUTABLE != 0 => {
                 let rights = attributes::capability(folder, path.name());
                 Ok(rights.into_iter().map(|value| (CAPABILITY.as_bytes().to_vec(), value)).collect())
             }
-            Manner::OfResult(wanted) if matches!(kind, FileType::RegularFile | FileType::Directory) => {
+            Some(wanted) if matches!(kind, FileType::RegularFile | FileType::Directory) => {
                 attributes::all(folder.as_fd(), path.name(), wanted)
             }
             _ => Ok(BTreeMap::new()),
@@ -287,7 +302,7 @@ impl Walk<'_> {
             FileType::RegularFile => self.file(path, stat),
             FileType::Symlink => EntryKind::Symlink { target: leads.clone() },
             FileType::Fifo => EntryKind::Fifo,
-            FileType::Socket if matches!(self.manner, Manner::OfContext) => EntryKind::File { size: 0 },
+            FileType::Socket if self.manner.takes_sockets => EntryKind::File { size: 0 },
             FileType::CharacterDevice => EntryKind::CharDevice(device()),
             FileType::BlockDevice => EntryKind::BlockDevice(device()),
             FileType::Socket | FileType::Unknown => return None,

@@ -19,6 +19,8 @@ pub struct Context {
     label: String,
     ground: Ground,
     ignored: PatternList,
+    /// Its files keep all their extended attributes, and not only their rights.
+    keeps_attributes: bool,
     seen: OnceCell<Arc<dyn Origin>>,
 }
 
@@ -31,12 +33,23 @@ enum Ground {
 impl Context {
     /// Names a folder; nothing in it is looked at yet. What `ignored` matches is not there.
     pub fn folder(path: &Path, ignored: PatternList) -> Self {
-        Self { label: path.display().to_string(), ground: Ground::Folder(path.to_owned()), ignored, seen: OnceCell::new() }
+        Self::new(path.display().to_string(), Ground::Folder(path.to_owned()), ignored)
     }
 
     /// Takes a tree that was read already.
     pub fn seen(label: &str, origin: Arc<dyn Origin>) -> Self {
-        Self { label: label.to_owned(), ground: Ground::Seen(origin), ignored: PatternList::default(), seen: OnceCell::new() }
+        Self::new(label.to_owned(), Ground::Seen(origin), PatternList::default())
+    }
+
+    fn new(label: String, ground: Ground, ignored: PatternList) -> Self {
+        Self { label, ground, ignored, keeps_attributes: false, seen: OnceCell::new() }
+    }
+
+    /// Returns the same context, whose files keep all their extended attributes if that is wanted. A tree that was read already
+    /// has those it has.
+    #[must_use]
+    pub fn keeping_attributes(self, keeps_attributes: bool) -> Self {
+        Self { keeps_attributes, ..self }
     }
 
     /// Returns its name, for messages.
@@ -59,8 +72,8 @@ impl Context {
                 Ground::Seen(origin) => return Ok(origin.clone()),
                 Ground::Folder(path) => path.clone(),
             };
-            let ignored = self.ignored.clone();
-            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored)).await;
+            let (ignored, keeps_attributes) = (self.ignored.clone(), self.keeps_attributes);
+            let walked = tokio::task::spawn_blocking(move || walk(&path, &ignored, keeps_attributes)).await;
             let walked = walked.map_err(|problem| ContextError::Stopped(self.label.clone(), problem.to_string()))??;
             Ok(cache.files(Arc::new(walked)).await? as Arc<dyn Origin>)
         };
@@ -68,14 +81,14 @@ impl Context {
     }
 }
 
-fn walk(path: &Path, ignored: &PatternList) -> Result<(Folder, Walked), ContextError> {
+fn walk(path: &Path, ignored: &PatternList, keeps_attributes: bool) -> Result<(Folder, Walked), ContextError> {
     let folder = Folder::open(path)?;
     let visit = |path: &TreePath, _: bool| match ignored.verdict(&path.to_string()) {
         Verdict::Included => Visit::Take,
         Verdict::Excluded => Visit::Skip,
         Verdict::ExcludedButDescend => Visit::LookInside,
     };
-    let walked = folder.walk(&visit)?;
+    let walked = if keeps_attributes { folder.walk_with_attributes(&visit)? } else { folder.walk(&visit)? };
     Ok((folder, walked))
 }
 

@@ -186,6 +186,31 @@ async fn a_program_keeps_its_rights_and_no_other_attribute() {
 }
 
 #[tokio::test]
+async fn item_140_files_of_a_context_keep_their_attributes_where_that_is_wanted() {
+    let mut world = World::new(&[("file", "x")]);
+    let path = world.folder.path().join("file");
+    if rustix::fs::setxattr(&path, "user.note", b"n", rustix::fs::XattrFlags::empty()).is_err() {
+        return testkit::skip("the disk of temporary files keeps no attributes");
+    }
+    let file = "FROM scratch\nCOPY file /\n";
+    assert_eq!(world.one(file).await.attributes(0).await, []);
+    world.request.keeps_attributes = true;
+    assert_eq!(world.one(file).await.attributes(0).await, [("user.note".to_owned(), b"n".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_stage_is_made_anew_also_where_it_is_the_only_one() {
+    let mut world = World::new(&[("file", "x")]);
+    let file = "FROM scratch AS app\nCOPY file /\n";
+    world.one(file).await;
+    assert_eq!(world.one(file).await.built.cached, 1);
+    world.request.anew = engine::build::Anew::Stages(vec!["APP".into()]);
+    assert_eq!(world.one(file).await.built.cached, 0);
+    world.request.anew = engine::build::Anew::Stages(vec!["other".into()]);
+    assert_eq!(world.one(file).await.built.cached, 1);
+}
+
+#[tokio::test]
 async fn an_optional_platform_may_fail_and_is_told() {
     let mut world = World::new(&[("file", "new")]).await_image("acme/base", &["linux/amd64"]).await;
     world.optional = vec!["linux/arm64"];

@@ -129,7 +129,8 @@ impl World {
         let parsed = parse(&source).map_err(BuildError::Syntax)?;
         let file = Arc::new(BuildFile { source, parsed });
         let ignored = fs::read_to_string(self.folder.path().join(".dockerignore")).unwrap_or_default();
-        let context = Arc::new(Context::folder(self.folder.path(), PatternList::read(&ignored).unwrap()));
+        let context = Context::folder(self.folder.path(), PatternList::read(&ignored).unwrap());
+        let context = Arc::new(context.keeping_attributes(self.request.keeps_attributes));
         let target = |platform: &&str| Target {
             platform: platform.parse().unwrap(),
             is_optional: self.optional.contains(platform),

@@ -79,6 +79,8 @@ impl Fault for GroundError {
 /// What was read, each once.
 pub struct Ground {
     context: ContextWord,
+    /// `--keep-xattrs`
+    keeps_attributes: bool,
     scratch: PathBuf,
     /// What the standard input holds.
     stdin: Option<Stdin>,
@@ -97,9 +99,10 @@ impl Ground {
     ///
     /// # Errors
     /// Where it cannot be.
-    pub fn new(context: &ContextWord, scratch: &Path) -> Result<Self, Failure> {
+    pub fn new(context: &ContextWord, keeps_attributes: bool, scratch: &Path) -> Result<Self, Failure> {
         let mut ground = Self {
             context: context.clone(),
+            keeps_attributes,
             scratch: scratch.to_owned(),
             stdin: None,
             files: BTreeMap::new(),
@@ -186,7 +189,8 @@ impl Ground {
         if let Some(context) = self.contexts.get(&key) {
             return Ok(context.clone());
         }
-        let context = Arc::new(Context::folder(&folder, ignored(&own.unwrap_or_else(|| folder.join(".dockerignore")))?));
+        let ignored = ignored(&own.unwrap_or_else(|| folder.join(".dockerignore")))?;
+        let context = Arc::new(Context::folder(&folder, ignored).keeping_attributes(self.keeps_attributes));
         self.contexts.insert(key, context.clone());
         Ok(context)
     }
@@ -204,7 +208,7 @@ impl Ground {
             return Ok(Named::Files(context.clone()));
         }
         let context = if path.is_dir() {
-            Context::folder(path, ignored(&path.join(".dockerignore"))?)
+            Context::folder(path, ignored(&path.join(".dockerignore"))?).keeping_attributes(self.keeps_attributes)
         } else {
             let label = shown(path);
             let file = File::open(path).map_err(|problem| GroundError::Unreadable { path: label.clone(), problem })?;

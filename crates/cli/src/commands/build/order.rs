@@ -40,7 +40,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         session.console.warn(&format!("{unused}... is for no platform of this build"));
     }
     let files = arguments.files()?;
-    let mut ground = Ground::new(&arguments.context, &session.context.scratch)?;
+    let mut ground = Ground::new(&arguments.context, arguments.keep_xattrs, &session.context.scratch)?;
     let annotations = annotations(arguments);
     let mut targets = Vec::new();
     for platform in &platforms {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Build, BuildAnnotation};
 use crate::commands::create::metadata::Metadata;
-use crate::commands::create::tags::{check_digests, current, stale, targets};
+use crate::commands::create::tags::{check_digests, stale, targets};
 use crate::commands::{Done, Interrupted, Session};
 use crate::open::Opener;
 
@@ -148,17 +148,16 @@ impl Making<'_> {
         for warning in &document.warnings {
             session.console.warn(warning);
         }
+        deliveries.look().await?;
         let tags = deliveries.tags();
-        let found = current(tags, false).await?;
-        for (tag, digest) in tags.iter_mut().zip(found) {
-            tag.current = digest;
-        }
         check_digests(tags, document.document.digest())?;
+        check_digests(deliveries.untagged(), document.document.digest())?;
         export::export(session, &self.arguments.outputs(), &built, self.request.epoch).await?;
         let expected = tags.iter().map(|_| Expected::Any).collect();
         let moving = stale(tags, expected, document.document.digest());
         let moved: Vec<String> = moving.iter().map(|(tag, _)| tag.opened.label.clone()).collect();
         let mut homes = targets(&moving);
+        homes.extend(deliveries.untagged().iter().map(|tag| index::Target { place: tag.opened.place.clone(), names: Vec::new() }));
         if homes.is_empty() || deliveries.loads() {
             // What nothing points at yet is whole all the same: for Docker, and for whoever names it next.
             homes.insert(0, index::Target { place: place.clone(), names: Vec::new() });
@@ -171,7 +170,7 @@ impl Making<'_> {
         let summary = Summary {
             digest: outcome.digest.to_string(),
             descriptor: json!(descriptor),
-            names: deliveries.tags().iter().map(|tag| tag.opened.label.clone()).filter(|label| label != STDOUT).collect(),
+            names: deliveries.labels().filter(|label| *label != STDOUT).map(str::to_owned).collect(),
         };
         report::outcome(session, &built, &document, deliveries, &moved);
         Ok((built, summary))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::args::{Build, BuildAnnotation, Home, ImageOptions, Output, Pointer, Target};
 use crate::commands::Session;
-use crate::commands::create::tags::Tag;
+use crate::commands::create::tags::{Tag, current};
 use crate::commands::transfer::{self, Data, Job, Wanted, Word};
 use crate::names::check_pushable;
 use crate::open::{Answer, Opened, Opener};
@@ -24,9 +25,9 @@ const LOAD: Word = Word { does: "load", did: "loaded", json: "polyarchLoad" };
 /// Outputs that do not fit together.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
-    /// A push without a name.
-    #[error("nothing to push to: the image has no name")]
-    Nameless,
+    /// A push by digest to a name with a tag, which would move if it were not for that word.
+    #[error("{0} has a tag: expected a name without one, for push-by-digest=true moves no tag")]
+    Tagged(Box<Reference>),
     /// A name that Docker cannot know an image by.
     #[error("Docker needs a name to know the image by")]
     NamelessLoad,
@@ -48,9 +49,6 @@ pub enum DeliverError {
         #[source]
         problem: io::Error,
     },
-    /// Data that goes to the standard output twice.
-    #[error("two outputs go to the standard output")]
-    Stdout,
 }
 
 impl Fault for DeliverError {
@@ -62,7 +60,8 @@ impl Fault for DeliverError {
         match self {
             Self::Terminal => Some(Hint::new("send it on, `| docker load`, or name a file: dest=FILE")),
             Self::Scratch { .. } => Some(Hint::new("TMPDIR names a folder with more room")),
-            Self::Nameless | Self::NamelessLoad => Some(Hint::new("name it with --tag NAME:TAG")),
+            Self::Tagged(name) => Some(Hint::new(format!("name={}, or leave push-by-digest=true away", name.name()))),
+            Self::NamelessLoad => Some(Hint::new("name it with --tag NAME:TAG")),
             Self::Compressions => Some(Hint::new("build twice: what did not change is taken from the cache")),
             _ => None,
         }
@@ -72,12 +71,19 @@ impl Fault for DeliverError {
 /// What an archive on its way to the standard output is called; the file that it is for a while is nobody's business.
 pub const STDOUT: &str = "the standard output";
 
+/// One output.
+struct Delivery {
+    output: Output,
+    /// What the result is called there, each name once.
+    names: Vec<Locator>,
+}
+
 /// Where a result goes.
 pub struct Deliveries {
-    outputs: Vec<Output>,
-    /// The names of `--tag`, else those of the outputs.
-    names: Vec<Locator>,
+    deliveries: Vec<Delivery>,
     tags: Vec<Tag>,
+    /// Names whose registries get the result and no tag (`push-by-digest=true`).
+    untagged: Vec<Tag>,
     /// The archive that goes to the standard output once it is whole, and the folder it is made in.
     stream: Option<(TempDir, PathBuf)>,
 }
@@ -88,43 +94,27 @@ impl Deliveries {
     /// # Errors
     /// Where they do not fit together.
     pub fn decide(arguments: &Build) -> Result<Self, Failure> {
-        let outputs = arguments.outputs();
-        let mut names = arguments.tags.clone();
-        if names.is_empty() {
-            let own = outputs.iter().filter_map(Output::image_options).flat_map(|image| &image.names);
-            names = own.cloned().map(Locator::Name).collect();
-        }
-        let mut said = BTreeSet::new();
-        names.retain(|name| said.insert(name.to_string()));
-        for output in &outputs {
-            if let Some(image) = output.image_options() {
-                check(image)?;
-            }
-            match output {
-                Output::Image { home: Home::Registry, .. } if names.is_empty() => return Err(DeliverError::Nameless.into()),
-                Output::Docker { target: None, .. } if reference(names.first()).is_none() => return Err(DeliverError::NamelessLoad.into()),
-                _ => {}
-            }
-            if let Output::Image { home: Home::Registry, .. } = output {
-                for name in names.iter().filter_map(|name| reference(Some(name))) {
-                    check_pushable(&name, "polyarch build --push -t {} ...")?;
-                }
-            }
-        }
-        if outputs.iter().filter(|output| output.is_stdout()).count() > 1 {
-            return Err(DeliverError::Stdout.into());
-        }
-        Ok(Self { outputs, names, tags: Vec::new(), stream: None })
+        let named = |output: Output| {
+            let mut said = BTreeSet::new();
+            let mut names = arguments.names(&output);
+            names.retain(|name| said.insert(name.to_string()));
+            Delivery { output, names }
+        };
+        let deliveries: Vec<Delivery> = arguments.outputs().into_iter().map(named).collect();
+        deliveries.iter().try_for_each(Delivery::check)?;
+        Ok(Self { deliveries, tags: Vec::new(), untagged: Vec::new(), stream: None })
     }
 
     /// Says beforehand which repositories will be written.
     pub fn announce(&self, opener: &mut Opener) {
-        let pushed = self.outputs.iter().any(|output| matches!(output, Output::Image { home: Home::Registry, .. }));
-        for name in &self.names {
-            match name {
-                Locator::Registry(name) => opener.will_write(name),
-                Locator::Name(name) if pushed => opener.will_write(name),
-                _ => {}
+        for delivery in &self.deliveries {
+            let pushed = delivery.is_pushed();
+            for name in &delivery.names {
+                match name {
+                    Locator::Registry(name) => opener.will_write(name),
+                    Locator::Name(name) if pushed => opener.will_write(name),
+                    _ => {}
+                }
             }
         }
     }
@@ -136,27 +126,49 @@ impl Deliveries {
 
     /// Returns what the result is called, for messages.
     pub fn wish(&self) -> String {
-        self.names.first().map(ToString::to_string).unwrap_or_default()
+        self.deliveries.iter().find_map(|delivery| delivery.names.first()).map(ToString::to_string).unwrap_or_default()
     }
 
     /// Returns the tags that will point at the result.
-    pub fn tags(&mut self) -> &mut Vec<Tag> {
-        &mut self.tags
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    /// Asks what every tag points at now.
+    ///
+    /// # Errors
+    /// Where a place cannot answer.
+    pub async fn look(&mut self) -> Result<(), Failure> {
+        let found = current(&self.tags, false).await?;
+        for (tag, digest) in self.tags.iter_mut().zip(found) {
+            tag.current = digest;
+        }
+        Ok(())
+    }
+
+    /// Returns the names whose registries get the result, and where no tag will point at it.
+    pub fn untagged(&self) -> &[Tag] {
+        &self.untagged
+    }
+
+    /// Returns the labels of all names that were opened.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().chain(&self.untagged).map(|tag| tag.opened.label.as_str())
     }
 
     /// Tells whether Docker gets the result.
     pub fn loads(&self) -> bool {
-        self.outputs.iter().any(|output| matches!(output, Output::Docker { target: None, .. }))
+        self.deliveries.iter().any(Delivery::is_loaded)
     }
 
     /// Tells whether the result is wanted as files, and not as an image.
     pub fn are_files(&self) -> bool {
-        self.outputs.iter().all(|output| matches!(output, Output::Tar { .. } | Output::Local { .. }))
+        self.deliveries.iter().all(|delivery| matches!(delivery.output, Output::Tar { .. } | Output::Local { .. }))
     }
 
     /// Tells whether something else than words goes to the standard output.
     pub fn takes_stdout(&self) -> bool {
-        self.outputs.iter().any(Output::is_stdout)
+        self.deliveries.iter().any(|delivery| delivery.output.is_stdout())
     }
 
     /// Opens every place that gets a name, before anything is made.
@@ -167,30 +179,37 @@ impl Deliveries {
         if self.takes_stdout() && session.context.terminal {
             return Err(DeliverError::Terminal.into());
         }
-        for output in &self.outputs.clone() {
-            match output {
-                Output::Image { home, pointer, .. } => {
-                    let push = *home == Home::Registry;
-                    for name in &self.names {
-                        let opened = opener.target(name, push && matches!(name, Locator::Name(_))).await?;
-                        if *pointer == Pointer::Digest {
-                            continue;
-                        }
-                        self.tags.push(Tag { opened, digest: digest(name), current: None });
+        for Delivery { output, names } in mem::take(&mut self.deliveries) {
+            self.open_one(session, opener, &output, &names).await?;
+            self.deliveries.push(Delivery { output, names });
+        }
+        Ok(())
+    }
+
+    async fn open_one(&mut self, session: &Session, opener: &Opener, output: &Output, names: &[Locator]) -> Result<(), Failure> {
+        match output {
+            Output::Image { home, pointer, .. } => {
+                let push = *home == Home::Registry;
+                for name in names {
+                    let opened = opener.target(name, push && matches!(name, Locator::Name(_))).await?;
+                    let tag = Tag { opened, digest: digest(name), current: None };
+                    match pointer {
+                        Pointer::Tags => self.tags.push(tag),
+                        Pointer::Digest => self.untagged.extend(without_tag(tag)),
                     }
                 }
-                Output::Layout { target, .. } => {
-                    let file = self.streamed(session, target)?;
-                    let tags = self.in_layout(opener, &file).await?;
-                    self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
-                }
-                Output::Docker { target: Some(target), .. } => {
-                    let file = self.streamed(session, target)?;
-                    let tags = self.in_archive(opener, &file)?;
-                    self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
-                }
-                Output::Docker { target: None, .. } | Output::Tar { .. } | Output::Local { .. } => {}
             }
+            Output::Layout { target, .. } => {
+                let file = self.streamed(session, target)?;
+                let tags = in_layout(opener, &file, names).await?;
+                self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
+            }
+            Output::Docker { target: Some(target), .. } => {
+                let file = self.streamed(session, target)?;
+                let tags = in_archive(opener, &file, names)?;
+                self.tags.extend(tags.into_iter().map(|tag| relabelled(tag, target)));
+            }
+            Output::Docker { target: None, .. } | Output::Tar { .. } | Output::Local { .. } => {}
         }
         Ok(())
     }
@@ -224,41 +243,6 @@ impl Deliveries {
         }
     }
 
-    /// The names that an archive knows the image by, in full; the only one where there is none.
-    fn selectors(&self) -> Vec<Selector> {
-        let names: Vec<Selector> =
-            self.names.iter().filter_map(|name| reference(Some(name))).map(|name| Selector::Name(tagged(&name).to_string())).collect();
-        if names.is_empty() { vec![Selector::Only] } else { names }
-    }
-
-    async fn in_layout(&self, opener: &Opener, target: &Target) -> Result<Vec<Tag>, Failure> {
-        let mut tags = Vec::new();
-        for selector in self.selectors() {
-            let locator = match target {
-                Target::Folder(path) => Locator::Layout { path: path.clone(), selector },
-                Target::File(path) => Locator::LayoutArchive { path: path.clone(), selector },
-                Target::Stdout => return Err(DeliverError::Option("dest=-").into()),
-            };
-            let opened = opener.target(&locator, false).await?;
-            tags.push(Tag { opened, digest: None, current: None });
-        }
-        Ok(tags)
-    }
-
-    fn in_archive(&self, opener: &Opener, target: &Target) -> Result<Vec<Tag>, Failure> {
-        let path: &Path = match target {
-            Target::File(path) => path,
-            Target::Folder(_) => return Err(DeliverError::Option("tar=false").into()),
-            Target::Stdout => return Err(DeliverError::Option("dest=-").into()),
-        };
-        let place = opener.new_archive_at(path);
-        let tag = |selector: Selector| {
-            let label = format!("docker-archive:{}{selector}", path.display());
-            Tag { opened: Opened { label, place: place.clone(), selector, answer: Answer::Named }, digest: None, current: None }
-        };
-        Ok(self.selectors().into_iter().map(tag).collect())
-    }
-
     /// Hands the result to Docker, where that is wanted.
     ///
     /// # Errors
@@ -270,20 +254,86 @@ impl Deliveries {
         place: &Arc<dyn Place>,
         document: &index::Plan,
     ) -> Result<(), Failure> {
-        if !self.loads() {
-            return Ok(());
-        }
+        let names = self.deliveries.iter().filter(|delivery| delivery.is_loaded()).flat_map(|delivery| &delivery.names);
         let mut jobs = Vec::new();
-        for name in self.names.iter().filter_map(|name| reference(Some(name))) {
+        for name in names.filter_map(reference) {
             let familiar = tagged(&name).familiar();
             let selector = Selector::Digest(document.document.digest().clone());
             let from = Opened { label: familiar.clone(), place: place.clone(), selector, answer: Answer::Store };
             jobs.push(Job::new(from, opener.target(&Locator::Daemon(familiar), false).await?));
         }
+        if jobs.is_empty() {
+            return Ok(());
+        }
         let wanted =
             Wanted { platforms: PlatformSet::default(), referrers: false, dry_run: false, expected: Expected::Any, data: Data::None };
         transfer::run(session, opener, LOAD, &jobs, &wanted).await.map(drop)
     }
+}
+
+impl Delivery {
+    /// Passes what can be done.
+    fn check(&self) -> Result<(), Failure> {
+        if let Some(image) = self.output.image_options() {
+            check(image)?;
+        }
+        if self.is_loaded() && !self.names.iter().any(|name| reference(name).is_some()) {
+            return Err(DeliverError::NamelessLoad.into());
+        }
+        if let Output::Image { pointer: Pointer::Digest, .. } = &self.output
+            && let Some(name) = self.names.iter().filter_map(reference).find(|name| name.tag().is_some())
+        {
+            return Err(DeliverError::Tagged(Box::new(name)).into());
+        }
+        if self.is_pushed() {
+            for name in self.names.iter().filter_map(reference) {
+                check_pushable(&name, "polyarch build --push -t {} ...")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_pushed(&self) -> bool {
+        matches!(self.output, Output::Image { home: Home::Registry, .. })
+    }
+
+    fn is_loaded(&self) -> bool {
+        matches!(self.output, Output::Docker { target: None, .. })
+    }
+}
+
+/// The names that an archive knows the image by, in full; the only one where there is none.
+fn selectors(names: &[Locator]) -> Vec<Selector> {
+    let names: Vec<Selector> = names.iter().filter_map(reference).map(|name| Selector::Name(tagged(&name).to_string())).collect();
+    if names.is_empty() { vec![Selector::Only] } else { names }
+}
+
+async fn in_layout(opener: &Opener, target: &Target, names: &[Locator]) -> Result<Vec<Tag>, Failure> {
+    let mut tags = Vec::new();
+    for selector in selectors(names) {
+        let locator = match target {
+            Target::Folder(path) => Locator::Layout { path: path.clone(), selector },
+            Target::File(path) => Locator::LayoutArchive { path: path.clone(), selector },
+            Target::Stdout => return Err(DeliverError::Option("dest=-").into()),
+        };
+        let opened = opener.target(&locator, false).await?;
+        tags.push(Tag { opened, digest: None, current: None });
+    }
+    Ok(tags)
+}
+
+fn in_archive(opener: &Opener, target: &Target, names: &[Locator]) -> Result<Vec<Tag>, Failure> {
+    let path: &Path = match target {
+        Target::File(path) => path,
+        Target::Folder(_) => return Err(DeliverError::Option("tar=false").into()),
+        Target::Stdout => return Err(DeliverError::Option("dest=-").into()),
+    };
+    let place = opener.new_archive_at(path);
+    let tag = |selector: Selector| {
+        let label = format!("docker-archive:{}{selector}", path.display());
+        Tag { opened: Opened { label, place: place.clone(), selector, answer: Answer::Named }, digest: None, current: None }
+    };
+    Ok(selectors(names).into_iter().map(tag).collect())
 }
 
 /// Returns how layers are compressed, for all outputs alike.
@@ -328,11 +378,18 @@ fn relabelled(mut tag: Tag, target: &Target) -> Tag {
 }
 
 /// Returns the name that a locator is, if it is one.
-fn reference(name: Option<&Locator>) -> Option<Reference> {
-    match name? {
+fn reference(name: &Locator) -> Option<Reference> {
+    match name {
         Locator::Name(name) | Locator::Registry(name) | Locator::Store(name) => Some(name.clone()),
         _ => None,
     }
+}
+
+/// Calls a repository of a registry by its name alone. In the local store, a digest finds the image whatever it is called.
+fn without_tag(mut tag: Tag) -> Option<Tag> {
+    let Answer::Registry(name) = &tag.opened.answer else { return None };
+    tag.opened.label = name.name();
+    Some(tag)
 }
 
 /// Returns a name with its tag, `latest` where it has none.
@@ -342,5 +399,5 @@ fn tagged(name: &Reference) -> Reference {
 }
 
 fn digest(name: &Locator) -> Option<oci::Digest> {
-    reference(Some(name)).and_then(|name| name.digest().cloned())
+    reference(name).and_then(|name| name.digest().cloned())
 }

@@ -18,6 +18,9 @@ use crate::commands::create::tags::Tag;
 use crate::console::{Table, bytes, counted};
 use crate::open::Answer;
 
+/// What became of a name whose registry got the image, but no tag.
+const UNTAGGED: &str = "untagged";
+
 /// Shows the bases and steps of every platform.
 pub fn plan(session: &Session, plan: &Plan) {
     if session.context.global.json {
@@ -178,31 +181,41 @@ fn notes(session: &Session, image: &BuiltImage) {
 }
 
 /// Prints what was done; `moved` are the labels of the tags that moved.
-pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &mut Deliveries, moved: &[String]) {
-    let (takes_stdout, loads, are_files) = (deliveries.takes_stdout(), deliveries.loads(), deliveries.are_files());
+pub fn outcome(session: &Session, built: &Built, plan: &IndexPlan, deliveries: &Deliveries, moved: &[String]) {
     let digest = plan.document.digest();
-    let tags = deliveries.tags();
+    let (tags, untagged) = (deliveries.tags(), deliveries.untagged());
     let state = |tag: &Tag| if moved.contains(&tag.opened.label) { "moved" } else { "unchanged" };
-    if takes_stdout {
+    if deliveries.takes_stdout() {
         // The image is there; words would be part of it.
     } else if session.context.global.json {
-        let tags: Vec<Value> = tags.iter().map(|tag| json!({"name": tag.opened.label, "state": state(tag)})).collect();
+        let tags: Vec<Value> = tags
+            .iter()
+            .map(|tag| (tag, state(tag)))
+            .chain(untagged.iter().map(|tag| (tag, UNTAGGED)))
+            .map(|(tag, state)| json!({"name": tag.opened.label, "state": state}))
+            .collect();
         session.console.data(format!("{:#}", summary(built, plan, &tags)));
-    } else if tags.is_empty() {
+    } else if tags.is_empty() && untagged.is_empty() {
         session.console.data(digest.to_string());
     } else {
-        for tag in tags.iter() {
-            session.console.data(format!("{}@{digest}", without_digest(&tag.opened.label)));
+        for label in deliveries.labels() {
+            session.console.data(format!("{}@{digest}", without_digest(label)));
         }
     }
-    for tag in tags.iter() {
+    for tag in tags {
         session.console.say(what_became_of(tag, state(tag)));
+    }
+    for tag in untagged {
+        session.console.say(format!("{}, and no tag points at it", what_became_of(tag, UNTAGGED)));
     }
     // Where the image is in the store, most can be done with it.
     let stored = tags.iter().find(|tag| tag.opened.answer == Answer::Store);
     match stored.or_else(|| tags.iter().find(|tag| tag.opened.label != STDOUT)) {
         Some(tag) => session.console.say(next(tag)),
-        None if tags.is_empty() && !loads && !are_files => {
+        None if let Some(tag) = untagged.first() => {
+            session.console.say(format!("next: polyarch inspect {}@{digest}", without_digest(&tag.opened.label)));
+        }
+        None if tags.is_empty() && !deliveries.loads() && !deliveries.are_files() => {
             session.console.warn("nothing points at the image, so the next `polyarch store prune` removes it: name it with --tag NAME:TAG");
         }
         None => {}

@@ -14,4 +14,5 @@ pub mod differ;
 pub mod export;
 pub mod files;
 pub mod pack;
+pub mod run;
 pub mod truth;

@@ -1,0 +1,5 @@
+//! What commands of a build run in.
+
+mod settings;
+
+pub use settings::{Access, Rights, Secret, Settings};

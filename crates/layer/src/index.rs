@@ -10,7 +10,7 @@ use std::io::{self, Read};
 
 use crate::error::{LayerError, Limit};
 use crate::tar::{Entry, Limits, Reader, Rules};
-pub use accounts::Owner;
+pub use accounts::{Login, Owner};
 pub use follow::{Destination, Follow, Met, follow_links};
 pub use place::Placed;
 

@@ -224,3 +224,25 @@ impl fmt::Display for DiffId {
         self.0.fmt(formatter)
     }
 }
+
+/// The digest of layers over each other, from the lowest up (OCI image-spec 1.1, "Layer ChainID").
+///
+/// ```
+/// use oci::{ChainId, DiffId, Digest};
+/// let (lower, upper) = (DiffId(Digest::of(b"lower")), DiffId(Digest::of(b"upper")));
+/// let one = ChainId::over(None, &lower);
+/// assert_eq!(one.0, lower.0);
+/// assert_eq!(ChainId::over(Some(&one), &upper).0, Digest::of(format!("{lower} {upper}").as_bytes()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChainId(pub Digest);
+
+impl ChainId {
+    /// Puts a layer over others, or over none.
+    pub fn over(below: Option<&Self>, layer: &DiffId) -> Self {
+        match below {
+            None => Self(layer.0.clone()),
+            Some(below) => Self(Digest::of(format!("{} {layer}", below.0).as_bytes())),
+        }
+    }
+}

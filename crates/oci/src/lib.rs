@@ -18,7 +18,7 @@ mod tag;
 
 pub use config::{History, ImageConfig, RuntimeConfig};
 pub use descriptor::{Descriptor, annotation};
-pub use digest::{Algorithm, DiffId, Digest, DigestError, Hasher};
+pub use digest::{Algorithm, ChainId, DiffId, Digest, DigestError, Hasher};
 pub use go::{go_indent, go_json, go_json_line, go_quote};
 pub use locator::{Locator, LocatorError, PlatformSource, Selector};
 pub use manifest::{ImageIndex, ImageManifest};

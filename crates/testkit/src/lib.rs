@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod busybox;
 pub mod contract;
 pub mod dockerd;
 pub mod faulty;
@@ -18,4 +19,5 @@ pub mod tokens;
 pub mod transcript;
 mod wire;
 
+pub use busybox::busybox_layer;
 pub use host::{binary, is_root, skip};

@@ -12,7 +12,63 @@ pub struct Owner {
     pub gid: u64,
 }
 
+/// Whom a process runs as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    /// The number of the user.
+    pub uid: u64,
+    /// The number of the first group.
+    pub gid: u64,
+    /// The numbers of all other groups.
+    pub groups: Vec<u64>,
+    /// The home folder, where `/etc/passwd` says one.
+    pub home: Option<String>,
+}
+
 impl PathIndex {
+    /// Finds out whom a process runs as that is to run as a user: what `USER` says, and `docker run --user`.
+    ///
+    /// | text | group | other groups |
+    /// |---|---|---|
+    /// | empty, `name` | by `/etc/passwd` | those whose line in `/etc/group` names the user |
+    /// | `1000` | by `/etc/passwd`, else 0 | the same, where `/etc/passwd` knows the number |
+    /// | `user:group` | the group | none |
+    ///
+    /// (moby and runc, `libcontainer/user.GetExecUser`.)
+    ///
+    /// # Errors
+    /// As [`owner`](Self::owner).
+    pub fn login(&self, text: &str) -> Result<Login, LayerError> {
+        let text = if text.is_empty() { "0" } else { text };
+        let (user, group) =
+            text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group).filter(|group| !group.is_empty())));
+        let owner = self.owner(text)?;
+        let line = self.lines(PASSWD).find(|fields| {
+            let own = fields.get(2).and_then(|field| number(field));
+            if number(user).is_some() { own == Some(owner.uid) } else { fields.first().is_some_and(|name| name == user) }
+        });
+        let name = line.as_ref().and_then(|fields| fields.first()).cloned();
+        let home = line.as_ref().and_then(|fields| fields.get(5)).filter(|home| !home.is_empty()).cloned();
+        if group.is_some() {
+            return Ok(Login { uid: owner.uid, gid: owner.gid, groups: Vec::new(), home });
+        }
+        let gid = line.and_then(|fields| number(fields.get(3)?)).unwrap_or(0);
+        let groups = self.lines(GROUP).filter(|fields| {
+            let members = fields.get(3).map(String::as_str).unwrap_or_default();
+            name.as_deref().is_some_and(|name| members.split(',').any(|member| member == name))
+        });
+        let groups = groups.filter_map(|fields| number(fields.get(2)?)).collect();
+        Ok(Login { uid: owner.uid, gid, groups, home })
+    }
+
+    /// The lines of a file of accounts, field by field; none where there is no such file.
+    fn lines(&self, path: &'static [u8]) -> impl Iterator<Item = Vec<String>> + use<'_> {
+        let place = self.destination(path, Follow::All).ok().map(|place| place.path);
+        let content = place.and_then(|path| self.accounts.get(&path));
+        let lines = content.into_iter().flat_map(|content| content.split(|byte| *byte == b'\n'));
+        lines.map(|line| String::from_utf8_lossy(line).trim_end_matches('\r').split(':').map(str::to_owned).collect())
+    }
+
     /// Finds out what an owner means in this tree.
     ///
     /// | text | user | group |

@@ -25,5 +25,5 @@ pub use capability::Capabilities;
 pub use error::{Cause, Limitation, SandboxError};
 pub use launch::{Launcher, init_if_asked};
 pub use process::{Exit, Handle, Process};
-pub use spec::{Attributes, Limit, Mount, MountKind, Network, Resource, Root, Spec, Upper, User};
+pub use spec::{Attributes, Content, Limit, Mount, MountKind, Network, Resource, Root, Spec, Upper, User};
 pub use users::{Range, Users};

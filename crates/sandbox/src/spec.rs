@@ -163,6 +163,17 @@ pub enum MountKind {
         /// What the process may do with it.
         attributes: Attributes,
     },
+    /// A file in memory, which no disk ever has. Always read-only, and no program is run from it.
+    File {
+        /// What is in it.
+        content: Content,
+        /// Its permissions.
+        mode: u32,
+        /// Its owner, a number inside of the sandbox.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
     /// The processes of the sandbox.
     Proc,
     /// The devices of this machine, as text. Always read-only.
@@ -172,6 +183,16 @@ pub enum MountKind {
         /// How many bytes `/dev/shm` holds at most.
         shared_memory: u64,
     },
+}
+
+/// What is in a file, which no text of this program shows.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Content(pub Vec<u8>);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Content({} bytes)", self.0.len())
+    }
 }
 
 /// What a process may not do with what is mounted.

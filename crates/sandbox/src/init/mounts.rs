@@ -2,10 +2,12 @@
 //!
 //! A mount is made or cloned without a place, then moved onto the open handle of its target. So nothing is resolved twice.
 
+use std::fs::File;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{CWD, FileType, OFlags, fstat};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount,
@@ -59,6 +61,11 @@ fn one(wanted: &Mount, within: &mut Within<'_>) -> Result<(), SandboxError> {
             options.extend(size.map(|size| ("size", size.to_string())));
             let mount = made("tmpfs", &options, flags(*attributes)).map_err(failed("tmpfs", target))?;
             folder().and_then(|place| attach(&mount, &place)).map_err(failed("tmpfs", target))
+        }
+        MountKind::File { content, mode, uid, gid } => {
+            let mount = file(&content.0, *mode, (*uid, *gid)).map_err(failed("a file in memory", target))?;
+            let place = within.target(target.as_bytes(), Wanted { is_folder: false, stays });
+            place.and_then(|place| attach(&mount, &place)).map_err(failed("a file in memory", target))
         }
         MountKind::Proc => {
             let mount = made("proc", &[], INERT).map_err(failed("proc", target))?;
@@ -114,6 +121,8 @@ pub(super) fn cloned(file: impl AsFd) -> Result<OwnedFd, Errno> {
 /// Makes a file system.
 pub(super) fn made(kind: &str, options: &[(&str, String)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    // What mount(8) and df(1) show in front.
+    fsconfig_set_string(&context, "source", kind)?;
     for (key, value) in options {
         fsconfig_set_string(&context, *key, value.as_str())?;
     }
@@ -124,6 +133,23 @@ pub(super) fn made(kind: &str, options: &[(&str, String)], attributes: MountAttr
 /// Moves a mount onto a target that is open.
 pub(super) fn attach(mount: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
     move_mount(mount, "", target, "", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+/// Makes a file in a file system of its own, and returns a mount of that file alone.
+fn file(content: &[u8], mode: u32, (uid, gid): (u32, u32)) -> Result<OwnedFd, Errno> {
+    const NAME: &str = "file";
+    let memory = made("tmpfs", &[("mode", "700".to_owned())], INERT)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let mut file = File::from(openat(&memory, NAME, flags, Mode::RUSR | Mode::WUSR)?);
+    let filled = file.write_all(content);
+    filled.map_err(|problem| Errno::from_io_error(&problem).unwrap_or(Errno::IO))?;
+    fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    fchmod(&file, Mode::from_raw_mode(mode))?;
+    drop(file);
+    let mount = part(&memory, NAME.as_bytes())?;
+    let read_only = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    set_attributes(&mount, read_only, Reach::Whole).map_err(|problem| Errno::from_io_error(&problem).unwrap_or(Errno::PERM))?;
+    Ok(mount)
 }
 
 fn sysfs() -> Result<OwnedFd, Errno> {

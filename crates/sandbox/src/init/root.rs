@@ -34,6 +34,7 @@ pub(super) fn open(root: &Root) -> Result<OwnedFd, SandboxError> {
 
 fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", "overlay")?;
     // One after the other, since a list in one text may have 255 bytes only.
     for lower in lowers {
         fsconfig_set_string(&context, "lowerdir+", lower)?;

@@ -17,6 +17,7 @@ mod names;
 mod open;
 mod paths;
 mod shim;
+mod standing;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +32,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_JOBS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    // Before anything else: as the init of a sandbox, this is another program.
+    sandbox::init_if_asked();
     let words = match shim::words(std::env::args_os().collect()) {
         Ok(words) => words,
         Err(code) => return code,
@@ -46,11 +49,13 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(error) => return console::usage(&console::without_passwords(error)),
     };
+    // Before there is a second thread: a user namespace can be entered by one alone.
+    let standing = standing::settle(&command.verb);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return console::bug("cannot start the runtime", &error),
     };
-    let code = runtime.block_on(commands::run(command, spoken));
+    let code = runtime.block_on(commands::run(command, spoken, standing));
     // A job that writes owns its temporary file, which goes when the job ends: without the wait it would
     // stay. With nothing under way this returns at once; a read from a terminal or pipe, which may
     // never end, is waited for no longer than this.

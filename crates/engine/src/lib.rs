@@ -14,5 +14,6 @@ pub mod differ;
 pub mod export;
 pub mod files;
 pub mod pack;
+pub mod roots;
 pub mod run;
 pub mod truth;

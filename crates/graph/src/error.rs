@@ -1,6 +1,6 @@
 //! Why files cannot be copied into a tree, and why a stage makes no sense.
 
-use dockerfile::{ChmodError, ExposeError, PatternError, ScopeError, SignalError, Span};
+use dockerfile::{ChmodError, ExposeError, MountError, PatternError, ScopeError, SignalError, Span};
 use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 
@@ -95,6 +95,9 @@ pub enum StageReason {
     /// A path that no image for Windows has.
     #[error(transparent)]
     WindowsPath(WindowsPathError),
+    /// A mount that makes no sense.
+    #[error(transparent)]
+    Mount(MountError),
     /// A checksum of what comes from the context.
     #[error("checksum requires HTTP(S) or Git sources")]
     Checksum,
@@ -117,6 +120,7 @@ impl Fault for StageError {
             StageReason::Chmod(problem) => problem.hint(),
             StageReason::Signal(problem) => problem.hint(),
             StageReason::Expose(problem) => problem.hint(),
+            StageReason::Mount(problem) => problem.hint(),
             StageReason::WindowsPath(_) | StageReason::Checksum => None,
         }
     }

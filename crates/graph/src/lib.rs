@@ -3,6 +3,8 @@
 //! Never opens a socket or a file: it sees names, kinds and owners, and says which bytes go where. Start
 //! at [`outline()`] for what a build is made of, at [`Recipe`] for what a stage decides, at [`copy()`] for what a copy does to a [`Tree`].
 
+mod bind;
+mod command;
 mod copy;
 mod error;
 mod image;
@@ -16,13 +18,15 @@ mod tree;
 mod unpack;
 mod windows;
 
+pub use bind::lay_bind;
+pub use command::RunStep;
 pub use copy::{Archives, Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
 pub use error::{CopyError, StageError, StageReason};
 pub use image::{HistoryLine, Image};
 pub use lay::{Content, From, Laid, Lay, find_added, lay_add, lay_copy, lay_workdir};
 pub use outline::{Begins, Outline, OutlineError, Outlined, Wanted, context_name, outline};
 pub use path::TreePath;
-pub use runs::{NeededRun, RunsNeeded, refuse_runs};
-pub use stage::{CopyStep, Placed, Recipe, RunStep, Step};
+pub use runs::{NeededRun, RunsNeeded, refuse_runs, runs_natively};
+pub use stage::{CopyStep, Placed, Recipe, Step};
 pub use tree::Tree;
 pub use windows::WindowsPathError;

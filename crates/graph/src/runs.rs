@@ -1,9 +1,12 @@
-//! Commands of a build: which of them a target would run.
+//! Commands of a build that this machine cannot run: they are for another one.
 
 use std::fmt;
 
 use dockerfile::{Dockerfile, Graph, Instruction, Statement, parse_trigger};
 use fault::{Fault, Hint, Kind};
+use oci::Platform;
+
+use crate::outline::Outlined;
 
 /// A `RUN` that a target needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +17,15 @@ pub struct NeededRun {
     pub text: String,
 }
 
-/// Commands would have to run, and this build runs none.
+/// Commands for a machine that this one is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunsNeeded {
     /// The name of the Dockerfile.
     pub file: String,
+    /// What they are for.
+    pub platform: Box<Platform>,
+    /// What this machine is.
+    pub host: Box<Platform>,
     /// The instructions, in the order of their lines; never empty.
     pub runs: Vec<NeededRun>,
 }
@@ -37,33 +44,53 @@ impl Fault for RunsNeeded {
     }
 
     fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("make the files before, and COPY them; or choose a --target that needs no RUN"))
+        let platform = &self.platform;
+        Some(Hint::new(format!(
+            "move what they make to a stage `FROM --platform=$BUILDPLATFORM` and COPY the result; or build {platform} on such a machine, and join the parts with `polyarch create`"
+        )))
     }
 
     fn lines(&self) -> Vec<String> {
-        let first = format!("RUN is not supported yet, and {} of them would have to run:", self.runs.len());
-        let runs = self.runs.iter().map(|run| format!("  {}:{}: {}", self.file, run.line, run.text));
+        let Self { file, platform, host, runs } = self;
+        let first = match platform.os.as_str() {
+            "windows" => format!("RUN for {platform} needs a Windows machine:"),
+            _ => format!("RUN for {platform} needs a machine that runs its programs, and this one runs those of {host}:"),
+        };
+        let runs = runs.iter().map(|run| format!("  {file}:{}: {}", run.line, run.text));
         std::iter::once(first).chain(runs).collect()
     }
 }
 
-/// Refuses a build that would run commands: asked before anything is fetched. `stages` are those that the target needs.
+/// Tells whether a machine runs the programs of a platform by itself: its processor does, and its system loads them.
+pub fn runs_natively(host: &Platform, platform: &Platform) -> bool {
+    let (host, platform) = (host.normalized(), platform.normalized());
+    let is_own = host.architecture == platform.architecture;
+    // Every kernel for x86-64 that distributions build runs 32-bit programs, too.
+    host.os == platform.os && host.os == "linux" && (is_own || (host.architecture == "amd64" && platform.architecture == "386"))
+}
+
+/// Refuses a build that would run commands for another machine: asked before anything is fetched. `stages` are those that the
+/// target needs.
 ///
 /// A stage that begins with another stage of the file does that one's triggers. Those of an image are known only when it
 /// is read.
 ///
 /// # Errors
-/// Lists every command.
-pub fn refuse_runs(name: &str, file: &Dockerfile, graph: &Graph, stages: &[usize]) -> Result<(), RunsNeeded> {
-    let mut runs = Vec::new();
-    for stage in stages {
-        runs.extend(file.stages.get(*stage).into_iter().flat_map(|stage| stage.statements.iter().filter_map(own)));
-        let parent = graph.base(*stage).and_then(|parent| file.stages.get(parent));
-        runs.extend(parent.into_iter().flat_map(|parent| parent.statements.iter().filter_map(trigger)));
+/// Lists every command of the first platform that there are such for.
+pub fn refuse_runs(name: &str, file: &Dockerfile, graph: &Graph, stages: &[&Outlined], host: &Platform) -> Result<(), RunsNeeded> {
+    let foreign = stages.iter().filter(|stage| !runs_natively(host, &stage.platform));
+    let mut runs: Vec<(&Platform, NeededRun)> = Vec::new();
+    for stage in foreign {
+        let own = file.stages.get(stage.index).into_iter().flat_map(|stage| stage.statements.iter().filter_map(own));
+        let parent = graph.base(stage.index).and_then(|parent| file.stages.get(parent));
+        let triggered = parent.into_iter().flat_map(|parent| parent.statements.iter().filter_map(trigger));
+        runs.extend(own.chain(triggered).map(|run| (&stage.platform, run)));
     }
-    runs.sort_by_key(|run: &NeededRun| run.line);
+    let Some(platform) = runs.first().map(|(platform, _)| (*platform).clone()) else { return Ok(()) };
+    let mut runs: Vec<NeededRun> = runs.into_iter().filter(|(other, _)| **other == platform).map(|(_, run)| run).collect();
+    runs.sort_by_key(|run| run.line);
     runs.dedup();
-    if runs.is_empty() { Ok(()) } else { Err(RunsNeeded { file: name.to_owned(), runs }) }
+    Err(RunsNeeded { file: name.to_owned(), platform: Box::new(platform), host: Box::new(host.clone()), runs })
 }
 
 fn own(statement: &Statement) -> Option<NeededRun> {

@@ -4,11 +4,12 @@
 //! makes files becomes a [`Step`], with everything expanded.
 
 use dockerfile::{
-    Add, Chmod, CommandLine, Copy, CopySource, Exposed, Globals, Heredoc, Instruction, Location, Pairs, Rules, Run, Span, StageScope,
-    Statement, Word, check_signal, expose, history,
+    Add, Chmod, CommandLine, Copy, CopySource, Exposed, Globals, Heredoc, Instruction, Location, Pairs, Rules, Run, Script, Span,
+    StageScope, Statement, Word, check_signal, expose, history,
 };
 use serde_json::{Map, Value, json};
 
+use crate::command::{RunStep, below};
 use crate::error::{StageError, StageReason};
 use crate::image::{HistoryLine, Image};
 use crate::windows::{plain_path, windows_path};
@@ -27,6 +28,17 @@ pub enum Step {
     },
     /// A command is run.
     Run(Box<RunStep>),
+}
+
+impl Step {
+    /// Lists the stages, contexts and images that it takes files from.
+    pub fn providers(&self) -> Vec<&str> {
+        match self {
+            Self::Copy(step) => step.from.as_deref().into_iter().collect(),
+            Self::Workdir { .. } => Vec::new(),
+            Self::Run(step) => step.providers().collect(),
+        }
+    }
 }
 
 /// A file whose content stands in the Dockerfile: its name, and its content.
@@ -71,21 +83,6 @@ impl CopyStep {
     pub const fn stands_alone(&self) -> bool {
         self.link && self.chmod.is_none()
     }
-}
-
-/// A `RUN` with what it sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunStep {
-    /// The instruction.
-    pub run: Run,
-    /// The shell in front of a text.
-    pub shell: Vec<String>,
-    /// Its environment.
-    pub environment: Vec<(String, String)>,
-    /// The folder it runs in.
-    pub working: String,
-    /// The user it runs as.
-    pub user: String,
 }
 
 /// A step with its place, and the line of the history that is its.
@@ -228,7 +225,7 @@ impl Taking<'_> {
             Instruction::Workdir(word) => self.workdir(word)?,
             Instruction::Copy(copy) => self.copy(copy)?,
             Instruction::Add(add) => self.add(add)?,
-            Instruction::Run(run) => self.run(run),
+            Instruction::Run(run) => self.run(run)?,
         }
         Ok(())
     }
@@ -427,17 +424,33 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn run(&mut self, run: &Run) {
-        let words = run.words(&self.recipe.shell, self.recipe.image.is_windows());
+    fn run(&mut self, run: &Run) -> Result<(), StageError> {
+        let windows = self.recipe.image.is_windows();
+        let words = run.words(&self.recipe.shell, windows);
         let said = history::run(&words, &self.recipe.scope);
+        let inline = match run.script(windows) {
+            Script::File { name, content } => Some((name, content)),
+            Script::Exec(_) | Script::Shell(_) => None,
+        };
+        let working = self.working();
+        let mut mounts = Vec::new();
+        for mount in &run.mounts {
+            let resolved = mount.resolve(&self.recipe.scope, Rules::word(self.escape));
+            let resolved = resolved.map_err(|problem| StageError { span: mount.span, reason: Box::new(StageReason::Mount(problem)) })?;
+            mounts.push(below(resolved, &working));
+        }
         let step = RunStep {
-            run: run.clone(),
-            shell: self.recipe.shell.clone(),
+            words,
+            inline,
+            mounts,
+            network: run.network,
+            security: run.security,
             environment: self.recipe.scope.environment().to_vec(),
-            working: self.working(),
+            working,
             user: self.recipe.image.text("User"),
         };
         self.step(Step::Run(Box::new(step)), said);
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use content::{Expected, Limits};
 use engine::build::{Built, BuiltImage, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
+use engine::run::Runner;
 use fault::{Failure, Wishing};
 use index::carry_out;
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ use crate::open::Opener;
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 
+/// The folder of the store in which layers lie unpacked.
+const ROOTS: &str = "roots";
 /// How many layers an image may have for Docker (moby, `maxLayerDepth`).
 const MOST_LAYERS: usize = 125;
 
@@ -138,7 +141,9 @@ impl Making<'_> {
         let place = content::Library::open(store, deliveries.repository()).await?;
         let progress = report::progress(session);
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
-        let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache };
+        let Request { commands, keeps_attributes, .. } = self.request;
+        let runner = Runner::new(session.context.store.join(ROOTS), session.standing.clone(), commands.parallel, *keeps_attributes);
+        let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache, runner: &runner };
         let built = make(self.request, decided, &workshop).await?;
         for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {
             let BuiltImage { platform, layers, .. } = image;

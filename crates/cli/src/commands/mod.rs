@@ -31,6 +31,7 @@ use crate::console::Console;
 use crate::context::Context;
 use crate::fronts::Spoken;
 use crate::interrupts::Interrupts;
+use crate::standing::Stands;
 
 /// What a verb ends with when nothing failed.
 pub enum Done {
@@ -49,6 +50,8 @@ pub struct Session {
     pub context: Context,
     /// The two streams.
     pub console: Console,
+    /// Who runs commands here.
+    pub standing: Stands,
 }
 
 /// Somebody asked to end before the work was done.
@@ -74,10 +77,10 @@ impl Fault for LostOutput {
 }
 
 /// Runs a command to its exit code; `spoken` are the words behind it, where they are another tool's.
-pub async fn run(command: Polyarch, spoken: Option<Spoken>) -> ExitCode {
+pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) -> ExitCode {
     let context = Context::read(command.global);
     let console = Console::new(&context);
-    let session = Session { context, console: console.clone() };
+    let session = Session { context, console: console.clone(), standing };
     let front = spoken.as_ref().map(Spoken::front);
     // A server is ended by an interrupt, so it decides itself what that means.
     let serving = matches!(command.verb, Verb::Serve(_));

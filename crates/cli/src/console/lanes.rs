@@ -17,8 +17,8 @@ pub struct Lanes(Mutex<BTreeMap<String, Lane>>);
 
 struct Lane {
     line: ProgressBar,
-    /// What runs, in the order in which it began.
-    running: Vec<String>,
+    /// What runs, in the order in which it began, and the last that it has written.
+    running: Vec<(String, String)>,
 }
 
 impl Lanes {
@@ -26,16 +26,26 @@ impl Lanes {
     pub fn begin(&self, screen: &MultiProgress, platform: &str, what: &str) {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(platform.to_owned()).or_insert_with(|| Lane::new(screen, platform));
-        lane.running.push(what.to_owned());
+        lane.running.push((what.to_owned(), String::new()));
         lane.line.reset_elapsed();
         lane.show();
+    }
+
+    /// Shows what something has written.
+    pub fn tail(&self, platform: &str, what: &str, text: &str) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lane) = lanes.get_mut(platform) else { return };
+        if let Some((_, tail)) = lane.running.iter_mut().find(|(running, _)| running == what) {
+            text.clone_into(tail);
+            lane.show();
+        }
     }
 
     /// Shows that it is done; a platform for which nothing runs has no line.
     pub fn end(&self, screen: &MultiProgress, platform: &str, what: &str) {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(lane) = lanes.get_mut(platform) else { return };
-        if let Some(at) = lane.running.iter().position(|running| running == what) {
+        if let Some(at) = lane.running.iter().position(|(running, _)| running == what) {
             lane.running.remove(at);
         }
         if !lane.running.is_empty() {
@@ -65,7 +75,11 @@ impl Lane {
     }
 
     fn show(&self) {
-        let last = self.running.last().map(String::as_str).unwrap_or_default();
+        let last = match self.running.last() {
+            Some((what, tail)) if !tail.is_empty() => format!("{what} | {tail}"),
+            Some((what, _)) => what.clone(),
+            None => String::new(),
+        };
         let more = match self.running.len() {
             0 | 1 => String::new(),
             several => format!(" (and {} more)", several - 1),
@@ -96,6 +110,8 @@ mod tests {
         let lines = shown();
         assert!(lines.contains(&"linux/amd64  2/2 COPY b / (and 1 more)".to_owned()), "{lines:?}");
         assert!(!terminal.contents().contains('\u{1b}'), "what comes from a Dockerfile steers no terminal");
+        lanes.tail("linux/amd64", "2/2 COPY b /", "compiling \u{1b}[2J");
+        assert!(shown().iter().any(|line| line.starts_with("linux/amd64  2/2 COPY b / | compiling \\u{1b}[2J")), "{:?}", shown());
         lanes.end(&screen, "linux/amd64", "2/2 COPY b /");
         assert!(shown().contains(&"linux/amd64  1/2 COPY a /".to_owned()));
         lanes.end(&screen, "linux/amd64", "1/2 COPY a /");

@@ -12,7 +12,7 @@ pub use keyboard::{Keyboard, KeyboardError};
 use progress::Progress;
 pub use size::{bytes, counted};
 pub use table::Table;
-use visible::visible;
+use visible::{visible, written};
 
 use std::error::Error;
 use std::io::{ErrorKind, Write};
@@ -164,6 +164,14 @@ impl Console {
     /// Shows that a step of a build begins.
     pub fn begin_step(&self, platform: &str, step: &str) {
         self.progress.begin(platform, step);
+    }
+
+    /// Shows what a step of a build has written: behind it in its lane, or as a line.
+    pub fn tail_step(&self, platform: &str, step: &str, text: &str, line: impl FnOnce(&str) -> String) {
+        let text = written(text);
+        if self.progress.tail(platform, step, &text) {
+            self.say(line(&text));
+        }
     }
 
     /// Shows that a step of a build is done: its lane goes on, or a line says it.

@@ -91,6 +91,11 @@ impl Picture {
         self.lanes.begin(&self.screen.lines, platform, step);
     }
 
+    /// Shows what a step has written.
+    pub fn tail(&self, platform: &str, step: &str, text: &str) {
+        self.lanes.tail(platform, step, text);
+    }
+
     /// Shows that a step is done.
     pub fn done(&self, platform: &str, step: &str) {
         self.lanes.end(&self.screen.lines, platform, step);

@@ -73,6 +73,18 @@ impl Progress {
         }
     }
 
+    /// Shows what a step of a build has written; returns whether a line is to be said about it.
+    pub fn tail(&self, platform: &str, step: &str, text: &str) -> bool {
+        match &*self.0 {
+            Shown::Picture(picture) => {
+                picture.tail(platform, step, text);
+                false
+            }
+            Shown::Lines { .. } => true,
+            Shown::Nothing => false,
+        }
+    }
+
     /// Shows that a step of a build is done; returns whether a line is to be said about it.
     pub fn done(&self, platform: &str, step: &str) -> bool {
         match &*self.0 {

@@ -33,6 +33,8 @@ pub enum Kind {
     File(String),
     Link(String),
     Name(String),
+    /// A pipe or a device, by the letter of its type in a tar. Cases only find them.
+    Special(&'static str),
 }
 
 impl Kind {
@@ -40,7 +42,7 @@ impl Kind {
     pub fn usual(&self) -> u32 {
         match self {
             Self::Folder => 0o755,
-            Self::File(_) | Self::Name(_) => 0o644,
+            Self::File(_) | Self::Name(_) | Self::Special(_) => 0o644,
             Self::Link(_) => 0o777,
         }
     }
@@ -112,6 +114,7 @@ impl fmt::Display for Line {
             Kind::File(content) => ("", format!(": {}", content.replace('\n', "\\n").replace('\t', "\\t"))),
             Kind::Link(target) => ("", format!(" -> {target}")),
             Kind::Name(target) => ("", format!(" = {target}")),
+            Kind::Special(kind) => ("", format!(" of type {kind}")),
         };
         write!(formatter, "{}{slash}{said}{rest}", self.path)
     }

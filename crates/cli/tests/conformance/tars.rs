@@ -37,6 +37,7 @@ pub fn write(lines: &[Line]) -> Vec<u8> {
                 header.set_entry_type(EntryType::Link);
                 tar.append_link(&mut header, &line.path, target).unwrap();
             }
+            Kind::Special(_) => panic!("{}: no case begins with one", line.path),
         }
     }
     tar.into_inner().unwrap()
@@ -88,6 +89,8 @@ pub fn read(bytes: &[u8]) -> Vec<Line> {
             EntryType::Symlink => Kind::Link(target),
             EntryType::Link => Kind::Name(target),
             EntryType::Regular => Kind::File(String::new()),
+            EntryType::Fifo => Kind::Special("6"),
+            EntryType::Char => Kind::Special("3"),
             other => panic!("{path}: {other:?}"),
         };
         let records = entry.pax_extensions().unwrap().into_iter().flatten().map(|record| {

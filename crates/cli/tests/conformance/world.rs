@@ -86,6 +86,7 @@ pub fn put_lines(folder: &Path, lines: &[Line]) {
             Kind::File(content) => fs::write(&path, content).unwrap(),
             Kind::Link(target) => symlink(target, &path).unwrap(),
             Kind::Name(target) => fs::hard_link(folder.join(target), &path).unwrap(),
+            Kind::Special(_) => panic!("{}: no case begins with one", line.path),
         }
     }
     for line in lines.iter().rev() {

@@ -5,25 +5,24 @@
 
 mod blob;
 mod error;
+mod layers;
 mod survey;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use content::Source;
-use layer::{Inflate, InflateLimits, LayerError};
-use oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
+use oci::{Descriptor, DiffId, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 use serde_json::Value;
 
 pub use error::BaseError;
+pub use layers::Layers;
 pub use survey::Survey;
 
 /// An image that a stage begins with.
 #[derive(Clone)]
 pub struct Base {
-    label: String,
-    source: Arc<dyn Source>,
-    layers: Vec<(Descriptor, DiffId)>,
+    files: Layers,
     config: Value,
     platform: Platform,
     created: Option<String>,
@@ -50,17 +49,23 @@ impl Base {
         }
         let layers = image.layers.iter().cloned().zip(diff_ids).collect();
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Self { label: label.to_owned(), source, layers, config, platform, created: parsed.created, digest: manifest.digest().clone() })
+        let files = Layers::new(label, source, layers);
+        Ok(Self { files, config, platform, created: parsed.created, digest: manifest.digest().clone() })
     }
 
     /// Returns its name as the Dockerfile has it.
     pub fn label(&self) -> &str {
-        &self.label
+        self.files.label()
     }
 
     /// Returns where its content is.
     pub fn source(&self) -> &Arc<dyn Source> {
-        &self.source
+        self.files.source()
+    }
+
+    /// Returns its layers as what they hold.
+    pub const fn files(&self) -> &Layers {
+        &self.files
     }
 
     /// Returns the digest of its manifest.
@@ -80,7 +85,7 @@ impl Base {
 
     /// Returns its layers from the lowest up, as its manifest names them, with their diff IDs.
     pub fn layers(&self) -> &[(Descriptor, DiffId)] {
-        &self.layers
+        self.files.all()
     }
 
     /// Returns when it was made, RFC 3339, where it says so.
@@ -94,48 +99,10 @@ impl Base {
     /// Names the layer that cannot be read, or that is another one than the config says.
     pub async fn survey(&self) -> Result<Survey, BaseError> {
         let mut survey = Survey::default();
-        for layer in &self.layers {
+        for layer in self.layers() {
             let add = move |tar: &mut dyn Read| survey.add_layer(tar).map(|()| survey);
-            survey = self.layer(layer, add).await?;
+            survey = self.files.read(layer, add).await?;
         }
         Ok(survey)
-    }
-
-    /// Reads one of its layers as the tar that it is, to its end, whatever `work` leaves of it. What `work` made counts
-    /// only if the bytes are those that manifest and config say.
-    pub(crate) async fn layer<T: Send + 'static>(
-        &self,
-        (layer, diff_id): &(Descriptor, DiffId),
-        work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError> + Send + 'static,
-    ) -> Result<T, BaseError> {
-        let (done, got) = blob::read(&*self.source, &self.label, layer, |blob| hashed(blob, work)).await?;
-        if got == *diff_id {
-            return Ok(done);
-        }
-        let (label, layer) = (self.label.clone(), layer.digest.clone());
-        Err(BaseError::OtherLayer { label, layer, expected: Box::new(diff_id.clone()), got: Box::new(got) })
-    }
-}
-
-/// Inflates a layer while it is worked on, and returns what its diff ID is, too.
-fn hashed<T>(blob: &mut dyn Read, work: impl FnOnce(&mut dyn Read) -> Result<T, LayerError>) -> Result<(T, DiffId), LayerError> {
-    let inner = Inflate::new(blob, InflateLimits::default()).map_err(LayerError::read)?;
-    let mut tar = Hashed { inner, hasher: Hasher::new(Algorithm::Sha256) };
-    let done = work(&mut tar)?;
-    // What stands behind the end of a tar counts for its digest.
-    io::copy(&mut tar, &mut io::sink()).map_err(LayerError::read)?;
-    Ok((done, DiffId(tar.hasher.finish())))
-}
-
-struct Hashed<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
-        Ok(count)
     }
 }

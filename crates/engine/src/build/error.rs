@@ -8,10 +8,12 @@ use graph::RunsNeeded;
 use oci::{ImageIndex, MAX_MANIFEST_SIZE, Platform};
 
 use super::images::images;
+use super::progress::StepName;
 use super::request::BuildFile;
 use crate::base::BaseError;
 use crate::context::ContextError;
 use crate::pack::PackError;
+use crate::run::RunError;
 use crate::truth::Untrue;
 
 /// An image that no stage can begin with or take files from. It may be told of several platforms, so it can be cloned.
@@ -122,9 +124,25 @@ pub enum BuildError {
     /// Something that is no line's.
     #[error(transparent)]
     General(Arc<AnyFault>),
-    /// Commands would have to run.
+    /// Commands would have to run that are for another machine.
     #[error(transparent)]
     Runs(RunsNeeded),
+    /// A command was not run, or did not succeed.
+    #[error("{}", self.lines().join("\n"))]
+    Run {
+        /// The Dockerfile.
+        file: Arc<BuildFile>,
+        /// Where it stands there.
+        span: Span,
+        /// Which step it is.
+        step: Box<StepName>,
+        /// What is wrong.
+        #[source]
+        problem: Arc<RunError>,
+    },
+    /// What has stopped others, too.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// A context cannot be read.
     #[error(transparent)]
     Context(#[from] ContextError),
@@ -150,6 +168,16 @@ fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
         Some(platform) => format!("for {platform}: {problem}"),
         None => problem.to_string(),
     }
+}
+
+/// Shows a command that failed: its platform and step, its place, and the last that it wrote.
+fn ran(file: &BuildFile, span: Span, step: &StepName, problem: &RunError) -> Vec<String> {
+    let mut lines = file.source.show(span, &format!("for {}: {problem}", step.platform));
+    if !problem.tail().is_empty() {
+        lines.push(format!("the last lines of {}:", step.in_short()));
+        lines.extend(problem.tail().iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 impl BuildError {
@@ -178,6 +206,8 @@ impl BuildError {
             Self::Syntax(problem) => problem,
             Self::Line { problem, .. } | Self::General(problem) => &**problem,
             Self::Runs(problem) => problem,
+            Self::Run { problem, .. } => &**problem,
+            Self::Shared(problem) => return problem.inner(),
             Self::Context(problem) => problem,
             Self::Pack(problem) => problem,
             Self::Untrue(problem) => problem,
@@ -201,6 +231,8 @@ impl Fault for BuildError {
         match self {
             Self::Syntax(problems) => problems.render(),
             Self::Line { file, span, platform, problem } => file.source.show(*span, &sentence(problem, platform.as_deref())),
+            Self::Run { file, span, step, problem } => ran(file, *span, step, problem),
+            Self::Shared(problem) => problem.lines(),
             Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
             single => single.inner().map_or_else(|| vec![self.to_string()], Fault::lines),
         }

@@ -8,22 +8,21 @@ use content::{Copier, Events, Library, Limits, Memory, Place};
 use fault::{AnyFault, Fault};
 use futures_util::future::{join_all, try_join_all};
 use graph::{HistoryLine, Image, Recipe, TreePath};
-use layer::tar::{Layout, Options};
-use layer::{Compression, Settings};
 use oci::{Descriptor, Digest, MAX_MANIFEST_SIZE, MediaType, Platform, RawManifest};
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
 
 use super::error::{BuildError, LargeConfig};
 use super::evaluate::{Evaluated, Evaluation, Made};
+use super::layering::{Layering, described};
 use super::moment;
 use super::plan::{Plan, Planned, Ready};
 use super::progress::{Happening, Progress};
 use super::request::{Request, Target};
 use crate::base::Base;
-use crate::cache::{Cache, Reuse, Wanted};
+use crate::cache::Cache;
 use crate::files::Files;
 use crate::pack::{Packed, Program};
+use crate::run::Runner;
 use crate::truth::{self, Note, Seen, Started};
 
 /// What the history says of a layer that a base says nothing of.
@@ -73,6 +72,8 @@ pub struct Workshop<'a> {
     pub progress: &'a Progress,
     /// What former builds remember.
     pub cache: &'a Cache,
+    /// What runs commands.
+    pub runner: &'a Runner,
 }
 
 /// Carries a plan out.
@@ -80,12 +81,9 @@ pub struct Workshop<'a> {
 /// # Errors
 /// The problems of every platform that is required. What was written by then is content without a name.
 pub async fn make(request: &Request, plan: Plan, workshop: &Workshop<'_>) -> Result<Built, BuildError> {
-    let making = Making {
-        request,
-        workshop,
-        copier: Copier::new(workshop.place, Limits::default(), workshop.events),
-        turns: Semaphore::new(request.threads.max(1)),
-    };
+    let layering = Layering::new(request, workshop).await?;
+    let copier = Copier::new(workshop.place, Limits::default(), workshop.events);
+    let making = Making { request, workshop, copier, layering: &layering };
     let images = join_all(plan.targets.into_iter().map(|planned| making.target(planned))).await;
     workshop.cache.save().await;
     let mut built = Built { images: Vec::new(), left_out: Vec::new() };
@@ -114,8 +112,7 @@ struct Making<'a> {
     request: &'a Request,
     workshop: &'a Workshop<'a>,
     copier: Copier<'a>,
-    /// Layers that are written at once.
-    turns: Semaphore,
+    layering: &'a Layering<'a>,
 }
 
 /// A layer of an image that is being made.
@@ -135,9 +132,9 @@ impl Making<'_> {
     }
 
     async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
-        let evaluation = Evaluation::run(self.request, target, ready, self.workshop).await?;
+        let evaluation = Evaluation::run(self.layering, target, ready).await?;
         let Some((last, stage, recipe)) = last_stage(&evaluation, ready) else { return Err(BuildError::NoStage) };
-        let steps = evaluation.chain(last);
+        let steps = stage.chain.clone();
         let base = stage.base.as_ref();
         let bring = async {
             match base {
@@ -145,7 +142,7 @@ impl Making<'_> {
                 None => Ok(Vec::new()),
             }
         };
-        let write = try_join_all(steps.iter().map(|made| self.layer(target, made)));
+        let write = try_join_all(steps.iter().map(|made| self.layering.layer(target, made)));
         let (mut layers, packed) = futures_util::future::try_join(bring, write).await?;
         let mut image = recipe.image.clone();
         self.finish_config(&mut image, target, base, &steps, &packed);
@@ -188,37 +185,9 @@ impl Making<'_> {
         try_join_all(bring).await
     }
 
-    fn settings(&self, target: &Target) -> Settings {
-        let layout = if target.platform.os == "windows" { Layout::Windows } else { Layout::Plain };
-        let options = Options { newest: self.request.epoch, layout };
-        Settings { compression: self.request.compression, threads: self.request.threads, options }
-    }
-
-    async fn layer(&self, target: &Target, made: &Made) -> Result<(Packed, bool), BuildError> {
-        // It is never closed; if it were, going without a turn would be right.
-        let _turn = self.turns.acquire().await;
-        self.workshop.progress.tell(Happening::Begun(made.name.clone()));
-        let reuse = if self.request.is_made_anew(&made.stage) { Reuse::Never } else { Reuse::Allowed };
-        let wanted = Wanted {
-            lay: made.lay.clone(),
-            contents: made.contents.clone(),
-            settings: self.settings(target),
-            words: made.words.clone(),
-            reuse,
-        };
-        let found = self.workshop.cache.layer(wanted, self.workshop.library).await?;
-        self.workshop.progress.tell(Happening::Done { step: made.name.clone(), cached: found.is_cached });
-        Ok((found.packed, found.is_cached))
-    }
-
     fn layered(&self, packed: &Packed) -> Layered {
-        let media_type = match self.request.compression {
-            Compression::None => MediaType::OciLayer,
-            Compression::Gzip(_) => MediaType::OciLayerGzip,
-            Compression::Zstd(_) => MediaType::OciLayerZstd,
-        };
-        let descriptor = Descriptor::new(media_type, packed.layer.digest.clone(), packed.layer.size);
-        Layered { descriptor, diff_id: packed.layer.diff_id.to_string() }
+        let (descriptor, diff_id) = described(&packed.layer, self.layering.request.compression);
+        Layered { descriptor, diff_id: diff_id.to_string() }
     }
 
     /// Completes what the image says: its platform is what was asked for, with the version of the system that its base
@@ -306,7 +275,7 @@ impl Making<'_> {
 /// Finds the stage that becomes the image.
 fn last_stage<'a>(evaluation: &'a Evaluation<'_>, ready: &'a Ready) -> Option<(usize, &'a Evaluated, &'a Recipe)> {
     let last = ready.outline.stages.last()?.index;
-    Some((last, evaluation.stages.get(&last)?, ready.recipes.get(&last)?))
+    Some((last, evaluation.evaluated(last)?, ready.recipes.get(&last)?))
 }
 
 /// Makes the lines that a base brought be as many as its layers: an engine refuses an image whose history has more of them, and

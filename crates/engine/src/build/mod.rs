@@ -3,14 +3,19 @@
 //! Start at [`Request`], then [`plan()`], then [`make()`]. Nothing is asked of anybody before every platform's Dockerfile makes
 //! sense, nothing is written before every base is found, and no name is ever moved here.
 
+mod again;
+mod bound;
 mod error;
 mod evaluate;
 mod images;
+mod layering;
 mod make;
 mod moment;
 mod plan;
 mod progress;
 mod request;
+mod run_key;
+mod running;
 mod step;
 
 pub use error::{BuildError, ImageError};

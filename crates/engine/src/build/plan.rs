@@ -7,13 +7,14 @@ use std::sync::Arc;
 use dockerfile::{Instruction, Location, Provider, Statement, parse_trigger};
 use fault::{Fault, Hint, Kind};
 use futures_util::future::join_all;
-use graph::{Begins, Image, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs};
+use graph::{Begins, Image, NeededRun, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs, runs_natively};
 use oci::{Digest, Platform};
 
 use super::error::{BuildError, ImageError};
 use super::images::{Asked, Bases, Images};
 use super::request::{BuildFile, Named, Request, Target};
 use crate::base::Base;
+use crate::run::check;
 
 /// A build, decided.
 pub struct Plan {
@@ -74,7 +75,7 @@ impl Plan {
 /// Decides a build. Nothing is fetched before every platform's Dockerfile makes sense.
 ///
 /// # Errors
-/// What stops it before anything is asked: a `RUN`, a stage that is not there. What is wrong with images is in the plan.
+/// What stops it before anything is asked: a `RUN` for another machine, a stage that is not there. What is wrong with images is in the plan.
 pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildError> {
     let (mut outlines, mut problems) = (Vec::new(), Vec::new());
     for target in &request.targets {
@@ -110,8 +111,8 @@ fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<
         let wrong = |problem: graph::OutlineError| BuildError::at(file, problem.span(), Some(&target.platform), problem);
         outline.check_target(&file.parsed).map_err(wrong)?;
     }
-    let own: Vec<usize> = outline.stages.iter().filter(|stage| !stage.is_replaced).map(|stage| stage.index).collect();
-    refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own).map_err(BuildError::Runs)?;
+    let own: Vec<&Outlined> = outline.stages.iter().filter(|stage| !stage.is_replaced).collect();
+    refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own, &request.host).map_err(BuildError::Runs)?;
     Ok(outline)
 }
 
@@ -234,7 +235,7 @@ impl Planning<'_> {
         let span = own.header.span;
         for text in recipe.image.take_triggers() {
             let trigger = parse_trigger(&text).map_err(|problem| BuildError::at(file, Some(span), None, problem))?;
-            let trigger = self.trigger(trigger, span, own.header.first_line, &text)?;
+            let trigger = self.trigger(trigger, stage, own, &text)?;
             let wrong = |problem| BuildError::at(file, Some(span), None, problem);
             recipe.take(&[trigger], globals, '\\').map_err(wrong)?;
         }
@@ -245,12 +246,15 @@ impl Planning<'_> {
     }
 
     /// Gives a trigger of a base the place of the `FROM` that brings it.
-    fn trigger(&self, trigger: Statement, span: dockerfile::Span, line: usize, text: &str) -> Result<Statement, BuildError> {
+    fn trigger(&self, trigger: Statement, stage: &Outlined, own: &dockerfile::Stage, text: &str) -> Result<Statement, BuildError> {
         let mut trigger = trigger;
-        (trigger.header.span, trigger.header.first_line) = (span, line);
-        if matches!(trigger.instruction, Instruction::Run(_)) {
-            let runs = vec![graph::NeededRun { line, text: format!("ONBUILD {text}") }];
-            return Err(BuildError::Runs(RunsNeeded { file: self.file().source.name().to_owned(), runs }));
+        let line = own.header.first_line;
+        (trigger.header.span, trigger.header.first_line) = (own.header.span, line);
+        let host = &self.request.host;
+        if matches!(trigger.instruction, Instruction::Run(_)) && !runs_natively(host, &stage.platform) {
+            let runs = vec![NeededRun { line, text: format!("ONBUILD {text}") }];
+            let (platform, host) = (Box::new(stage.platform.clone()), Box::new(host.clone()));
+            return Err(BuildError::Runs(RunsNeeded { file: self.file().source.name().to_owned(), platform, host, runs }));
         }
         Ok(trigger)
     }
@@ -258,6 +262,10 @@ impl Planning<'_> {
     /// Refuses what is not done yet, before anything is made.
     fn check_steps(&self, recipe: &Recipe) -> Result<(), BuildError> {
         for placed in &recipe.steps {
+            if let Step::Run(step) = &placed.step {
+                let allowed = check(step, &self.request.commands);
+                allowed.map_err(|problem| BuildError::at(self.file(), Some(placed.span), None, problem))?;
+            }
             let Step::Copy(step) = &placed.step else { continue };
             let far = step.sources.iter().find(|source| step.add && Location::of(source) != Location::Context);
             if let Some(source) = far {
@@ -272,10 +280,10 @@ impl Planning<'_> {
     fn taken(&self, stage: &Outlined, recipe: &Recipe) -> Vec<Taken> {
         let mut taken = Vec::new();
         for placed in &recipe.steps {
-            let Step::Copy(step) = &placed.step else { continue };
-            let Some(name) = &step.from else { continue };
-            let Some(asked) = self.provider(name) else { continue };
-            taken.push(Taken { stage: stage.index, name: name.clone(), asked, span: placed.span, line: placed.line });
+            for name in placed.step.providers() {
+                let Some(asked) = self.provider(name) else { continue };
+                taken.push(Taken { stage: stage.index, name: name.to_owned(), asked, span: placed.span, line: placed.line });
+            }
         }
         taken
     }
@@ -320,14 +328,12 @@ impl Planning<'_> {
 /// Lists the stages that steps take files from and that are not decided.
 fn untold(ready: &Ready) -> BTreeSet<usize> {
     let steps = ready.recipes.iter().flat_map(|(stage, recipe)| recipe.steps.iter().map(move |placed| (*stage, &placed.step)));
-    let provider = |(stage, step): (usize, &Step)| match step {
-        Step::Copy(step) => match ready.outline.graph.provider(step.from.as_deref()?, stage) {
-            Provider::Stage(index) => Some(index),
-            Provider::Later(_) | Provider::NoStage(_) | Provider::External(_) => None,
-        },
-        Step::Workdir { .. } | Step::Run(_) => None,
+    let provider = |stage: usize, name: &str| match ready.outline.graph.provider(name, stage) {
+        Provider::Stage(index) => Some(index),
+        Provider::Later(_) | Provider::NoStage(_) | Provider::External(_) => None,
     };
-    steps.filter_map(provider).filter(|index| !ready.recipes.contains_key(index)).collect()
+    let providers = steps.flat_map(|(stage, step)| step.providers().into_iter().filter_map(move |name| provider(stage, name)));
+    providers.filter(|index| !ready.recipes.contains_key(index)).collect()
 }
 
 /// An image that a step takes files from.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use oci::Platform;
 
+use crate::run::Stream;
+
 /// A step of a platform's build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepName {
@@ -19,11 +21,28 @@ pub struct StepName {
     pub text: String,
 }
 
+impl StepName {
+    /// Returns what tells it from all other steps, without its text.
+    pub fn in_short(&self) -> String {
+        let stage = self.stage.as_ref().map(|stage| format!(" {stage}")).unwrap_or_default();
+        format!("[{}{stage} {}/{}]", self.platform, self.number, self.of)
+    }
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// A step begins.
     Begun(StepName),
+    /// A command has written a line.
+    Wrote {
+        /// Which.
+        step: StepName,
+        /// Where to.
+        stream: Stream,
+        /// The line, without its end.
+        line: String,
+    },
     /// A step has its layer.
     Done {
         /// Which.

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use dockerfile::Provider;
 use fault::{Fault, Hint, Kind};
-use graph::{
-    Content, CopyError, CopyStep, From, Lay, NeededRun, Outlined, Placed, RunsNeeded, Step, Times, TreePath, lay_copy, lay_workdir,
-};
+use graph::{Content, CopyError, CopyStep, From, Lay, Outlined, Placed, Step, Times, TreePath, lay_copy, lay_workdir};
 use layer::LayerError;
 use layer::index::PathIndex;
 use layer::tar::EntryKind;
+use oci::Digest;
 
 use super::error::BuildError;
 use super::evaluate::Evaluation;
+use super::layering::Layer;
 use super::moment::{self, UNKNOWN};
 use super::request::Named;
 use crate::base::Base;
@@ -30,11 +30,15 @@ pub(super) struct Stepped {
     /// The root as it is then.
     pub(super) root: PathIndex,
     /// The entries of its layer.
-    pub(super) lay: Lay,
+    pub(super) lay: Arc<Lay>,
     /// Their bytes.
     pub(super) contents: Arc<dyn Contents>,
     /// What else its layer depends on.
     pub(super) words: Vec<String>,
+    /// Its layer, where that was made already.
+    pub(super) layer: Option<Layer>,
+    /// What stands for it in keys of what comes after it, where that is known.
+    pub(super) content: Option<Digest>,
 }
 
 impl Evaluation<'_> {
@@ -55,28 +59,25 @@ impl Evaluation<'_> {
                 (laid.0, laid.1, Arc::new(Nowhere) as Arc<dyn Contents>)
             }
             Step::Copy(step) => {
-                let (origin, context) = self.origin(stage, step, placed).await?;
+                let (origin, context) = self.origin(stage, step.from.as_deref(), placed).await?;
                 if step.add {
                     self.add(step, placed, root, &origin, context).await?
                 } else {
                     self.copy(step, placed, root, origin, context).await?
                 }
             }
-            // Whoever plans refuses it; said here, too, so that none is ever left out in silence.
-            Step::Run(_) => {
-                let (file, run) = (self.target.file.source.name().to_owned(), NeededRun { line: placed.line, text: "RUN".to_owned() });
-                return Err(BuildError::Runs(RunsNeeded { file, runs: vec![run] }));
-            }
+            // A command is run, and not laid.
+            Step::Run(_) => return Err(BuildError::NoStage),
         };
         let settled = moment::settle(&mut lay, &mut root, self.request.epoch, made);
         settled.map_err(|problem| self.wrong(placed, CopyError::Target(Box::new(problem))))?;
         self.take_accounts(&mut root, &lay, &contents).await?;
         let is_of_base = !lay.values().any(|laid| matches!(laid.content, Content::Source(_)));
         let words = if is_of_base { vec![format!("made {}", self.request.epoch.unwrap_or(made))] } else { Vec::new() };
-        Ok(Stepped { root, lay, contents, words })
+        Ok(Stepped { root, lay: Arc::new(lay), contents, words, layer: None, content: None })
     }
 
-    fn wrong(&self, placed: &Placed, problem: impl Fault) -> BuildError {
+    pub(super) fn wrong(&self, placed: &Placed, problem: impl Fault) -> BuildError {
         BuildError::at(&self.target.file, Some(placed.span), None, problem)
     }
 
@@ -126,33 +127,33 @@ impl Evaluation<'_> {
     }
 
     /// Returns what a step copies from; a context with its ignore file, where it is one.
-    async fn origin(
+    pub(super) async fn origin(
         &self,
         stage: &Outlined,
-        step: &CopyStep,
+        from: Option<&str>,
         placed: &Placed,
     ) -> Result<(Arc<dyn Origin>, Option<Arc<Context>>), BuildError> {
         let target = self.target;
-        let Some(name) = &step.from else {
+        let Some(name) = from else {
             return Ok((target.context.origin(self.cache).await?, Some(Arc::clone(&target.context))));
         };
         if let Some(Named::Files(context)) = target.contexts.get(&graph::context_name(name)) {
             return Ok((context.origin(self.cache).await?, Some(Arc::clone(context))));
         }
-        if let Some(base) = self.ready.images.get(&(stage.index, name.clone())) {
+        if let Some(base) = self.ready.images.get(&(stage.index, name.to_owned())) {
             let files = self.cache.image(base, &self.request.scratch).await;
             return Ok((files.map_err(|problem| self.wrong(placed, problem))?, None));
         }
         match self.ready.outline.graph.provider(name, stage.index) {
-            Provider::Stage(index) if self.stages.contains_key(&index) => Ok((self.files(index).await?, None)),
+            Provider::Stage(index) if self.is_needed(index) => Ok((self.files(index).await?, None)),
             Provider::External(name) if name == "scratch" => Ok((Arc::new(Files::new()), None)),
-            _ => Err(self.wrong(placed, NoStageBefore { name: name.clone() })),
+            _ => Err(self.wrong(placed, NoStageBefore { name: name.to_owned() })),
         }
     }
 
     /// Returns the files of a stage, those of its base included.
     pub(super) async fn files(&self, index: usize) -> Result<Arc<Files>, BuildError> {
-        let Some(stage) = self.stages.get(&index) else { return Ok(Arc::default()) };
+        let Some(stage) = self.stage(index).await? else { return Ok(Arc::default()) };
         let mut known = stage.files.lock().await;
         if let Some(files) = &*known {
             return Ok(Arc::clone(files));
@@ -164,7 +165,7 @@ impl Evaluation<'_> {
             }
             None => Files::new(),
         };
-        for made in self.chain(index) {
+        for made in &stage.chain {
             files.lay(&made.lay, &made.contents);
         }
         let files = Arc::new(files);

@@ -80,7 +80,7 @@ pub(super) fn origins(lay: &Lay) -> Digest {
     sum.finish()
 }
 
-fn put_settings(output: &mut Vec<u8>, settings: &Settings) {
+pub(super) fn put_settings(output: &mut Vec<u8>, settings: &Settings) {
     let Settings { compression, threads: _, options } = settings;
     put_bytes(output, compression.name().as_bytes());
     output.push(compression.level().unwrap_or(0));

@@ -8,6 +8,7 @@
 mod files;
 mod key;
 mod learning;
+mod ran;
 mod record;
 mod stats;
 mod step;
@@ -18,8 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use content::{Keep, Library, Shelf};
-use graph::Lay;
-use layer::Settings;
+use graph::{Lay, TreePath};
+use layer::tar::Options;
+use layer::{Compression, Settings};
 use oci::Digest;
 use tokio::sync::OnceCell;
 
@@ -32,6 +34,7 @@ use step::{Made, Sought};
 
 pub use files::KnownFiles;
 pub use key::{Shape, StepKey};
+pub(crate) use ran::{Ran, RunKey};
 pub use stats::StatCache;
 
 /// Any repository will do to ask a library for a blob.
@@ -182,6 +185,37 @@ impl Cache {
         files.cloned()
     }
 
+    /// Returns what is kept of a command that was run before, where its layer is still there.
+    pub(crate) async fn recall_run(&self, key: &RunKey, library: &dyn Library) -> Option<Ran> {
+        let (keep, key) = (Arc::clone(&self.keep), key.clone());
+        let ran = blocking(move || Ok(keep.get(Shelf::Steps, key.digest()).and_then(|bytes| Ran::decode(&bytes)))).await.ok()??;
+        is_there(library, &ran.packed).await.then_some(ran)
+    }
+
+    /// Makes a layer of what a command has written, and keeps it for builds to come.
+    ///
+    /// # Errors
+    /// As [`pack_into`].
+    pub(crate) async fn keep_run(
+        &self,
+        key: &RunKey,
+        (lay, contents): (Arc<Lay>, Arc<dyn Contents>),
+        settings: Settings,
+        library: &dyn Library,
+    ) -> Result<Ran, PackError> {
+        let learning = Arc::new(Learning::new(contents));
+        let packed = pack_into(library, Arc::clone(&lay), Arc::clone(&learning) as Arc<dyn Contents>, settings).await?;
+        let (keep, key) = (Arc::clone(&self.keep), key.clone());
+        let kept = move || {
+            let passed = learning.take();
+            let content = identity_of(&lay, |path| passed.get(path).cloned().flatten()).unwrap_or_else(|| packed.layer.diff_id.0.clone());
+            let ran = Ran::new(&lay, packed, &settings, content);
+            keep.put(Shelf::Steps, key.digest(), &ran.encode());
+            Ok(ran)
+        };
+        blocking(kept).await
+    }
+
     async fn find(&self, sought: Arc<Sought>, key: Option<StepKey>, library: &dyn Library) -> Result<Found, PackError> {
         let key = match (sought.wanted.reuse, key) {
             (Reuse::Allowed, None) => self.read_for_key(&sought).await?,
@@ -227,6 +261,14 @@ impl Cache {
         let step = Arc::clone(sought);
         blocking(move || step.read(&unknown, begun)).await
     }
+}
+
+/// Returns what only steps have in common that put the same into their layers, whenever: times count for nothing. None where the
+/// content of a file is not known.
+pub(crate) fn identity_of(lay: &Lay, identity: impl Fn(&TreePath) -> Option<Digest>) -> Option<Digest> {
+    let options = Options { newest: Some(i64::MIN), ..Options::default() };
+    let settings = Settings { compression: Compression::None, threads: 1, options };
+    StepKey::of(&Shape::of(lay, &settings, &[]), lay, identity).map(|key| key.digest().clone())
 }
 
 /// Tells whether a layer is still where it was written to. One that cannot be asked for is made again.

@@ -56,7 +56,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Packed> {
     input.is_empty().then_some(Packed { layer, programs, newest: is_some.then_some(newest), accounts })
 }
 
-fn take_digest(input: &mut &[u8]) -> Option<Digest> {
+pub(super) fn take_digest(input: &mut &[u8]) -> Option<Digest> {
     std::str::from_utf8(take_bytes(input)?).ok()?.parse().ok()
 }
 

@@ -42,7 +42,7 @@ pub enum Marks {
 
 impl Marks {
     /// Returns what the names of its attributes begin with.
-    pub(super) const fn prefix(self) -> &'static [u8] {
+    pub(crate) const fn prefix(self) -> &'static [u8] {
         match self {
             Self::Trusted => b"trusted.overlay.",
             Self::User => b"user.overlay.",

@@ -14,7 +14,7 @@ use oci::Digest;
 
 use super::tree::{Bytes, Files};
 use super::{Span, Spool, SpoolError};
-use crate::base::{Base, BaseError};
+use crate::base::{Base, BaseError, Layers};
 use crate::pack::{Contents, PackError, Reading};
 
 /// Finds out what is in an image. Every layer is read once; the bytes of files are fetched when they are prepared, in one more
@@ -23,8 +23,7 @@ use crate::pack::{Contents, PackError, Reading};
 /// # Errors
 /// As [`Base::index`].
 pub async fn read_image(base: &Base, scratch: &Path) -> Result<(PathIndex, Files), BaseError> {
-    let spool = Arc::new(Spool::new(scratch.to_owned()));
-    let layers = Layers { base: base.clone(), spool, spans: Mutex::default(), turn: tokio::sync::Mutex::default() };
+    let layers = LayerFiles::new(base.files().clone(), scratch);
     let (mut index, mut files) = (PathIndex::new(), Files::new());
     let contents = files.join(Arc::new(layers));
     for (number, layer) in base.layers().iter().enumerate() {
@@ -38,7 +37,7 @@ pub async fn read_image(base: &Base, scratch: &Path) -> Result<(PathIndex, Files
             files.settle();
             Ok((index, files))
         };
-        (index, files) = base.layer(layer, read).await?;
+        (index, files) = base.files().read(layer, read).await?;
     }
     Ok((index, files))
 }
@@ -54,7 +53,7 @@ pub(super) fn put(files: &mut Files, entry: &Entry, placed: &Placed, bytes: Byte
 }
 
 /// What a file of a layer is called among its contents: by the numbers of the layer and of its entry, which no other file has.
-fn name(layer: usize, entry: u64) -> TreePath {
+pub(crate) fn name(layer: usize, entry: u64) -> TreePath {
     TreePath::clean(format!("{layer}/{entry}").as_bytes())
 }
 
@@ -63,23 +62,29 @@ fn numbers(name: &TreePath) -> Option<(usize, u64)> {
     Some((layer.parse().ok()?, entry.parse().ok()?))
 }
 
-/// The layers of an image, and what was fetched of them.
-struct Layers {
-    base: Base,
+/// The files of layers, and what was fetched of them.
+pub(crate) struct LayerFiles {
+    layers: Layers,
     spool: Arc<Spool>,
     spans: Mutex<HashMap<(usize, u64), Span>>,
     /// Two steps that want the same file fetch it once.
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Layers {
+impl LayerFiles {
+    /// Keeps what is fetched in the folder `scratch`.
+    pub(crate) fn new(layers: Layers, scratch: &Path) -> Self {
+        let spool = Arc::new(Spool::new(scratch.to_owned()));
+        Self { layers, spool, spans: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+
     fn span(&self, file: (usize, u64)) -> Option<Span> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).get(&file).copied()
     }
 }
 
 #[async_trait]
-impl Contents for Layers {
+impl Contents for LayerFiles {
     async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
         let _turn = self.turn.lock().await;
         let mut wanted: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
@@ -90,9 +95,9 @@ impl Contents for Layers {
             }
         }
         for (number, entries) in wanted {
-            let Some(layer) = self.base.layers().get(number) else { continue };
+            let Some(layer) = self.layers.all().get(number) else { continue };
             let spool = Arc::clone(&self.spool);
-            let kept = self.base.layer(layer, move |tar| keep(tar, &entries, &spool)).await??;
+            let kept = self.layers.read(layer, move |tar| keep(tar, &entries, &spool)).await??;
             let kept = kept.into_iter().map(|(entry, span)| ((number, entry), span));
             self.spans.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
         }
@@ -107,7 +112,7 @@ impl Contents for Layers {
     /// An entry of a layer is always the same, so nothing is fetched to know it.
     fn identity(&self, path: &TreePath) -> Option<Digest> {
         let (layer, entry) = numbers(path)?;
-        let (_, diff_id) = self.base.layers().get(layer)?;
+        let (_, diff_id) = self.layers.all().get(layer)?;
         Some(Digest::of(format!("entry {entry} of {diff_id}").as_bytes()))
     }
 }

@@ -12,5 +12,6 @@ mod tree;
 pub use add::{AddError, AddFrom, add};
 pub use archive::{ArchiveError, read_archive};
 pub use image::read_image;
+pub(crate) use image::{LayerFiles, name as entry_name};
 pub use spool::{Span, Spool, SpoolError};
 pub use tree::Files;

@@ -16,12 +16,13 @@ use engine::build::{
 };
 use engine::cache::Cache;
 use engine::context::Context;
-use engine::run::Settings;
+use engine::run::{Runner, Settings};
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
 use layer::tar::{EntryKind, Limits, Reader, Rules};
 use layer::{Compression, Inflate, InflateLimits};
 use oci::{Digest, Platform, RawManifest};
+use sandbox::SandboxError;
 use serde_json::Value;
 use testkit::fixtures::{self, Index};
 
@@ -159,7 +160,9 @@ impl World {
         let progress = Progress::to(move |happening| happened.lock().unwrap().push(happening));
         let cache = Cache::new(self.keep.clone(), Arc::new(SystemTime::now));
         let (library, events) = (&self.store, &Events::none());
-        let workshop = Workshop { library, place: &self.store, events, progress: &progress, cache: &cache };
+        // No test binary can be started as the init of a sandbox: what is run is tested with the program.
+        let runner = Runner::new(self.folder.path().join("roots"), Err(SandboxError::Lost), 1, false);
+        let workshop = Workshop { library, place: &self.store, events, progress: &progress, cache: &cache, runner: &runner };
         make(&request, plan, &workshop).await
     }
 

@@ -121,6 +121,9 @@ pub fn progress(session: &Session) -> Progress {
             begun.lock().unwrap_or_else(PoisonError::into_inner).insert(in_full(&step), Instant::now());
             console.begin_step(&step.platform.to_string(), &in_lane(&step));
         }
+        Happening::Wrote { step, stream: _, line } => {
+            console.tail_step(&step.platform.to_string(), &in_lane(&step), &line, |line| format!("{} {line}", step.in_short()));
+        }
         Happening::Done { step, cached } => {
             let since = begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&in_full(&step));
             let took = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
@@ -140,8 +143,7 @@ fn in_lane(step: &StepName) -> String {
 }
 
 fn in_full(step: &StepName) -> String {
-    let stage = step.stage.as_ref().map(|stage| format!(" {stage}")).unwrap_or_default();
-    format!("[{}{stage} {}/{}] {}", step.platform, step.number, step.of, step.text)
+    format!("{} {}", step.in_short(), step.text)
 }
 
 /// Shows what was made.

@@ -1,0 +1,67 @@
+//! An SSH agent of this machine, offered to a command at a socket of its own: with the owner and the permissions that it asks for,
+//! and only as long as it runs.
+
+use std::fs;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// An agent that is offered. Dropping it ends that.
+pub(super) struct Agent {
+    socket: PathBuf,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Agent {
+    /// Offers the agent behind a socket at another one.
+    ///
+    /// # Errors
+    /// Where the socket cannot be made.
+    pub fn offer(agent: &Path, socket: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<Self> {
+        let listener = UnixListener::bind(socket)?;
+        if let Some((uid, gid)) = owner {
+            chown(socket, Some(uid), Some(gid))?;
+        }
+        fs::set_permissions(socket, fs::Permissions::from_mode(mode))?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (agent, over) = (agent.to_owned(), Arc::clone(&is_over));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(stream), false) = (stream, over.load(Ordering::Acquire)) else { break };
+                // A command that finds no agent behind the socket sees it closed at once.
+                if let Ok(agent) = UnixStream::connect(&agent) {
+                    pass(stream, agent);
+                }
+            }
+        });
+        Ok(Self { socket: socket.to_owned(), is_over })
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        // So that whoever listens looks.
+        let _ = UnixStream::connect(&self.socket);
+    }
+}
+
+/// Passes what is said from each to the other, until either has ended.
+fn pass(command: UnixStream, agent: UnixStream) {
+    let (Ok(mut from_command), Ok(mut from_agent)) = (command.try_clone(), agent.try_clone()) else { return };
+    let (mut to_command, mut to_agent) = (command, agent);
+    thread::spawn(move || {
+        // Whoever is gone needs to be told nothing.
+        let _ = io::copy(&mut from_command, &mut to_agent);
+        let _ = to_agent.shutdown(Shutdown::Write);
+    });
+    thread::spawn(move || {
+        let _ = io::copy(&mut from_agent, &mut to_command);
+        let _ = to_command.shutdown(Shutdown::Both);
+    });
+}

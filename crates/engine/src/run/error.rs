@@ -1,0 +1,116 @@
+//! Why a command of a build did not do what it was to do.
+
+use dockerfile::quote;
+use fault::{Fault, Hint, Kind};
+use layer::LayerError;
+use sandbox::{Exit, SandboxError};
+
+use crate::differ::DiffError;
+use crate::roots::RootsError;
+
+/// A command that was not run, or did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The program says that it failed, or was ended.
+    #[error("process {} did not complete successfully: {}", quote(command), ended(*exit))]
+    Failed {
+        /// Its words.
+        command: String,
+        /// How it ended.
+        exit: Exit,
+        /// The last lines that it wrote.
+        tail: Vec<String>,
+    },
+    /// It could not be started.
+    #[error("process {} could not be run: {problem}", quote(command))]
+    Sandbox {
+        /// Its words.
+        command: String,
+        /// Why not.
+        problem: SandboxError,
+    },
+    /// No command can be run here.
+    #[error("no command can be run on this machine: {0}")]
+    Nowhere(SandboxError),
+    /// Whom it is to run as is not known.
+    #[error("unable to find user {user}: {problem}")]
+    User {
+        /// The user.
+        user: String,
+        /// Why not.
+        problem: Box<LayerError>,
+    },
+    /// A right that the build was not given.
+    #[error("{0} is not allowed")]
+    Right(&'static str),
+    /// What it needs beside the root cannot be had.
+    #[error("{0}")]
+    Mount(String),
+    /// A secret that is not given.
+    #[error("secret {0}: not found")]
+    NoSecret(String),
+    /// A secret that is no text, for the environment.
+    #[error("secret {0}: a variable holds no NUL byte")]
+    SecretText(String),
+    /// An agent that is not given.
+    #[error("unset ssh forward key {0}")]
+    NoAgent(String),
+    /// The layers below it cannot be laid out.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// What it changed cannot be told.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
+    /// The program ends.
+    #[error("it was not waited for: {0}")]
+    Stopped(String),
+}
+
+fn ended(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit code: {code}"),
+        Exit::Signal(signal) => format!("it was ended by signal {signal}"),
+        Exit::Killed => "it was stopped".to_owned(),
+    }
+}
+
+impl RunError {
+    /// Returns the last lines that the program wrote.
+    pub fn tail(&self) -> &[String] {
+        match self {
+            Self::Failed { tail, .. } => tail,
+            _ => &[],
+        }
+    }
+}
+
+impl Fault for RunError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Sandbox { problem, .. } | Self::Nowhere(problem) => problem.kind(),
+            Self::Roots(problem) => problem.kind(),
+            Self::Diff(problem) => problem.kind(),
+            Self::Right(_) | Self::NoSecret(_) | Self::NoAgent(_) | Self::SecretText(_) => Kind::Usage,
+            Self::Stopped(_) | Self::Failed { exit: Exit::Killed, .. } => Kind::Interrupted,
+            Self::Failed { .. } | Self::User { .. } | Self::Mount(_) => Kind::Build,
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Sandbox { problem: SandboxError::NotFound { program }, .. } if program == "/bin/sh" => Some(Hint::new(
+                "the image has no shell: write the program and its arguments as RUN [\"program\", \"argument\"], or begin with an image that has one",
+            )),
+            Self::Sandbox { problem, .. } => problem.hint(),
+            Self::Nowhere(problem) => problem.hint(),
+            Self::User { .. } => Some(Hint::new("make the user before, such as by `RUN adduser`, or write its number in USER")),
+            Self::Right(right) => Some(Hint::new(format!("add `--allow {right}` if this Dockerfile may have it"))),
+            Self::NoSecret(id) => Some(Hint::new(format!("add `--secret id={id},src=FILE` or `--secret id={id},env=VARIABLE`"))),
+            Self::NoAgent(id) if id == "default" => Some(Hint::new("add `--ssh default`, with SSH_AUTH_SOCK set by ssh-agent")),
+            Self::NoAgent(id) => Some(Hint::new(format!("add `--ssh {id}=SOCKET`"))),
+            Self::Roots(problem) => problem.hint(),
+            Self::Diff(problem) => problem.hint(),
+            Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) | Self::Stopped(_) => None,
+        }
+    }
+}

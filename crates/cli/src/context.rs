@@ -1,5 +1,6 @@
 //! Everything that comes from outside the arguments: environment, home, terminal, clock. Read once.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use remote::{GivenLogin, HostRule, Proxies, RegistriesFile};
 use crate::args::Global;
 
 /// Variables of the environment, by their names.
-pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub type Variables = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// The surroundings of one run.
 #[derive(Clone)]
@@ -54,7 +55,7 @@ pub struct Context {
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 19] = [
+pub const VARIABLES: [(&str, &str); 20] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
@@ -69,6 +70,7 @@ pub const VARIABLES: [(&str, &str); 19] = [
     ("REQUEST_METHOD", "marks a CGI script: HTTP_PROXY in capitals is not read then"),
     ("SOURCE_DATE_EPOCH", "seconds since 1970: every time in a built image, and the newest of its files"),
     ("DOCKER_DEFAULT_PLATFORM", "platforms of a build without --platform"),
+    ("SSH_AUTH_SOCK", "the SSH agent of `build --ssh ID` where no socket is named"),
     ("NO_COLOR", "no colour"),
     ("TERM", "what the terminal can do; where it is `dumb` or not set, progress is told in lines"),
     ("PATH", "where credential helpers (docker-credential-NAME) are found"),
@@ -79,7 +81,7 @@ pub const VARIABLES: [(&str, &str); 19] = [
 impl Context {
     /// Returns a variable of the environment that somebody named, as `--build-arg NAME` does.
     pub fn variable(&self, name: &str) -> Option<String> {
-        (self.variables)(name)
+        (self.variables)(name)?.into_string().ok()
     }
 
     /// Reads the surroundings.
@@ -130,7 +132,7 @@ impl Context {
             colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
             terminal: std::io::stdout().is_terminal(),
             keyboard: std::io::stdin().is_terminal(),
-            variables: Arc::new(|name| std::env::var(name).ok()),
+            variables: Arc::new(|name| std::env::var_os(name)),
             now: Arc::new(SystemTime::now),
             global,
         }

@@ -4,6 +4,7 @@ mod annotation;
 mod argument;
 mod compression;
 mod context;
+mod csv;
 mod epoch;
 mod error;
 mod file;
@@ -11,6 +12,7 @@ mod named;
 mod output;
 mod platform;
 mod refused;
+mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ pub use file::{FileFlag, FileSource, Files};
 pub use named::{NamedContext, NamedSource};
 pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
 pub use refused::Refused;
+pub use run::{AgentWord, LimitWord, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord};
 
 /// Build an image for every platform you name.
 ///
@@ -103,6 +106,9 @@ pub struct Build {
     /// Annotation of every manifest, or of a LEVEL: manifest[PLATFORM], manifest-descriptor[PLATFORM], index
     #[arg(long = "annotation", value_name = "[LEVEL:]KEY=VALUE", help_heading = "How it is made")]
     pub annotations: Vec<BuildAnnotation>,
+    /// What every RUN sees.
+    #[command(flatten)]
+    pub run: RunWords,
     /// How layers are compressed.
     #[command(flatten)]
     pub compression: CompressionChoice,

@@ -13,8 +13,9 @@ mod store;
 mod transfer;
 
 pub use build::{
-    Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, NamedContext, NamedSource, Output, OutputError,
-    Plan, Pointer, SOURCE_DATE_EPOCH, Target, WordError, source_date_epoch,
+    AgentWord, Build, BuildAnnotation, BuildArgument, ContextWord, FileSource, Home, ImageOptions, LimitWord, NamedContext, NamedSource,
+    NetworkWord, Output, OutputError, Plan, Pointer, Right, RunWordError, RunWords, SOURCE_DATE_EPOCH, SecretError, SecretSource,
+    SecretWord, Target, WordError, source_date_epoch,
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};

@@ -8,6 +8,7 @@ mod finder;
 mod ground;
 mod order;
 mod report;
+mod running;
 
 use std::path::Path;
 use std::sync::Arc;

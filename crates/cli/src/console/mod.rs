@@ -206,8 +206,11 @@ fn error_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Takes passwords out of the value that could not be read.
+/// Takes passwords out of the value that could not be read, and the whole of it where it was to say where a secret is.
 pub fn without_passwords(mut error: clap::Error) -> clap::Error {
+    if error.source().is_some_and(|cause| cause.is::<crate::args::SecretError>()) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".to_owned()));
+    }
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         let shown = oci::without_password(value).into_owned();
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
@@ -251,6 +254,12 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         }
         if let Some(word) = cause.downcast_ref::<crate::args::WordError>() {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
+        if let Some(word) = cause.downcast_ref::<crate::args::RunWordError>() {
+            return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
+        if let Some(secret) = cause.downcast_ref::<crate::args::SecretError>() {
+            return fault::Fault::hint(secret).map(|hint| hint.to_string());
         }
         if let Some(output) = cause.downcast_ref::<crate::args::OutputError>() {
             return fault::Fault::hint(output).map(|hint| hint.to_string());

@@ -117,5 +117,5 @@ fn environment() -> String {
     VARIABLES.iter().fold(String::new(), |mut text, (name, meaning)| {
         let _ = writeln!(text, "{name:<27} {meaning}");
         text
-    }) + "Nothing else of the environment is read, but the variables that `--build-arg KEY` names.\n"
+    }) + "Nothing else of the environment is read, but the variables that `--build-arg KEY` and `--secret` name.\n"
 }

@@ -9,6 +9,7 @@ use layer::Compression;
 use oci::Platform;
 
 use crate::context::Context;
+use crate::run::Settings;
 use crate::truth::Allowed;
 
 /// Everything that decides what a build makes.
@@ -38,6 +39,8 @@ pub struct Request {
     pub wants_files: bool,
     /// Where files of images are put while they are copied from.
     pub scratch: PathBuf,
+    /// What every command sees.
+    pub commands: Settings,
 }
 
 impl Request {

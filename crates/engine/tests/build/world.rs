@@ -16,6 +16,7 @@ use engine::build::{
 };
 use engine::cache::Cache;
 use engine::context::Context;
+use engine::run::Settings;
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
 use layer::tar::{EntryKind, Limits, Reader, Rules};
@@ -79,6 +80,7 @@ impl World {
             allowed: Allowed::default(),
             wants_files: false,
             scratch: folder.path().to_owned(),
+            commands: Settings::default(),
         };
         Self {
             folder,

@@ -1,6 +1,5 @@
 //! `--output`: where the result of a build goes.
 
-mod csv;
 mod error;
 mod keys;
 mod options;

@@ -39,7 +39,10 @@ const fn short(letter: char, flag: Foreign) -> Foreign {
     Foreign { short: Some(letter), ..flag }
 }
 
-const RUN: (&str, &str) = ("only RUN would use it, and no RUN is carried out yet", "make what RUN makes beforehand, and COPY it");
+const BOUNDS: (&str, &str) = (
+    "polyarch does not bound what a RUN uses of the machine",
+    "bound the build as a whole, such as by `systemd-run --user --scope -p MemoryMax=4G polyarch build ...`",
+);
 const CACHE: (&str, &str) = ("no cache is shared between machines yet", "leave it out: the image is the same without it");
 const ATTESTATION: (&str, &str) = ("no attestations are made yet", "leave it out, or say false");
 const CHECK: (&str, &str) = ("checks are not made without a build yet", "polyarch plan reads the Dockerfile, and builds nothing");
@@ -50,26 +53,26 @@ const NOTHING: (&str, &str) = ("it changes nothing here", "leave it out");
 
 /// Every one of them.
 const FOREIGN: &[Foreign] = &[
-    // What RUN would have.
-    value("secret", &[], RUN),
-    value("ssh", &[], RUN),
-    value("network", &["default"], RUN),
-    value("add-host", &[], RUN),
-    value("ulimit", &[], RUN),
-    value("shm-size", &[], RUN),
-    value("cgroup-parent", &[], RUN),
-    value("allow", &[], RUN),
-    value("device", &[], RUN),
-    value("security-opt", &[], RUN),
-    value("isolation", &["default"], RUN),
-    short('m', value("memory", &[], RUN)),
-    value("memory-swap", &[], RUN),
-    short('c', value("cpu-shares", &[], RUN)),
-    value("cpu-period", &[], RUN),
-    value("cpu-quota", &[], RUN),
-    value("cpuset-cpus", &[], RUN),
-    value("cpuset-mems", &[], RUN),
-    value("resource", &[], RUN),
+    // What a RUN would have of a daemon.
+    value("cgroup-parent", &[], BOUNDS),
+    short('m', value("memory", &[], BOUNDS)),
+    value("memory-swap", &[], BOUNDS),
+    short('c', value("cpu-shares", &[], BOUNDS)),
+    value("cpu-period", &[], BOUNDS),
+    value("cpu-quota", &[], BOUNDS),
+    value("cpuset-cpus", &[], BOUNDS),
+    value("cpuset-mems", &[], BOUNDS),
+    value("resource", &[], BOUNDS),
+    value("device", &[], ("no device of this machine is handed to a RUN", "copy what needs the device out of the image, and run it there")),
+    value(
+        "security-opt",
+        &[],
+        (
+            "every RUN is held by Docker's seccomp profile",
+            "a RUN that needs more says so: RUN --security=insecure, and --allow security.insecure",
+        ),
+    ),
+    value("isolation", &["default"], ("kinds of isolation are for containers of Windows", "leave it out, or say default")),
     // What is not there yet, or is not meant to be.
     value("cache-from", &[], CACHE),
     value("cache-to", &[], CACHE),
@@ -206,14 +209,14 @@ mod tests {
             &["--rm", "--force-rm", "--compress"][..],
             &["--rm=false"],
             &["--provenance=false", "--sbom", "0"],
-            &["--network", "default"],
+            &["--isolation", "default"],
             &["--disable-content-trust"],
             &[],
         ] {
             assert_eq!(given(words), Ok(()), "{words:?}");
         }
         for words in [
-            &["--secret", "id=a", "--secret=id=b"][..],
+            &["--device", "a", "--device=b"][..],
             &["-m", "1g"],
             &["-c5"],
             &["-D"],
@@ -221,7 +224,7 @@ mod tests {
             &["--sbom=true"],
             &["--memory-swap", "-1"],
             &["--disable-content-trust=false"],
-            &["--network", "default", "--network", "host"],
+            &["--isolation", "default", "--isolation", "hyperv"],
             &["--check"],
         ] {
             assert!(given(words).is_err(), "{words:?}");

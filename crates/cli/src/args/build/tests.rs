@@ -135,7 +135,7 @@ fn levels_may_be_negative_to_be_refused() {
 #[test]
 fn words_that_make_no_sense_together_are_refused() {
     for (words, said) in [
-        (&["--secret", "id=a"][..], "--secret is not there"),
+        (&["--device", "a"][..], "--device is not there"),
         (&["-f", "a", "-f", "b"], "two files for every platform"),
         (&["-f", "-", "-"], "two things on the standard input"),
         (&["-f", "arm64=-", "-f", "amd64=-"], "two things on the standard input"),
@@ -174,9 +174,36 @@ fn a_tag_counts_over_the_names_of_an_output() {
 
 #[test]
 fn a_flag_that_is_not_there_is_refused_with_what_to_do() {
-    let refused = build(&["--secret", "id=token", "--cache-from", "type=gha", "."]).refused.check().unwrap_err();
-    assert_eq!(refused.to_string(), "--secret is not there: only RUN would use it, and no RUN is carried out yet");
-    assert_eq!(refused.hint().unwrap().to_string(), "make what RUN makes beforehand, and COPY it");
+    let refused = build(&["--cache-from", "type=gha", "--isolation", "process", "."]).refused.check().unwrap_err();
+    assert_eq!(refused.to_string(), "--isolation is not there: kinds of isolation are for containers of Windows");
+    assert_eq!(refused.hint().unwrap().to_string(), "leave it out, or say default");
+}
+
+#[test]
+fn what_a_run_sees_is_said_in_buildxs_words() {
+    let words = build(&[
+        "--secret=id=token,env=TOKEN",
+        "--secret",
+        "id=npmrc,src=.npmrc",
+        "--ssh",
+        "default",
+        "--network=none",
+        "--network",
+        "host",
+        "--allow=network.host,security.insecure",
+        "--add-host",
+        "api:10.0.0.1",
+        "--ulimit=nofile=1024",
+        "--shm-size",
+        "128m",
+        "dir",
+    ])
+    .run;
+    assert_eq!(words.secrets.iter().map(|secret| secret.id.as_str()).collect::<Vec<_>>(), ["token", "npmrc"]);
+    assert_eq!((words.agents.len(), words.hosts.len(), words.limits.len()), (1, 1, 1));
+    assert_eq!((words.network, words.shared_memory.map(|size| size.0)), (NetworkWord::Host, Some(128 << 20)));
+    assert_eq!(words.allow, [Right::HostNetwork, Right::Insecure]);
+    assert_eq!(build(&[]).run.network, NetworkWord::Default);
 }
 
 #[test]
@@ -187,7 +214,7 @@ fn plan_has_the_words_and_a_help_of_its_own() {
     let mut help = |verb: &str| command.find_subcommand_mut(verb).unwrap().render_long_help().to_string();
     assert!(help("plan").contains("polyarch plan --platform") && !help("plan").contains("polyarch build --platform"));
     assert!(help("plan").starts_with("Show bases"), "{}", help("plan"));
-    assert!(help("build").contains("polyarch build --platform") && !help("build").contains("--secret"));
+    assert!(help("build").contains("polyarch build --platform") && !help("build").contains("--isolation"));
 }
 
 #[test]

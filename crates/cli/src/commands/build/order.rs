@@ -11,6 +11,7 @@ use oci::{Platform, PlatformSet};
 
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
+use super::running::{self, Proxies};
 use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
 use crate::commands::Session;
 
@@ -42,6 +43,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
     let files = arguments.files()?;
     let mut ground = Ground::new(&arguments.context, arguments.keep_xattrs, &session.context.scratch)?;
     let annotations = annotations(arguments);
+    let proxies = Proxies::of_docker(session);
     let mut targets = Vec::new();
     for platform in &platforms {
         let source = files.for_platform(platform);
@@ -55,7 +57,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
             platform: platform.clone(),
             is_optional: arguments.is_optional(platform),
             file,
-            arguments: values(session, arguments, platform),
+            arguments: proxies.added_to(values(session, arguments, platform)),
             context: ground.context(&source)?,
             contexts,
             annotations: BuildAnnotation::of_manifest(&annotations, platform),
@@ -71,6 +73,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         (false, []) => Anew::Nothing,
         (false, stages) => Anew::Stages(stages.to_vec()),
     };
+    let commands = running::settings(&session.context, &arguments.run, &targets)?;
     let request = Request {
         host,
         targets,
@@ -84,6 +87,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         allowed,
         wants_files: arguments.outputs().iter().any(|output| matches!(output, Output::Tar { .. } | Output::Local { .. })),
         scratch: session.context.scratch.clone(),
+        commands,
     };
     Ok(Order { request, is_index })
 }

@@ -6,8 +6,8 @@ use dockerfile::nearest_name;
 use oci::Reference;
 
 use super::super::annotation::BuildAnnotation;
+use super::super::csv;
 use super::super::truth;
-use super::csv;
 use super::error::OutputError;
 use super::keys::{FOREIGN, FOREIGN_KINDS, KINDS, OPTIONS, OutputKey, OutputKind};
 use super::{Home, ImageOptions, Output, Pointer, Target};

@@ -3,6 +3,7 @@
 mod build;
 mod cache;
 mod create;
+mod doctor;
 mod global;
 mod login;
 mod look;
@@ -19,6 +20,7 @@ pub use build::{
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
+pub use doctor::Doctor;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
@@ -108,6 +110,8 @@ pub enum Verb {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Find out what on this machine would stop a build, a push or a run
+    Doctor(Doctor),
     /// Ask a registry what it has, and what it can
     Registry {
         /// What to ask.

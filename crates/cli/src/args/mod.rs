@@ -111,6 +111,12 @@ pub enum Verb {
         command: CacheCommand,
     },
     /// Find out what on this machine would stop a build, a push or a run
+    ///
+    /// Every check does what it is about, in a folder that is removed again: it starts a process in a sandbox, mounts, writes. A check
+    /// is ok; or limited, where the work can be done with something less; or missing, where it cannot. What mends it is printed as
+    /// commands. No registry is asked but the one that is named.
+    ///
+    /// The exit code is 0 where nothing is missing, and else 1.
     Doctor(Doctor),
     /// Ask a registry what it has, and what it can
     Registry {

@@ -20,6 +20,9 @@ use crate::console::Table;
 
 use check::{Check, State};
 
+/// The checks of what only a `RUN` needs.
+const OF_RUN: [&str; 8] = ["namespaces", "users", "overlay", "seccomp", "proc", "devices", "network", "sandbox"];
+
 /// Runs the verb.
 pub async fn run(session: &Session, arguments: Doctor) -> Result<Done, Failure> {
     let own = session.clone();
@@ -69,6 +72,9 @@ fn show(session: &Session, checks: &[Check]) {
     console.say(match (named(State::Missing).as_str(), named(State::Limited).as_str()) {
         ("", "") => "nothing stands in the way of a build, a push or a run".to_owned(),
         ("", limited) => format!("builds can work here, with less than there could be: {limited}"),
+        (missing, _) if missing.split(", ").all(|name| OF_RUN.contains(&name)) => {
+            format!("no RUN can be carried out here: {missing}; builds without one work")
+        }
         (missing, _) => format!("something is missing: {missing}"),
     });
 }

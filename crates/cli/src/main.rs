@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_JOBS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    // Before anything else: as the init of a sandbox, this is another program.
+    // Before any thread and any file: started for that, this is the inside of a sandbox from here on.
     sandbox::init_if_asked();
     let words = match shim::words(std::env::args_os().collect()) {
         Ok(words) => words,

@@ -64,3 +64,23 @@ fn the_proxy_is_read_in_capitals_and_in_small_letters() {
         assert!(first.contains(" http://registry.invalid/v2/"), "{variable}: {first}");
     }
 }
+
+#[test]
+fn the_proxies_of_dockers_file_get_into_no_image() {
+    let home = Home::new();
+    let app = home.path().join("app");
+    std::fs::create_dir_all(&app).unwrap();
+    std::fs::create_dir(home.path().join(".docker")).unwrap();
+    std::fs::write(app.join("Dockerfile"), "FROM scratch\nARG HTTP_PROXY\nLABEL proxy=$HTTP_PROXY\n").unwrap();
+    let build = |words: &[&str]| home.done(&[&["build", "--platform", "linux/amd64", "-t", "app", "app"], words].concat());
+    let without = build(&[]);
+    let config = home.path().join(".docker/config.json");
+    std::fs::write(&config, r#"{"proxies":{"default":{"httpProxy":"http://me:hunter2@proxy"}}}"#).unwrap();
+    assert_eq!(build(&[]), without);
+    // What somebody says for this build does.
+    assert_ne!(build(&["--build-arg", "HTTP_PROXY=http://proxy"]), without);
+    std::fs::write(&config, r#"{"proxies":"http://me:hunter2@proxy"#).unwrap();
+    let ran = home.run(&["build", "--platform", "linux/amd64", "app"]);
+    assert!(ran.code == 0 && ran.stderr.contains("config.json was left out: no valid JSON at line 1 column 35"), "{ran:?}");
+    assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+}

@@ -133,7 +133,7 @@ impl Client {
         Arc::new(Registry::new(self.host(reference.registry(), trust), reference.repository(), intent))
     }
 
-    fn host(&self, name: &str, trust: Trust) -> Arc<Host> {
+    pub(crate) fn host(&self, name: &str, trust: Trust) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry((name.to_owned(), trust)).or_insert_with(|| Arc::new(Host::new(name, trust, Arc::clone(&self.shared))));
         Arc::clone(host)

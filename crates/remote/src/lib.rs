@@ -17,6 +17,7 @@ mod error;
 mod facts;
 #[doc(hidden)]
 pub mod fuzz;
+mod greet;
 mod host;
 mod known;
 mod listing;
@@ -45,6 +46,7 @@ pub use account::Account;
 pub use client::{Client, Intent};
 pub use credentials::{Forgotten, Keeper, Secret};
 pub use error::{Cause, Refusal, RemoteError};
+pub use greet::Greeting;
 pub use listing::{Listing, Page};
 pub use login::Kept;
 pub use probe::{Ability, Depth, Finding, Probed, Verdict};

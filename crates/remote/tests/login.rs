@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use content::Source;
 use fault::{ExitCode, Fault};
-use remote::{Account, Client, Intent, Keeper, RemoteError, Secret, Settings};
+use remote::{Account, Client, Greeting, Intent, Keeper, RemoteError, Secret, Settings};
 use serde_json::{Value, json};
 use support::{Fake, Told, answer, open, settings, tag, write};
 use testkit::registry::{DebianRegistry, RegistryOptions};
@@ -180,6 +180,29 @@ async fn a_registry_that_asks_for_nothing_has_tried_nothing() {
     let error = log_in(&settings, &account(&other.host()), PASSWORD).await.unwrap_err();
     assert_eq!(error.to_string(), format!("GET http://{}/v2/ was answered 404", other.host()));
     assert!(config(folder.path())["auths"].get(other.host()).is_none());
+}
+
+#[tokio::test]
+async fn a_registry_is_greeted_with_what_is_kept_for_it() {
+    let greet = async |settings: &Settings, host: &str| Client::new(settings.clone()).unwrap().greet(host).await;
+    let open = Fake::start(|_, _| answer(200, &[], "{}")).await;
+    let (anonymous, _) = settings();
+    assert_eq!(greet(&anonymous, &open.host()).await.unwrap(), Greeting { credentials: None });
+    assert_eq!(open.seen().iter().map(|seen| seen.line.as_str()).collect::<Vec<_>>(), ["GET /v2/"]);
+
+    let options = RegistryOptions { credentials: Some(("ann".to_owned(), PASSWORD.to_owned())), ..RegistryOptions::default() };
+    if let Some(registry) = DebianRegistry::start(&options) {
+        let folder = support::docker_config(&registry.host(), "ann", PASSWORD);
+        let (known, told) = at(folder.path());
+        let greeting = greet(&known, &registry.host()).await.unwrap();
+        let file = folder.path().join("config.json");
+        assert_eq!(greeting.credentials.unwrap(), format!("credentials for {} from {}", registry.host(), file.display()));
+        assert!(!told.everything().contains("hunter2"), "{}", told.everything());
+        assert_eq!(greet(&anonymous, &registry.host()).await.unwrap_err().to_string(), "denied");
+    }
+
+    let other = Fake::start(|_, _| answer(404, &[], "no")).await;
+    assert!(greet(&anonymous, &other.host()).await.unwrap_err().to_string().ends_with("/v2/ was answered 404"));
 }
 
 #[tokio::test]

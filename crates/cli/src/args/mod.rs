@@ -3,6 +3,7 @@
 mod build;
 mod cache;
 mod create;
+mod doctor;
 mod global;
 mod login;
 mod look;
@@ -19,6 +20,7 @@ pub use build::{
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
+pub use doctor::Doctor;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
@@ -108,6 +110,14 @@ pub enum Verb {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Find out what on this machine would stop a build, a push or a run
+    ///
+    /// Every check does what it is about, in a folder that is removed again: it starts a process in a sandbox, mounts, writes. A check
+    /// is ok; or limited, where the work can be done with something less; or missing, where it cannot. What mends it is printed as
+    /// commands. No registry is asked but the one that is named.
+    ///
+    /// The exit code is 0 where nothing is missing, and else 1.
+    Doctor(Doctor),
     /// Ask a registry what it has, and what it can
     Registry {
         /// What to ask.

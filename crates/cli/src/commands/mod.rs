@@ -5,6 +5,7 @@ mod cache;
 mod copy;
 pub mod create;
 mod digest;
+mod doctor;
 mod help;
 mod inspect;
 mod load;
@@ -135,6 +136,7 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Tag(arguments) => tag::run(session, &arguments).await,
         Verb::Store { command } => store::run(session, command).await,
         Verb::Cache { command } => cache::run(session, command).await,
+        Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Registry { command } => registry::run(session, command).await,
         Verb::Help { words, markdown } => help::run(session, &words, markdown),
         Verb::Completion { shell } => {

@@ -11,7 +11,7 @@ use oci::{Platform, PlatformSet};
 
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
-use super::running::{self, Proxies};
+use super::running::{self, DockerProxies};
 use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
 use crate::commands::Session;
 
@@ -43,7 +43,6 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
     let files = arguments.files()?;
     let mut ground = Ground::new(&arguments.context, arguments.keep_xattrs, &session.context.scratch)?;
     let annotations = annotations(arguments);
-    let proxies = Proxies::of_docker(session);
     let mut targets = Vec::new();
     for platform in &platforms {
         let source = files.for_platform(platform);
@@ -57,7 +56,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
             platform: platform.clone(),
             is_optional: arguments.is_optional(platform),
             file,
-            arguments: proxies.added_to(values(session, arguments, platform)),
+            arguments: values(session, arguments, platform),
             context: ground.context(&source)?,
             contexts,
             annotations: BuildAnnotation::of_manifest(&annotations, platform),
@@ -73,7 +72,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         (false, []) => Anew::Nothing,
         (false, stages) => Anew::Stages(stages.to_vec()),
     };
-    let commands = running::settings(&session.context, &arguments.run, &targets)?;
+    let commands = running::settings(&session.context, &arguments.run, &targets, &DockerProxies::read(session))?;
     let request = Request {
         host,
         targets,

@@ -14,7 +14,7 @@ use crate::args::{LimitWord, NetworkWord, Right, RunWords};
 use crate::context::Context;
 
 pub use error::RunningError;
-pub use proxies::Proxies;
+pub use proxies::DockerProxies;
 
 /// BuildKit's argument for the name of the machine.
 const HOSTNAME: &str = "BUILDKIT_SANDBOX_HOSTNAME";
@@ -25,11 +25,11 @@ const CACHE_NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
 /// How long the name of a machine may be (sethostname(2), `__NEW_UTS_LEN`).
 const LONGEST_NAME: usize = 64;
 
-/// Returns what every command of a build sees.
+/// Returns what every command of a build sees. `docker` has the proxies of docker's file.
 ///
 /// # Errors
 /// A secret or an agent that is not there, and an argument for the whole build that differs by platform.
-pub fn settings(context: &Context, words: &RunWords, targets: &[Target]) -> Result<Settings, RunningError> {
+pub fn settings(context: &Context, words: &RunWords, targets: &[Target], docker: &DockerProxies) -> Result<Settings, RunningError> {
     let arguments: Vec<_> = targets.iter().map(|target| &target.arguments).collect();
     let usual = Settings::default();
     Ok(Settings {
@@ -44,14 +44,14 @@ pub fn settings(context: &Context, words: &RunWords, targets: &[Target]) -> Resu
         limits: LimitWord::settle(&words.limits),
         secrets: secrets::read(&words.secrets, &context.variables)?,
         agents: agents::find(&words.agents, &context.variables)?,
-        proxies: proxies::variables(&arguments)?,
+        proxies: docker.variables(&arguments)?,
         hostname: hostname(&arguments)?,
         cache_namespace: agreed(&arguments, CACHE_NAMESPACE)?.unwrap_or_default().to_owned(),
         ..usual
     })
 }
 
-/// Returns the value of an argument that is about the whole build. Its name may be in small letters where that of BuildKit may.
+/// Returns the value of an argument that is about the whole build.
 fn agreed<'a>(arguments: &[&'a BTreeMap<String, String>], key: &'static str) -> Result<Option<&'a str>, RunningError> {
     let of = |arguments: &&'a BTreeMap<String, String>| arguments.get(key).map(String::as_str);
     same(arguments.iter().map(of), key)

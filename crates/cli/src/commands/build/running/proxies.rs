@@ -28,11 +28,11 @@ const USUAL_ENGINE: &str = "unix:///var/run/docker.sock";
 
 /// The proxies that docker's config.json has. It has no `Debug`: passwords stand in such addresses.
 #[derive(Default)]
-pub struct Proxies(BTreeMap<&'static str, String>);
+pub struct DockerProxies(BTreeMap<&'static str, String>);
 
-impl Proxies {
+impl DockerProxies {
     /// Reads them. A file that cannot be read is said aloud and left out, as it is for its logins.
-    pub fn of_docker(session: &Session) -> Self {
+    pub fn read(session: &Session) -> Self {
         let Some(path) = session.context.docker_config.as_ref().map(|folder| folder.join("config.json")) else { return Self::default() };
         let engine = session.context.docker_host.as_deref().unwrap_or(USUAL_ENGINE);
         let read =
@@ -50,37 +50,34 @@ impl Proxies {
     fn of(tree: &Value, engine: &str) -> Self {
         let proxies = tree.get("proxies");
         let own = proxies.and_then(|all| all.get(engine).or_else(|| all.get("default")));
-        let value = |key: &str| own?.get(key)?.as_str().filter(|value| !value.is_empty()).map(str::to_owned);
+        let value = |key: &str| own?.get(key)?.as_str().map(str::to_owned);
         Self(PROXIES.iter().filter_map(|(name, _, key)| Some((*name, value(key)?))).collect())
     }
 
-    /// Adds them to the arguments of a build, as far as none says something of the same proxy.
-    pub fn added_to(&self, mut arguments: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        for (name, value) in &self.0 {
-            if !arguments.keys().any(|key| key.eq_ignore_ascii_case(name)) {
-                arguments.insert((*name).to_owned(), value.clone());
+    /// Returns the variables that every command gets: for each proxy among the arguments of a build, and else for each of
+    /// docker's file, both spellings, as some programs read the one and some the other. Capitals count where an argument is
+    /// there in both; one without a value is none.
+    ///
+    /// buildx makes arguments of what the file says, so that `ARG HTTP_PROXY` gets it, and with it the history of the image.
+    /// Here it is for commands alone: no password of a machine, and nothing that differs by machine, gets into an image unasked.
+    ///
+    /// # Errors
+    /// [`RunningError::Differs`]
+    pub fn variables(&self, arguments: &[&BTreeMap<String, String>]) -> Result<Vec<(String, String)>, RunningError> {
+        let mut variables = Vec::new();
+        for (name, small, _) in PROXIES {
+            let given = same(arguments.iter().copied().map(|all| given(all, name)), name)?;
+            if let Some(value) = given.or_else(|| self.0.get(name).map(String::as_str)).filter(|value| !value.is_empty()) {
+                variables.extend([name, small].map(|name| (name.to_owned(), value.to_owned())));
             }
         }
-        arguments
+        Ok(variables)
     }
 }
 
-/// Returns the variables that every command gets for the proxies among the arguments of each platform: both spellings, as some
-/// programs read the one and some the other. Capitals count where an argument is there in both; one without a value is none.
-///
-/// # Errors
-/// [`RunningError::Differs`]
-pub fn variables(arguments: &[&BTreeMap<String, String>]) -> Result<Vec<(String, String)>, RunningError> {
-    let mut variables = Vec::new();
-    for (name, small, _) in PROXIES {
-        // Capitals come first in the order of a map.
-        let values =
-            arguments.iter().map(|all| all.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()));
-        if let Some(value) = same(values, name)?.filter(|value| !value.is_empty()) {
-            variables.extend([name, small].map(|name| (name.to_owned(), value.to_owned())));
-        }
-    }
-    Ok(variables)
+/// Finds what an argument says of a proxy. Capitals come first in the order of a map.
+fn given<'a>(arguments: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    arguments.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
@@ -111,31 +108,35 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
+    fn shown(docker: &DockerProxies, given: &[(&str, &str)]) -> Vec<String> {
+        let arguments = arguments(given);
+        let variables = docker.variables(&[&arguments, &arguments]).unwrap();
+        variables.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
     #[test]
-    fn proxies_of_dockers_file_are_arguments_that_nobody_gave() {
+    fn what_dockers_file_says_counts_where_nobody_says_anything() {
         let file = json!({"proxies": {
             "default": {"httpProxy": "http://a", "httpsProxy": "", "noProxy": "lan", "allProxy": 5},
             "tcp://engine:2375": {"ftpProxy": "http://ftp"},
         }});
-        let usual = Proxies::of(&file, USUAL_ENGINE);
-        assert_eq!(usual.added_to(BTreeMap::new()), arguments(&[("HTTP_PROXY", "http://a"), ("NO_PROXY", "lan")]));
-        let given = arguments(&[("http_proxy", ""), ("A", "1")]);
-        assert_eq!(usual.added_to(given), arguments(&[("http_proxy", ""), ("A", "1"), ("NO_PROXY", "lan")]));
-        let own = Proxies::of(&file, "tcp://engine:2375");
-        assert_eq!(own.added_to(BTreeMap::new()), arguments(&[("FTP_PROXY", "http://ftp")]));
+        let usual = DockerProxies::of(&file, USUAL_ENGINE);
+        assert_eq!(shown(&usual, &[]), ["HTTP_PROXY=http://a", "http_proxy=http://a", "NO_PROXY=lan", "no_proxy=lan"]);
+        assert_eq!(shown(&usual, &[("http_proxy", ""), ("no_proxy", "org")]), ["NO_PROXY=org", "no_proxy=org"]);
+        let own = DockerProxies::of(&file, "tcp://engine:2375");
+        assert_eq!(shown(&own, &[]), ["FTP_PROXY=http://ftp", "ftp_proxy=http://ftp"]);
         for odd in [json!({}), json!([]), json!({"proxies": []}), json!({"proxies": {"default": 1}})] {
-            assert!(Proxies::of(&odd, USUAL_ENGINE).0.is_empty(), "{odd}");
+            assert!(DockerProxies::of(&odd, USUAL_ENGINE).0.is_empty(), "{odd}");
         }
     }
 
     #[test]
-    fn commands_get_them_in_both_spellings() {
-        let all = arguments(&[("No_Proxy", "lan"), ("http_proxy", "small"), ("HTTP_PROXY", "large"), ("ftp_proxy", ""), ("PROXY", "x")]);
-        let found = variables(&[&all, &all]).unwrap();
-        let found: Vec<(&str, &str)> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        assert_eq!(found, [("HTTP_PROXY", "large"), ("http_proxy", "large"), ("NO_PROXY", "lan"), ("no_proxy", "lan")]);
-        let other = arguments(&[("HTTP_PROXY", "other")]);
-        assert!(matches!(variables(&[&all, &other]), Err(RunningError::Differs("HTTP_PROXY"))));
-        assert!(variables(&[]).unwrap().is_empty());
+    fn arguments_are_variables_in_both_spellings() {
+        let none = DockerProxies::default();
+        let given = [("No_Proxy", "lan"), ("http_proxy", "small"), ("HTTP_PROXY", "large"), ("ftp_proxy", ""), ("PROXY", "x")];
+        assert_eq!(shown(&none, &given), ["HTTP_PROXY=large", "http_proxy=large", "NO_PROXY=lan", "no_proxy=lan"]);
+        let (one, other) = (arguments(&given), arguments(&[("HTTP_PROXY", "other")]));
+        assert!(matches!(none.variables(&[&one, &other]), Err(RunningError::Differs("HTTP_PROXY"))));
+        assert!(none.variables(&[]).unwrap().is_empty());
     }
 }

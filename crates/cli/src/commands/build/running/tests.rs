@@ -45,7 +45,7 @@ fn read(words: &[&str], environment: Environment<'_>, arguments: &[&[(&str, &str
         contexts: BTreeMap::new(),
         annotations: BTreeMap::new(),
     };
-    settings(&context, &line.run, &arguments.iter().map(target).collect::<Vec<_>>())
+    settings(&context, &line.run, &arguments.iter().map(target).collect::<Vec<_>>(), &DockerProxies::default())
 }
 
 fn said(words: &[&str], environment: Environment<'_>) -> (String, String) {

@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod context;
 mod fronts;
+mod grant;
 mod help;
 mod interrupts;
 mod names;

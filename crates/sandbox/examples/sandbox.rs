@@ -1,10 +1,15 @@
-//! Starts what a spec on standard input says, as JSON, and passes its output on. Also measures, with `--measure ROOT`.
+//! Starts what a spec on standard input says, as JSON, and passes its output on.
 //!
-//! `cargo run --release -p polyarch-sandbox --example sandbox -- --measure ROOT`, where ROOT has a static `/bin/busybox`.
+//! With `--enter USERS` it enters a user namespace first, where USERS is JSON too; with `-- COMMAND` it becomes that command instead,
+//! even if it could not enter, so that one sees what has become of it.
+//!
+//! It also measures: `cargo run --release -p polyarch-sandbox --example sandbox -- --measure ROOT`, where ROOT has a static
+//! `/bin/busybox`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +20,21 @@ const RUNS: usize = 50;
 
 fn main() -> ExitCode {
     sandbox::init_if_asked();
-    let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == "--measure") {
+    let mut words = std::env::args_os().skip(1).peekable();
+    let mut entered = Ok(());
+    if words.next_if(|word| word == "--enter").is_some() {
+        entered = sandbox::enter(&serde_json::from_slice(words.next().unwrap().as_encoded_bytes()).unwrap());
+    }
+    if let Err(error) = &entered {
+        eprintln!("{error}");
+    }
+    if words.next_if(|word| word == "--").is_some() {
+        panic!("{}", Command::new(words.next().unwrap()).args(words).exec());
+    }
+    if entered.is_err() {
+        return ExitCode::from(201);
+    }
+    if words.next_if(|word| word == "--measure").is_some() {
         measure(&words.next().unwrap());
         return ExitCode::SUCCESS;
     }

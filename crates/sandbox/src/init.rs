@@ -3,7 +3,6 @@
 //! It enters the namespaces, forks the process, and stays outside: it waits for the end of either, the process or the caller,
 //! and takes the stubs of mounts away. It has one thread and does one thing, so forking is harmless here.
 
-mod accounts;
 mod child;
 mod devices;
 mod mounts;
@@ -24,6 +23,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin};
 use rustix::thread::UnshareFlags;
 
+use crate::accounts;
 use crate::error::Limitation;
 use crate::kernel::{Fork, close_all_but, fork, leave};
 use crate::report::{Stub, Word, hear, say};

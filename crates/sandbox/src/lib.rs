@@ -4,14 +4,17 @@
 //! streams. Between the two stands the program itself, started anew as the *init*: it enters the namespaces, mounts, gives up
 //! its rights and becomes the process. So nothing of that happens in the program that builds, with its threads and its files.
 //!
-//! A program that starts sandboxes calls [`init_if_asked`] as the first thing in `main`.
+//! A program that starts sandboxes calls [`init_if_asked`] as the first thing in `main`. If it is not root, it may [`enter`] a
+//! user namespace right after, and is root there: of its own files, and of the sandboxes that it starts.
 //!
 //! This room knows no image and no Dockerfile, decides no policy, prints nothing and reads no environment. It never follows a
 //! path of the root outside of it, and hands no descriptor of this machine to the process. Linux only.
 
 #![cfg(target_os = "linux")]
 
+mod accounts;
 mod capability;
+mod enter;
 mod error;
 mod init;
 mod kernel;
@@ -22,6 +25,7 @@ mod spec;
 mod users;
 
 pub use capability::Capabilities;
+pub use enter::{enter, is_root};
 pub use error::{Cause, Limitation, SandboxError};
 pub use launch::{Launcher, init_if_asked};
 pub use process::{Exit, Handle, Process};

@@ -14,6 +14,8 @@ pub mod fixtures;
 mod host;
 pub mod hostile;
 pub mod proxy;
+#[cfg(target_os = "linux")]
+pub mod refuse;
 pub mod registry;
 pub mod tokens;
 pub mod transcript;

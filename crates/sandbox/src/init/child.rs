@@ -21,7 +21,8 @@ use rustix::thread::{
 };
 
 use super::within::{Within, open_in};
-use super::{accounts, mounts, network};
+use super::{mounts, network};
+use crate::accounts;
 use crate::error::Limitation;
 use crate::kernel::{Reach, close_all_but, execute, filter, forget_signals, leave, set_attributes};
 use crate::{Limit, Network, Resource, SandboxError, Spec};

@@ -140,7 +140,12 @@ impl Fixture {
 
     /// Runs a spec, and reads its output to the end.
     pub fn outcome(&self, spec: &Spec) -> Outcome {
-        let output = self.spawn(spec).wait_with_output().unwrap();
+        self.outcome_of(self.program(), spec)
+    }
+
+    /// Runs a spec by the program, however that is started.
+    pub fn outcome_of(&self, program: Command, spec: &Spec) -> Outcome {
+        let output = feed(program, spec).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             Some(200) => Ok(match stderr.rsplit(['(', ')']).nth(1) {
@@ -156,13 +161,7 @@ impl Fixture {
 
     /// Starts the program that runs a spec, as whom the fixture is for.
     pub fn spawn(&self, spec: &Spec) -> Child {
-        let mut command = self.program();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let files_are_closed = FORKING.read().unwrap();
-        let mut child = command.spawn().unwrap();
-        drop(files_are_closed);
-        child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
-        child
+        feed(self.program(), spec)
     }
 
     fn program(&self) -> Command {
@@ -185,6 +184,16 @@ impl Fixture {
         let _files_are_closed = FORKING.read().unwrap();
         launcher.start(spec)
     }
+}
+
+/// Starts the program and hands it a spec.
+fn feed(mut program: Command, spec: &Spec) -> Child {
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let files_are_closed = FORKING.read().unwrap();
+    let mut child = program.spawn().unwrap();
+    drop(files_are_closed);
+    child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
+    child
 }
 
 /// Reads everything that a process writes, and waits for its end.

@@ -5,6 +5,7 @@
 
 mod contained;
 mod ending;
+mod entered;
 mod fixture;
 mod mounted;
 mod process;

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use super::check::Check;
 use super::mount::kind_of;
 use super::obstacle::{Machine, namespaces};
-use super::{store, users};
+use super::store;
 use crate::context::Context;
+use crate::grant::Grant;
 
 /// No file of that name is in an empty folder.
 const PROGRAM: &str = "/polyarch-doctor";
@@ -110,7 +111,7 @@ impl Bench {
         if self.is_root {
             return Check::ok("users", "all there are, as root");
         }
-        let grant = users::Grant::look();
+        let grant = Grant::look();
         let Some(granted) = grant.users() else { return grant.nothing() };
         match self.attempt(&Spec { users: granted.clone(), ..self.bare() }) {
             Ok(()) => {

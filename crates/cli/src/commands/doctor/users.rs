@@ -1,11 +1,9 @@
 //! Whether a sandbox can have more than one user, for somebody who is not root.
 
-use std::fs;
-
-use rustix::process::{getegid, geteuid};
-use sandbox::{SandboxError, Users};
+use sandbox::SandboxError;
 
 use super::check::Check;
+use crate::grant::Grant;
 
 /// How many users one is granted, as useradd does.
 const MANY: u32 = 65_536;
@@ -13,30 +11,8 @@ const MANY: u32 = 65_536;
 /// Where grants begin, as with useradd.
 const FIRST: u32 = 100_000;
 
-/// What this machine grants to whom.
-pub struct Grant {
-    name: String,
-    uid: u32,
-    gid: u32,
-    subuid: String,
-    subgid: String,
-}
-
+/// What is said of grants.
 impl Grant {
-    /// Reads what is granted to whoever runs this.
-    pub fn look() -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-        // Without a name, grants are by number.
-        let name = name_of(uid, &read("/etc/passwd")).unwrap_or_else(|| uid.to_string());
-        Self { name, uid, gid, subuid: read("/etc/subuid"), subgid: read("/etc/subgid") }
-    }
-
-    /// Returns the users that a sandbox can have; none if nothing is granted.
-    pub fn users(&self) -> Option<Users> {
-        Users::granted(&self.name, self.uid, self.gid, &self.subuid, &self.subgid)
-    }
-
     /// Says that they can be had.
     pub fn works(&self) -> Check {
         Check::ok("users", format!("those that /etc/subuid and /etc/subgid grant {}", self.name))
@@ -73,27 +49,9 @@ impl Grant {
 /// `ENOENT`: there is no such program.
 const NOT_FOUND: i32 = 2;
 
-/// Finds a name in the text of /etc/passwd.
-fn name_of(uid: u32, passwd: &str) -> Option<String> {
-    let number = uid.to_string();
-    passwd.lines().find_map(|line| {
-        let mut words = line.split(':');
-        let name = words.next().filter(|name| !name.is_empty())?;
-        (words.nth(1) == Some(number.as_str())).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_has_the_first_name_of_the_number() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:1000::\nann:x:1000:1000::/home/ann:/bin/sh\nbob:x:1000:1:::\n";
-        assert_eq!(name_of(1000, passwd).as_deref(), Some("ann"));
-        assert_eq!(name_of(0, passwd).as_deref(), Some("root"));
-        assert_eq!(name_of(1, passwd), None);
-    }
 
     #[test]
     fn what_is_proposed_is_nobody_elses() {

@@ -1,8 +1,8 @@
-//! Whom there is in the sandbox, and becoming one of them.
+//! Whom there is in a user namespace, and becoming one of them.
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::fchown;
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ use crate::{Range, SandboxError, User, Users};
 const HELPERS: [&str; 3] = ["/usr/bin", "/bin", "/usr/local/bin"];
 
 /// Enters the user namespace that is wanted.
-pub(super) fn enter(users: &Users) -> Result<(), SandboxError> {
+pub(crate) fn enter(users: &Users) -> Result<(), SandboxError> {
     let Users::Own { uids, gids } = users else { return Ok(()) };
     if users.is_single() {
         leave(UnshareFlags::NEWUSER).map_err(Limitation::UserNamespace.because())?;
@@ -39,7 +39,10 @@ pub(super) fn enter(users: &Users) -> Result<(), SandboxError> {
             entered.write_all(&[0]).map_err(failed.because())?;
             let status = waitpid(Some(helper), WaitOptions::empty()).map_err(failed.because())?;
             let code = status.and_then(|(_, status)| status.exit_status()).unwrap_or(libc::EPERM);
-            if code == 0 { become_root().map_err(failed.because()) } else { Err(failed.because()(io::Error::from_raw_os_error(code))) }
+            if code != 0 {
+                return Err(failed.because()(io::Error::from_raw_os_error(code)));
+            }
+            become_root().and_then(|()| set_thread_groups(&[])).map_err(failed.because())
         }
     }
 }
@@ -61,7 +64,9 @@ fn map_from_outside(process: Option<Pid>, uids: &[Range], gids: &[Range]) -> io:
         let found = HELPERS.iter().map(|folder| format!("{folder}/{helper}")).find(|path| fs::exists(path).unwrap_or(false));
         let found = found.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
         let words = Range::lines(ranges);
-        let status = Command::new(found).arg(process.to_string()).args(words.split_whitespace()).status()?;
+        let mut command = Command::new(found);
+        command.arg(process.to_string()).args(words.split_whitespace());
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         if !status.success() {
             return Err(io::Error::from_raw_os_error(libc::EPERM));
         }
@@ -69,14 +74,14 @@ fn map_from_outside(process: Option<Pid>, uids: &[Range], gids: &[Range]) -> io:
     Ok(())
 }
 
-fn become_root() -> Result<(), Errno> {
+/// Becomes root, where whoever made the namespace stands for another user.
+pub(crate) fn become_root() -> Result<(), Errno> {
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
-    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
-    set_thread_groups(&[])
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }
 
 /// Becomes the user that the process runs as, who gets its output, and keeps the capabilities for a last while.
-pub(super) fn become_user(user: &User) -> Result<(), SandboxError> {
+pub(crate) fn become_user(user: &User) -> Result<(), SandboxError> {
     let failed = |cause: Errno| SandboxError::User { user: format!("{}:{}", user.uid, user.gid), cause: cause.into() };
     let known = |number: u32| if number == u32::MAX { Err(failed(Errno::INVAL)) } else { Ok(number) };
     let (uid, gid) = (Uid::from_raw(known(user.uid)?), Gid::from_raw(known(user.gid)?));

@@ -93,7 +93,7 @@ pub(crate) fn become_user(user: &User) -> Result<(), SandboxError> {
     set_keep_capabilities(true).map_err(Limitation::Capabilities.because())?;
     match set_thread_groups(&groups) {
         // Where no group can be dropped, those that the caller has stay, and mean nothing inside.
-        Err(Errno::PERM) if groups.is_empty() => {}
+        Err(Errno::PERM) if groups.iter().all(|group| *group == gid) => {}
         other => other.map_err(failed)?,
     }
     set_thread_res_gid(gid, gid, gid).map_err(failed)?;

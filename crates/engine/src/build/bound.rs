@@ -54,12 +54,11 @@ impl Evaluation<'_> {
 
     /// Finds out what is in files. Those that nobody knows are read: into the layer that they become.
     async fn identity(&self, wanted: &Wanted) -> Result<Digest, BuildError> {
-        let known = || identity_of(&wanted.lay, |path| wanted.contents.identity(path));
-        if let Some(identity) = known() {
+        if let Some(identity) = identity_of(&wanted.lay, |path| wanted.contents.identity(path)) {
             return Ok(identity);
         }
         let found = self.cache.layer(wanted.clone(), self.layering.workshop.library).await?;
-        Ok(known().unwrap_or(found.packed.layer.diff_id.0))
+        Ok(found.content.unwrap_or(found.packed.layer.diff_id.0))
     }
 
     /// Unpacks such files.

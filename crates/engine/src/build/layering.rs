@@ -7,7 +7,7 @@ use content::Source;
 use layer::Settings;
 use layer::tar::{Layout, Options};
 use layer::{Compressed, Compression};
-use oci::{Descriptor, DiffId, MediaType};
+use oci::{Descriptor, DiffId, Digest, MediaType};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::BuildError;
@@ -22,8 +22,15 @@ use crate::pack::Packed;
 /// Any repository will do to ask a library for a blob.
 const REPOSITORY: &str = "build";
 
-/// A layer, and whether it had been made before.
-pub(super) type Layer = (Packed, bool);
+/// A layer of a step.
+#[derive(Clone)]
+pub(super) struct Layer {
+    pub(super) packed: Packed,
+    /// It had been made before.
+    pub(super) is_cached: bool,
+    /// What stands for it in keys of what comes after it: what is in it, whenever that was made.
+    pub(super) content: Digest,
+}
 
 /// What became of a command: what it has written, and whether that was there before.
 pub(super) type Outcome = OnceCell<Result<(Arc<Ran>, bool), Arc<BuildError>>>;
@@ -73,7 +80,9 @@ impl<'a> Layering<'a> {
         };
         let found = self.workshop.cache.layer(wanted, self.workshop.library).await?;
         self.workshop.progress.tell(Happening::Done { step: made.name.clone(), cached: found.is_cached });
-        Ok((found.packed, found.is_cached))
+        // What is not known by what is in it is known by its layer.
+        let content = made.content.clone().or(found.content).unwrap_or_else(|| found.packed.layer.diff_id.0.clone());
+        Ok(Layer { packed: found.packed, is_cached: found.is_cached, content })
     }
 
     /// Tells whether what was made before may be used in a stage.

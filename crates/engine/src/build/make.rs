@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{BuildError, LargeConfig};
 use super::evaluate::{Evaluated, Evaluation, Made};
-use super::layering::{Layering, described};
+use super::layering::{Layer, Layering, described};
 use super::moment;
 use super::plan::{Plan, Planned, Ready};
 use super::progress::{Happening, Progress};
@@ -143,18 +143,18 @@ impl Making<'_> {
             }
         };
         let write = try_join_all(steps.iter().map(|made| self.layering.layer(target, made)));
-        let (mut layers, packed) = futures_util::future::try_join(bring, write).await?;
+        let (mut layers, made) = futures_util::future::try_join(bring, write).await?;
         let mut image = recipe.image.clone();
-        self.finish_config(&mut image, target, base, &steps, &packed);
-        let (started, notes) = self.judge(&image, stage, &steps, &packed)?;
-        layers.extend(packed.iter().map(|(packed, _)| self.layered(packed)));
-        let created = self.created(base, &packed);
+        self.finish_config(&mut image, target, base, &steps);
+        let (started, notes) = self.judge(&image, stage, &steps, &made)?;
+        layers.extend(made.iter().map(|layer| self.layered(&layer.packed)));
+        let created = self.created(base, &made);
         date(&mut image, &created);
         let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.clone()).collect();
         let config = image.document(&diff_ids, Some(&created));
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
-        let cached = packed.iter().filter(|(_, cached)| *cached).count();
+        let cached = made.iter().filter(|layer| layer.is_cached).count();
         let files = if self.request.wants_files { Some(evaluation.files(last).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
@@ -192,8 +192,7 @@ impl Making<'_> {
 
     /// Completes what the image says: its platform is what was asked for, with the version of the system that its base
     /// says, and its labels are those of the command line over those of the file.
-    fn finish_config(&self, image: &mut Image, target: &Target, base: Option<&Base>, steps: &[Made], packed: &[(Packed, bool)]) {
-        debug_assert_eq!(steps.len(), packed.len());
+    fn finish_config(&self, image: &mut Image, target: &Target, base: Option<&Base>, steps: &[Made]) {
         image.platform = target.platform.normalized();
         if let Some(base) = base.map(Base::platform).filter(|_| target.platform.os_version.is_none()) {
             image.platform.os_version.clone_from(&base.os_version);
@@ -219,11 +218,11 @@ impl Making<'_> {
         image: &Image,
         stage: &Evaluated,
         steps: &[Made],
-        packed: &[(Packed, bool)],
+        layers: &[Layer],
     ) -> Result<(Option<Started>, Vec<Note>), BuildError> {
         let mut added: BTreeMap<TreePath, Program> = BTreeMap::new();
         let mut others = stage.survey.programs.clone();
-        for (made, (packed, _)) in steps.iter().zip(packed) {
+        for (made, Layer { packed, .. }) in steps.iter().zip(layers) {
             for path in made.lay.keys() {
                 added.remove(path);
                 others.remove(path);
@@ -236,11 +235,11 @@ impl Making<'_> {
     }
 
     /// Returns when the image was made.
-    fn created(&self, base: Option<&Base>, packed: &[(Packed, bool)]) -> String {
+    fn created(&self, base: Option<&Base>, layers: &[Layer]) -> String {
         if let Some(epoch) = self.request.epoch {
             return moment::written(epoch);
         }
-        let own = packed.iter().filter_map(|(packed, _)| packed.newest);
+        let own = layers.iter().filter_map(|layer| layer.packed.newest);
         let base = base.and_then(Base::created).and_then(moment::read);
         moment::written(own.chain(base).max().unwrap_or(0))
     }

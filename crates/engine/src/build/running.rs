@@ -15,7 +15,7 @@ use super::layering::Layer;
 use super::progress::{Happening, StepName};
 use super::run_key::run_key;
 use super::step::Stepped;
-use crate::cache::{Ran, Reuse, RunKey, identity_of};
+use crate::cache::{Ran, Reuse, RunKey};
 use crate::files::LayerFiles;
 use crate::pack::Contents;
 use crate::roots::{Roots, Stack};
@@ -40,14 +40,10 @@ impl Evaluation<'_> {
         running.stepped(root, &ran, is_cached)
     }
 
-    /// Returns what stands for a step's root: of what it depends on, times do not count.
-    fn identities(&self, below: &Below<'_>, layers: &[Layer]) -> Vec<Digest> {
+    /// Returns what stands for a step's root: what is in each layer, whenever that was made.
+    fn identities(below: &Below<'_>, layers: &[Layer]) -> Vec<Digest> {
         let base = below.base.into_iter().flat_map(|base| base.layers()).map(|(_, diff_id)| diff_id.0.clone());
-        let own = below.chain.iter().zip(layers).map(|(made, (packed, _))| {
-            let known = made.content.clone().or_else(|| identity_of(&made.lay, |path| made.contents.identity(path)));
-            known.unwrap_or_else(|| packed.layer.diff_id.0.clone())
-        });
-        base.chain(own).collect()
+        base.chain(layers.iter().map(|layer| layer.content.clone())).collect()
     }
 }
 
@@ -66,7 +62,7 @@ impl Running<'_, '_> {
     async fn ran(&self, root: &PathIndex, layers: &[Layer], bound: &[Option<Bound>]) -> Result<(Arc<Ran>, bool), BuildError> {
         let evaluation = self.evaluation;
         let layering = evaluation.layering;
-        let identities = evaluation.identities(self.below, layers);
+        let identities = Evaluation::identities(self.below, layers);
         let key = run_key(&layering.request.commands, self.access(), &self.stage.platform, self.step, &identities, bound);
         let cell = layering.run(&key);
         let mut is_mine = false;
@@ -144,7 +140,7 @@ impl Running<'_, '_> {
             None => Stack::default(),
         };
         let mut index = self.below.survey.paths.clone();
-        for (made, (packed, _)) in self.below.chain.iter().zip(layers) {
+        for (made, Layer { packed, .. }) in self.below.chain.iter().zip(layers) {
             stack = roots.over(&stack, &index, &layering.read_again(packed)).await.map_err(failed)?;
             index.begin_layer();
             for laid in made.lay.values() {
@@ -189,7 +185,8 @@ impl Running<'_, '_> {
             root.set_accounts(path.bytes(), content.clone());
         }
         let settings = layering.settings(self.evaluation.target, self.is_shipped());
-        let layer = ran.is_written_as(&settings).then(|| (ran.packed.clone(), is_cached));
+        let layer = Layer { packed: ran.packed.clone(), is_cached, content: ran.content.clone() };
+        let layer = ran.is_written_as(&settings).then_some(layer);
         let layers = layering.read_again(&ran.packed);
         let contents: Arc<dyn Contents> = Arc::new(LayerFiles::new(layers, &layering.request.scratch));
         let content = Some(ran.content.clone());

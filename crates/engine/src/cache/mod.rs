@@ -72,6 +72,8 @@ pub struct Found {
     pub packed: Packed,
     /// It was made before, by another build, and nothing was written.
     pub is_cached: bool,
+    /// What only steps have in common that put the same into their layers, whenever; none where a file was another one each time.
+    pub content: Option<Digest>,
 }
 
 /// What builds remember, for the time of one build into one library.
@@ -222,14 +224,14 @@ impl Cache {
             (_, key) => key,
         };
         if let Some(packed) = key.as_ref().and_then(|key| self.own(&sought.exact(key))) {
-            return Ok(Found { packed, is_cached: false });
+            return Ok(sought.found(packed, false));
         }
         if let Some(key) = key.filter(|_| sought.wanted.reuse == Reuse::Allowed) {
             let (keep, made, step) = (Arc::clone(&self.keep), Arc::clone(&self.made), Arc::clone(&sought));
             if let Some(packed) = blocking(move || Ok(step.recall(keep.as_ref(), &made, &key))).await?
                 && is_there(library, &packed).await
             {
-                return Ok(Found { packed, is_cached: true });
+                return Ok(sought.found(packed, true));
             }
         }
         let begun = (self.now)();
@@ -240,12 +242,14 @@ impl Cache {
         let exact = blocking(move || {
             let passed = learning.take();
             passed.iter().for_each(|(path, hash)| hash.iter().for_each(|hash| contents.learn(path, hash, begun)));
-            Ok(sought.keep(keep.as_ref(), &made, &passed, &kept))
+            let exact = sought.keep(keep.as_ref(), &made, &passed, &kept);
+            Ok((sought, exact))
         });
-        if let Some(exact) = exact.await? {
+        let (sought, exact) = exact.await?;
+        if let Some(exact) = exact {
             self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(exact, packed.clone());
         }
-        Ok(Found { packed, is_cached: false })
+        Ok(sought.found(packed, false))
     }
 
     /// Returns a layer that this build made: another platform's equal step is that one, whatever may be taken from former builds.

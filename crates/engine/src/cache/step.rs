@@ -5,17 +5,17 @@
 //! each has its own layer, whichever is made first.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use content::{Keep, Shelf};
 use graph::TreePath;
 use oci::Digest;
 
-use super::Wanted;
 use super::key::{Shape, StepKey, origins, times};
 use super::learning::hash_all;
 use super::record::{decode, encode};
+use super::{Found, Wanted, identity_of};
 use crate::pack::{PackError, Packed, each_once, sources};
 
 /// The steps whose layers this build made, each with the times that its pointer leads to.
@@ -26,6 +26,8 @@ pub(super) struct Sought {
     pub(super) wanted: Wanted,
     shape: Shape,
     times: Digest,
+    /// What is in its layer, once that is known.
+    content: OnceLock<Digest>,
 }
 
 impl Sought {
@@ -34,7 +36,24 @@ impl Sought {
         let shape = Shape::of(&wanted.lay, &wanted.settings, &wanted.words);
         let times = times(&wanted.lay);
         let key = StepKey::of(&shape, &wanted.lay, |path| wanted.contents.identity(path));
-        (Self { wanted, shape, times }, key)
+        let sought = Self { wanted, shape, times, content: OnceLock::new() };
+        if key.is_some() {
+            sought.note(|path| sought.wanted.contents.identity(path));
+        }
+        (sought, key)
+    }
+
+    /// Notes what is in its layer.
+    fn note(&self, identity: impl Fn(&TreePath) -> Option<Digest>) {
+        if let Some(content) = identity_of(&self.wanted.lay, identity) {
+            // Who was first found the same.
+            let _ = self.content.set(content);
+        }
+    }
+
+    /// Returns its layer, with what is known of that.
+    pub(super) fn found(&self, packed: Packed, is_cached: bool) -> Found {
+        Found { packed, is_cached, content: self.content.get().cloned() }
     }
 
     /// Returns what steps have in common that are worked on once: everything, times included. Where it is not known what
@@ -63,6 +82,7 @@ impl Sought {
         let hashes = hash_all(contents, unknown, self.wanted.settings.threads)?;
         hashes.iter().for_each(|(path, hash)| contents.learn(path, hash, begun));
         let identity = |path: &TreePath| hashes.get(path).cloned().or_else(|| contents.identity(path));
+        self.note(identity);
         Ok(StepKey::of(&self.shape, &self.wanted.lay, identity))
     }
 
@@ -92,6 +112,7 @@ impl Sought {
             Some(hash) => hash.clone(),
             None => self.wanted.contents.identity(path),
         };
+        self.note(identity);
         let key = StepKey::of(&self.shape, &self.wanted.lay, identity)?;
         let exact = self.exact(&key);
         keep.put(Shelf::Steps, &exact, &encode(packed));

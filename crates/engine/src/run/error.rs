@@ -20,6 +20,8 @@ pub enum RunError {
         exit: Exit,
         /// The last lines that it wrote.
         tail: Vec<String>,
+        /// There is no user but root where it ran.
+        is_lone: bool,
     },
     /// It could not be started.
     #[error("process {} could not be run: {problem}", quote(command))]
@@ -110,6 +112,9 @@ impl Fault for RunError {
             Self::NoAgent(id) => Some(Hint::new(format!("add `--ssh {id}=SOCKET`"))),
             Self::Roots(problem) => problem.hint(),
             Self::Diff(problem) => problem.hint(),
+            Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
+                "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
+            )),
             Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) | Self::Stopped(_) => None,
         }
     }

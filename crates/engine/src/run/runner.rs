@@ -165,7 +165,10 @@ impl Running {
         });
         match exit.map_err(broken)? {
             exit if exit.is_success() => Ok(()),
-            exit => Err(RunError::Failed { command: command(), exit, tail: output.tail() }),
+            exit => {
+                let is_lone = !self.standing.has_owners();
+                Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone })
+            }
         }
     }
 }

@@ -145,8 +145,9 @@ impl Running {
         let beside = tempfile::tempdir_in(place).map_err(|problem| RunError::Mount(format!("{}: {problem}", place.display())))?;
         let Self { job: Job { mounts, settings, .. }, caches, standing, .. } = self;
         let mounts = Mounts::prepare(mounts, settings, beside.path(), caches, *standing, laid.upper().is_some())?;
-        let mut process = self.launcher.start(&spec(&self.job, laid.root.clone(), &mounts, beside.path())?).map_err(broken)?;
-        self.stop.kills(process.handle());
+        let starting = self.launcher.begin(&spec(&self.job, laid.root.clone(), &mounts, beside.path())?).map_err(broken)?;
+        self.stop.kills(starting.handle());
+        let mut process = starting.running().map_err(broken)?;
         let output = Output::new(Arc::clone(listener));
         let exit = thread::scope(|scope| {
             if let Some(stderr) = process.stderr.take() {

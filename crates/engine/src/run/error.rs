@@ -73,6 +73,7 @@ fn ended(exit: Exit) -> String {
         Exit::Code(code) => format!("exit code: {code}"),
         Exit::Signal(signal) => format!("it was ended by signal {signal}"),
         Exit::Killed => "it was stopped".to_owned(),
+        Exit::OutOfMemory(code) => format!("exit code: {code}, since there was not enough memory"),
     }
 }
 
@@ -112,6 +113,9 @@ impl Fault for RunError {
             Self::NoAgent(id) => Some(Hint::new(format!("add `--ssh {id}=SOCKET`"))),
             Self::Roots(problem) => problem.hint(),
             Self::Diff(problem) => problem.hint(),
+            Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
+                Some(Hint::new("let the command do less at once, or give this machine more memory"))
+            }
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),

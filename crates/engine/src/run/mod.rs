@@ -6,6 +6,7 @@
 mod agent;
 mod caches;
 mod error;
+mod laid;
 mod mounts;
 mod output;
 mod runner;

@@ -1,25 +1,22 @@
 //! Runs commands over layers, so many at once, and hands over what each has written.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::SystemTime;
 
-use graph::{Lay, Times, TreePath, lay_workdir};
+use graph::Lay;
 use layer::index::PathIndex;
-use sandbox::{Handle, Launcher, SandboxError};
+use sandbox::{Handle, Launcher, Limitation, SandboxError};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::RunError;
+use super::laid::Laid;
 use super::mounts::Mounts;
 use super::output::{Listener, Output, Stream};
 use super::spec::{Job, spec};
-use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Owners, diff};
 use crate::pack::Contents;
-use crate::roots::{LayerFolder, Roots, Scratch, Standing};
+use crate::roots::{Form, Roots, Scratch, Standing};
 
 /// Runs the commands of a build.
 pub struct Runner {
@@ -35,6 +32,8 @@ pub struct Runner {
 pub(crate) struct Ground {
     pub roots: Roots,
     launcher: Arc<Launcher>,
+    /// The kernel lays folders over each other where the layers are, as far as is known.
+    lays_over: Arc<AtomicBool>,
 }
 
 /// What a command has written.
@@ -43,8 +42,8 @@ pub(crate) struct Left {
     pub lay: Lay,
     /// Their bytes, as long as the folder is there.
     pub contents: Arc<dyn Contents>,
-    /// The upper folder of the overlay.
-    pub upper: PathBuf,
+    /// The upper folder of the overlay, where there was one.
+    pub upper: Option<PathBuf>,
     /// Where that is.
     pub scratch: Scratch,
 }
@@ -66,7 +65,9 @@ impl Runner {
             let (standing, folder) = (self.standing.clone().map_err(RunError::Nowhere)?, self.folder.clone());
             let open = move || {
                 let launcher = Arc::new(Launcher::of_this_program().map_err(RunError::Nowhere)?);
-                Ok(Ground { roots: Roots::open(&folder, standing)?, launcher })
+                let roots = Roots::open(&folder, standing)?;
+                let lays_over = Arc::new(AtomicBool::new(roots.form() == Form::Overlay));
+                Ok(Ground { roots, launcher, lays_over })
             };
             blocking(open).await
         });
@@ -87,6 +88,7 @@ impl Runner {
             standing: ground.roots.standing(),
             caches: ground.roots.caches(),
             launcher: Arc::clone(&ground.launcher),
+            lays_over: Arc::clone(&ground.lays_over),
             keeps_user_attributes: self.keeps_attributes,
             stop: Stop::default(),
             job,
@@ -105,6 +107,7 @@ struct Running {
     standing: Standing,
     caches: PathBuf,
     launcher: Arc<Launcher>,
+    lays_over: Arc<AtomicBool>,
     keeps_user_attributes: bool,
     stop: Stop,
 }
@@ -112,46 +115,40 @@ struct Running {
 impl Running {
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
         let place = self.scratch.path();
-        let upper = place.join("upper");
-        self.lay_out(&place, &upper)?;
-        self.run(&place, listener)?;
-        let lower = self.job.stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
-        let lone = Lone(&self.root);
-        let rules = DiffRules {
-            owners: if self.standing.has_owners() { &AsOnDisk } else { &lone },
-            marks: self.standing.marks(),
-            keeps_user_attributes: self.keeps_user_attributes,
-            // The sandbox takes away what it made.
-            stubs: &BTreeSet::new(),
-            lower: &lower.map_err(DiffError::Unreadable)?,
+        let Self { job, root, standing, .. } = &self;
+        let over = self.lays_over.load(Ordering::Relaxed).then(|| Laid::over(job, root, &place, *standing)).transpose()?;
+        let laid = match over {
+            Some(laid) => match self.run(&place, &laid, &listener) {
+                Ok(()) => laid,
+                Err(RunError::Sandbox { problem: SandboxError::Refused { limitation: Limitation::Overlay, .. }, .. }) => {
+                    self.lays_over.store(false, Ordering::Relaxed);
+                    self.run_in_copy(&place, &listener)?
+                }
+                Err(problem) => return Err(problem),
+            },
+            None => self.run_in_copy(&place, &listener)?,
         };
-        let (lay, contents) = diff(&upper, &self.root, &rules)?;
-        Ok(Left { lay, contents, upper, scratch: self.scratch })
+        let (lay, contents) = laid.diff(job, root, *standing, self.keeps_user_attributes)?;
+        Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
-    /// Makes the folders that the overlay writes to. A working folder that no layer has is made, as runc does.
-    fn lay_out(&self, place: &Path, upper: &Path) -> Result<(), RunError> {
-        let failed = |problem: io::Error| RunError::Mount(format!("{}: {problem}", place.display()));
-        fs::create_dir(place.join("work")).map_err(failed)?;
-        let Job { step, login, stack, .. } = &self.job;
-        let mut files = LayerFolder::make(upper, stack.folders(), self.standing)?;
-        let mut index = PathIndex::clone(&self.root);
-        let user = format!("{}:{}", login.uid, login.gid);
-        // What stands in the way is said by who enters the folder.
-        let made = lay_workdir(&step.working, &user, &mut index, Times { made: now() }).unwrap_or_default();
-        for (path, laid) in made.iter().filter(|(path, _)| self.root.at(path.bytes()).is_none()) {
-            files.directory(path, &laid.entry)?;
-        }
-        Ok(files.finish(&index)?)
+    fn run_in_copy(&self, place: &Path, listener: &Listener) -> Result<Laid, RunError> {
+        let laid = Laid::copied(&self.job, &self.root, place, self.standing)?;
+        self.run(place, &laid, listener)?;
+        Ok(laid)
     }
 
-    fn run(&self, place: &Path, listener: Listener) -> Result<(), RunError> {
+    fn run(&self, place: &Path, laid: &Laid, listener: &Listener) -> Result<(), RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
-        let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, place, &self.caches, self.standing)?;
-        let mut process = self.launcher.start(&spec(&self.job, &mounts, place)?).map_err(broken)?;
-        self.stop.kills(process.handle());
-        let output = Output::new(listener);
+        // Its own, since it may be done twice.
+        let beside = tempfile::tempdir_in(place).map_err(|problem| RunError::Mount(format!("{}: {problem}", place.display())))?;
+        let Self { job: Job { mounts, settings, .. }, caches, standing, .. } = self;
+        let mounts = Mounts::prepare(mounts, settings, beside.path(), caches, *standing, laid.upper().is_some())?;
+        let starting = self.launcher.begin(&spec(&self.job, laid.root.clone(), &mounts, beside.path())?).map_err(broken)?;
+        self.stop.kills(starting.handle());
+        let mut process = starting.running().map_err(broken)?;
+        let output = Output::new(Arc::clone(listener));
         let exit = thread::scope(|scope| {
             if let Some(stderr) = process.stderr.take() {
                 let output = output.clone();
@@ -170,25 +167,6 @@ impl Running {
                 Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone })
             }
         }
-    }
-}
-
-/// The time of a folder that is made now.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Owners where there is only one: what was somebody else's before stays so, and what is new is root's.
-struct Lone<'a>(&'a PathIndex);
-
-impl Owners for Lone<'_> {
-    fn in_image(&self, path: &TreePath, uid: u64, gid: u64) -> Option<(u64, u64)> {
-        Some(self.0.at(path.bytes()).map_or((uid, gid), |node| (node.uid, node.gid)))
-    }
-
-    fn is_root(&self, uid: u64) -> bool {
-        uid == 0
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use filter::{Host, Program, Setting};
 use graph::RunStep;
 use layer::index::Login;
-use sandbox::{Attributes, Capabilities, Mount, MountKind, Network, Root, Spec, Upper, User};
+use sandbox::{Attributes, Capabilities, Mount, MountKind, Network, Root, Spec, User};
 
 use super::error::RunError;
 use super::mounts::{Mounted, Mounts};
@@ -48,17 +48,9 @@ impl Job {
     }
 }
 
-/// Says what the sandbox is to do, and writes the files that it mounts into the folder `scratch`, where `upper` and `work` are.
-pub(super) fn spec(job: &Job, mounts: &Mounts, scratch: &Path) -> Result<Spec, RunError> {
+/// Says what the sandbox is to do, and writes the files that it mounts into the folder `scratch`.
+pub(super) fn spec(job: &Job, root: Root, mounts: &Mounts, scratch: &Path) -> Result<Spec, RunError> {
     let failed = |problem: std::io::Error| RunError::Mount(format!("{}: {problem}", scratch.display()));
-    let place = |name: &str| OsString::from(scratch.join(name));
-    let is_empty = |folder: &&std::path::PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    let mut lowers: Vec<OsString> = job.stack.folders().iter().rev().filter(|folder| !is_empty(folder)).map(OsString::from).collect();
-    if lowers.is_empty() {
-        fs::create_dir(scratch.join("nothing")).map_err(failed)?;
-        lowers.push(place("nothing"));
-    }
-    let root = Root::Overlay { lowers, upper: Some(Upper { folder: place("upper"), work: place("work") }) };
     let mut spec = Spec::new(root, job.step.words.iter());
     for mount in &mut spec.mounts {
         if let MountKind::Devices { shared_memory } = &mut mount.kind {

@@ -1,4 +1,4 @@
-//! Starts what a spec on standard input says, as JSON, and passes its output on.
+//! Starts what a spec in a file says, as JSON, and passes on what it reads and writes.
 //!
 //! With `--enter USERS` it enters a user namespace first, where USERS is JSON too; with `-- COMMAND` it becomes that command instead,
 //! even if it could not enter, so that one sees what has become of it.
@@ -8,7 +8,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::thread;
@@ -38,8 +38,7 @@ fn main() -> ExitCode {
         measure(&words.next().unwrap());
         return ExitCode::SUCCESS;
     }
-    let mut document = Vec::new();
-    io::stdin().read_to_end(&mut document).unwrap();
+    let document = std::fs::read(words.next().unwrap()).unwrap();
     match run(&serde_json::from_slice(&document).unwrap()) {
         Ok(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap()),
         Ok(exit) => {
@@ -55,10 +54,24 @@ fn main() -> ExitCode {
 
 fn run(spec: &Spec) -> Result<Exit, sandbox::SandboxError> {
     let mut process = Launcher::of_this_program()?.start(spec)?;
-    let (mut stdout, mut stderr) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
-    let other = thread::spawn(move || io::copy(&mut stderr, &mut io::stderr()));
-    io::copy(&mut stdout, &mut io::stdout()).unwrap();
-    other.join().unwrap().unwrap();
+    // Neither of these ends before its other side does, which may be never.
+    if let Some(mut stdin) = process.stdin.take() {
+        thread::spawn(move || io::copy(&mut io::stdin(), &mut stdin));
+    }
+    if let Some(mut terminal) = process.terminal.as_ref().map(|terminal| terminal.try_clone().unwrap()) {
+        thread::spawn(move || io::copy(&mut io::stdin(), &mut terminal));
+    }
+    let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+    let other = stderr.map(|mut stderr| thread::spawn(move || io::copy(&mut stderr, &mut io::stderr())));
+    if let Some(mut stdout) = stdout {
+        io::copy(&mut stdout, &mut io::stdout()).unwrap();
+    }
+    if let Some(terminal) = &mut process.terminal {
+        io::copy(terminal, &mut io::stdout()).unwrap();
+    }
+    if let Some(other) = other {
+        other.join().unwrap().unwrap();
+    }
     process.wait()
 }
 

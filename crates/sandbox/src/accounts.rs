@@ -4,10 +4,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
-use rustix::fs::fchown;
 use rustix::io::Errno;
 use rustix::process::{Gid, Pid, Uid, WaitOptions, getppid, waitpid};
-use rustix::stdio::{stderr, stdout};
 use rustix::thread::{UnshareFlags, set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::error::Limitation;
@@ -80,16 +78,12 @@ pub(crate) fn become_root() -> Result<(), Errno> {
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }
 
-/// Becomes the user that the process runs as, who gets its output, and keeps the capabilities for a last while.
+/// Becomes the user that the process runs as, and keeps the capabilities for a last while.
 pub(crate) fn become_user(user: &User) -> Result<(), SandboxError> {
     let failed = |cause: Errno| SandboxError::User { user: format!("{}:{}", user.uid, user.gid), cause: cause.into() };
     let known = |number: u32| if number == u32::MAX { Err(failed(Errno::INVAL)) } else { Ok(number) };
     let (uid, gid) = (Uid::from_raw(known(user.uid)?), Gid::from_raw(known(user.gid)?));
     let groups = user.groups.iter().map(|group| known(*group).map(Gid::from_raw)).collect::<Result<Vec<_>, _>>()?;
-    for output in [stdout(), stderr()] {
-        // So that it can open /dev/stdout by its name. What we do not own it cannot be given, and can do without.
-        let _ = fchown(output, Some(uid), Some(gid));
-    }
     set_keep_capabilities(true).map_err(Limitation::Capabilities.because())?;
     match set_thread_groups(&groups) {
         // Where no group can be dropped, those that the caller has stay, and mean nothing inside.

@@ -1,7 +1,7 @@
 //! Moving this program itself into a user namespace, in which it is root.
 
 use std::fs::File;
-use std::io::{self, BufReader, PipeReader, PipeWriter, Read};
+use std::io;
 use std::os::fd::AsFd;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
@@ -9,9 +9,10 @@ use rustix::process::{Pid, WaitOptions, geteuid, waitpid};
 use rustix::thread::{CapabilitySet, LinkNameSpaceType, UnshareFlags, capabilities, move_into_link_name_space};
 
 use crate::accounts;
+use crate::channel::Channel;
 use crate::error::Limitation;
 use crate::kernel::{Fork, fork, leave};
-use crate::report::{Word, hear, say};
+use crate::report::Word;
 use crate::{SandboxError, Users};
 
 /// Tells whether this program is root here, of the machine or of a user namespace: it may make mounts and namespaces, so there is
@@ -36,19 +37,18 @@ pub fn enter(users: &Users) -> Result<(), SandboxError> {
         return Ok(());
     }
     let failed = Limitation::UserNamespace;
-    let (words, mut report) = io::pipe().map_err(failed.because())?;
-    let (leash, hold) = io::pipe().map_err(failed.because())?;
+    let (ours, theirs) = Channel::pair().map_err(failed.because())?;
     match fork().map_err(failed.because())? {
         Fork::Child => {
-            drop((words, hold));
+            drop(ours);
             // If nobody hears it, there is nobody to enter either.
-            let _ = stand_by(users, &mut report, leash);
+            let _ = stand_by(users, &theirs);
             std::process::exit(0)
         }
         Fork::Parent(pioneer) => {
-            drop((report, leash));
-            let entered = follow(pioneer, words);
-            drop(hold);
+            drop(theirs);
+            let entered = follow(pioneer, &ours);
+            drop(ours);
             // It ends by itself now, with the last word on whether there is a namespace already said.
             let _ = waitpid(Some(pioneer), WaitOptions::empty());
             entered?;
@@ -58,10 +58,11 @@ pub fn enter(users: &Users) -> Result<(), SandboxError> {
 }
 
 /// Makes the namespace and tries it out, says how that went, and keeps it until it was entered.
-fn stand_by(users: &Users, report: &mut PipeWriter, mut leash: PipeReader) -> io::Result<()> {
+fn stand_by(users: &Users, caller: &Channel) -> io::Result<()> {
     let word = accounts::enter(users).and_then(|()| try_out()).map_or_else(Word::Failed, |()| Word::Running);
-    say(report, &word)?;
-    leash.read_to_end(&mut Vec::new()).map(drop)
+    caller.say(&word, &[])?;
+    // Nothing more is said, so this hears the end.
+    caller.hear::<Word>().map(drop)
 }
 
 /// Does what takes rights. Ubuntu lets anybody make a user namespace, and gives no capability in it.
@@ -73,10 +74,10 @@ fn try_out() -> Result<(), SandboxError> {
 }
 
 /// Enters the namespace of another process, once that says that it is good.
-fn follow(pioneer: Pid, words: PipeReader) -> Result<(), SandboxError> {
-    match hear(&mut BufReader::new(words)) {
-        Ok(Some(Word::Running)) => {}
-        Ok(Some(Word::Failed(error))) => return Err(error),
+fn follow(pioneer: Pid, channel: &Channel) -> Result<(), SandboxError> {
+    match channel.hear() {
+        Ok(Some((Word::Running, _))) => {}
+        Ok(Some((Word::Failed(error), _))) => return Err(error),
         _ => return Err(SandboxError::Lost),
     }
     let failed = Limitation::UserNamespace;

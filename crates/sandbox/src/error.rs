@@ -87,6 +87,9 @@ pub enum SandboxError {
         /// What the kernel said.
         cause: Cause,
     },
+    /// It was killed before the process ran.
+    #[error("the sandbox was ended before its process ran")]
+    Killed,
     /// The init ended without a word.
     #[error("the sandbox ended without a word")]
     Lost,
@@ -176,6 +179,7 @@ impl Fault for SandboxError {
         match self {
             Self::Refused { .. } | Self::Mount { .. } | Self::Start { .. } => Kind::Place,
             Self::Spec(_) | Self::Lost => Kind::Bug,
+            Self::Killed => Kind::Interrupted,
             _ => Kind::Build,
         }
     }

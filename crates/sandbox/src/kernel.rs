@@ -69,6 +69,16 @@ pub(crate) fn forget_signals() {
     }
 }
 
+/// Sends a process a signal, whatever its number means.
+pub(crate) fn send_signal(process: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    let nothing = ptr::null::<libc::siginfo_t>();
+    // SAFETY: no memory is passed. The process is another one, so no handler of ours is called for a signal that libc uses itself.
+    match unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, nothing, 0_u32) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// How far an attribute reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {

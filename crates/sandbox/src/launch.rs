@@ -1,10 +1,8 @@
 //! Starting the init: ourselves, from a copy in memory.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +11,9 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use crate::{Process, SandboxError, Spec, init};
+use crate::channel::Channel;
+use crate::report::Order;
+use crate::{Input, Output, Process, SandboxError, Spec, Starting, Streams, init};
 
 /// The first word of the init's command line, which no person types.
 const INIT: &str = "__sandbox-init";
@@ -62,22 +62,52 @@ impl Launcher {
     /// Starts a process, and returns when it runs.
     ///
     /// # Errors
-    /// Says what is missing in the root, what this machine refuses, or what cannot be mounted.
+    /// As with [`begin`](Self::begin) and [`Starting::running`].
     pub fn start(&self, spec: &Spec) -> Result<Process, SandboxError> {
+        self.begin(spec)?.running()
+    }
+
+    /// Begins to start a process, which can be ended from then on.
+    ///
+    /// # Errors
+    /// [`SandboxError::Start`] if this program could not be started again.
+    pub fn begin(&self, spec: &Spec) -> Result<Starting, SandboxError> {
+        spec.streams.check()?;
         let document = serde_json::to_vec(spec).map_err(|error| SandboxError::Spec(error.to_string()))?;
-        let (mut ours, theirs) = UnixStream::pair().map_err(start)?;
-        let (stdout, stdout_end) = io::pipe().map_err(start)?;
-        let (stderr, stderr_end) = io::pipe().map_err(start)?;
+        let document = in_memory("spec", &mut document.as_slice()).map_err(start)?;
+        let (ours, theirs) = Channel::pair().map_err(io::Error::from).map_err(start)?;
         let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         command.arg0("sandbox").arg(INIT).env_clear().current_dir("/");
         // A group of its own: Ctrl-C reaches the caller, who then decides.
-        command.process_group(0).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(stdout_end).stderr(stderr_end);
+        command.process_group(0).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        let (mut stdin, mut input, mut outputs) = (None, None, None);
+        if let Streams::Separate { input: from, output } = spec.streams {
+            match from {
+                Input::Empty => {}
+                Input::Piped => {
+                    let (read, write) = io::pipe().map_err(start)?;
+                    (stdin, input) = (Some(write), Some(OwnedFd::from(read)));
+                }
+                Input::Inherited => input = Some(io::stdin().as_fd().try_clone_to_owned().map_err(start)?),
+            }
+            match output {
+                Output::Piped => {
+                    let ((stdout, stdout_end), (stderr, stderr_end)) = (io::pipe().map_err(start)?, io::pipe().map_err(start)?);
+                    command.stdout(stdout_end).stderr(stderr_end);
+                    outputs = Some((stdout, stderr));
+                }
+                Output::Inherited => {
+                    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+                }
+            }
+        }
         let init = spawn(&mut command).map_err(start)?;
         // The command holds our copies of the other ends, which must be closed for the streams to end.
         drop(command);
-        let sent = send(&mut ours, &document);
-        let process = Process::begin(init, ours, stdout, stderr)?;
-        sent.map(|()| process).map_err(start)
+        let handed: Vec<BorrowedFd<'_>> = [Some(&document), input.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
+        let sent = ours.say(&Order::Start, &handed).map_err(start);
+        let starting = Starting::new(init, ours, stdin, outputs);
+        sent.map(|()| starting)
     }
 }
 
@@ -93,22 +123,19 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Sends the spec: its length, then itself. The stream stays open, since its end means that the caller is gone.
-fn send(to: &mut UnixStream, document: &[u8]) -> io::Result<()> {
-    let sent = to.write_all(&(document.len() as u64).to_le_bytes()).and_then(|()| to.write_all(document));
-    if sent.is_err() {
-        to.shutdown(Shutdown::Write)?;
-    }
-    sent
-}
-
 fn copy(program: &Path) -> io::Result<OwnedFd> {
-    let memory = memfd_create("sandbox", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut memory = File::from(memory);
-    io::copy(&mut File::open(program)?, &mut memory)?;
+    let memory = in_memory("sandbox", &mut File::open(program)?)?;
     fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     // Nobody who holds it for writing can run it (ETXTBSY), so it is opened again.
     Ok(File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?.into())
+}
+
+/// Puts something into memory, to be read from its start.
+fn in_memory(name: &str, content: &mut impl Read) -> io::Result<OwnedFd> {
+    let mut memory = File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    io::copy(content, &mut memory)?;
+    memory.rewind()?;
+    Ok(memory.into())
 }
 
 fn start(error: io::Error) -> SandboxError {

@@ -8,12 +8,14 @@
 //! user namespace right after, and is root there: of its own files, and of the sandboxes that it starts.
 //!
 //! This room knows no image and no Dockerfile, decides no policy, prints nothing and reads no environment. It never follows a
-//! path of the root outside of it, and hands no descriptor of this machine to the process. Linux only.
+//! path of the root outside of it, and hands no descriptor of this machine to the process but the [`Streams`] that the caller
+//! names. Linux only.
 
 #![cfg(target_os = "linux")]
 
 mod accounts;
 mod capability;
+mod channel;
 mod enter;
 mod error;
 mod init;
@@ -22,12 +24,14 @@ mod launch;
 mod process;
 mod report;
 mod spec;
+mod streams;
 mod users;
 
 pub use capability::Capabilities;
 pub use enter::{enter, is_root};
 pub use error::{Cause, Limitation, SandboxError};
 pub use launch::{Launcher, init_if_asked};
-pub use process::{Exit, Handle, Process};
+pub use process::{Exit, Handle, Process, Starting};
 pub use spec::{Attributes, Content, Limit, Mount, MountKind, Network, Resource, Root, Spec, Upper, User};
+pub use streams::{Input, Output, Size, Streams, Terminal};
 pub use users::{Range, Users};

@@ -1,22 +1,21 @@
 //! A process that runs in a sandbox, and how it ended.
 
-use std::io::{BufReader, PipeReader};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
+use std::io::{PipeReader, PipeWriter};
 use std::process::Child;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SandboxError;
-use crate::report::{Word, hear};
+use crate::channel::Channel;
+use crate::report::{Order, Word};
+use crate::{SandboxError, Terminal};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// By itself, with this status; 0 is success.
     Code(i32),
-    /// By a signal that nobody here sent.
+    /// By a signal, of whoever sent it.
     Signal(i32),
     /// By [`Handle::kill`], or since the caller ended.
     Killed,
@@ -29,57 +28,92 @@ impl Exit {
     }
 }
 
+/// A process that does not run yet: its root is being put together. Dropping it ends that, and waits until all is gone.
+#[derive(Debug)]
+pub struct Starting(Process);
+
 /// A process that runs in a sandbox. Dropping it kills the process, and waits until all is gone.
 #[derive(Debug)]
 pub struct Process {
+    /// What it reads, where the caller writes that.
+    pub stdin: Option<PipeWriter>,
     /// What it writes to its standard output, until it and everything that it started have ended.
     pub stdout: Option<PipeReader>,
     /// What it writes to its standard error.
     pub stderr: Option<PipeReader>,
+    /// The other side of its terminal.
+    pub terminal: Option<Terminal>,
     init: Child,
-    words: BufReader<UnixStream>,
     handle: Handle,
 }
 
-/// Kills a process from elsewhere, such as another thread.
+/// Reaches a process from elsewhere, such as another thread.
 #[derive(Clone, Debug)]
-pub struct Handle(Arc<UnixStream>);
+pub struct Handle(Arc<Channel>);
 
 impl Handle {
     /// Kills the process and everything that it started, whatever it does about signals. Does nothing once it has ended.
     pub fn kill(&self) {
         // An error means that the other end is gone, which is what is wanted.
-        let _ = self.0.shutdown(Shutdown::Write);
+        let _ = self.0.fall_silent();
+    }
+
+    /// Sends the process a signal, by its number. Does nothing before it runs and once it has ended.
+    ///
+    /// It is the first process of its namespace: what it does not ask for itself it does not get, but for SIGKILL and SIGSTOP.
+    pub fn signal(&self, number: i32) {
+        let _ = self.0.say(&Order::Signal(number), &[]);
     }
 }
 
-impl Process {
-    /// Takes over an init that was started, and waits until it says that the process runs.
-    pub(crate) fn begin(init: Child, socket: UnixStream, stdout: PipeReader, stderr: PipeReader) -> Result<Self, SandboxError> {
-        let handle = Handle(Arc::new(socket.try_clone().map_err(|error| SandboxError::Start { cause: error.into() })?));
-        let mut process = Self { stdout: Some(stdout), stderr: Some(stderr), init, words: BufReader::new(socket), handle };
-        match hear(&mut process.words) {
-            Ok(Some(Word::Running)) => Ok(process),
-            Ok(Some(Word::Failed(error))) => Err(error),
-            _ => Err(SandboxError::Lost),
-        }
+impl Starting {
+    /// Takes over an init that was started, with the caller's ends of its streams.
+    pub(crate) fn new(init: Child, init_channel: Channel, stdin: Option<PipeWriter>, outputs: Option<(PipeReader, PipeReader)>) -> Self {
+        let (stdout, stderr) = outputs.unzip();
+        Self(Process { stdin, stdout, stderr, terminal: None, init, handle: Handle(Arc::new(init_channel)) })
     }
 
     /// Returns what kills it.
     pub fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    /// Waits until the process runs.
+    ///
+    /// # Errors
+    /// Says what is missing in the root, what this machine refuses, or what cannot be mounted; [`SandboxError::Killed`] if
+    /// [`Handle::kill`] came first.
+    pub fn running(self) -> Result<Process, SandboxError> {
+        let Self(mut process) = self;
+        loop {
+            match process.handle.0.hear() {
+                Ok(Some((Word::Terminal, handed))) => process.terminal = handed.into_iter().next().map(Terminal::from),
+                Ok(Some((Word::Running, _))) => return Ok(process),
+                Ok(Some((Word::Failed(error), _))) => return Err(error),
+                _ => return Err(SandboxError::Lost),
+            }
+        }
+    }
+}
+
+impl Process {
+    /// Returns what kills it and sends it signals.
+    pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Waits until the process and everything that it started have ended.
+    /// Waits until the process and everything that it started have ended. What is left of `stdin` is closed.
     ///
-    /// Somebody must read `stdout` and `stderr` meanwhile: a process whose output is not read waits for that, for ever.
+    /// Somebody must read `stdout` and `stderr`, or `terminal`, meanwhile: a process whose output is not read waits for that, for
+    /// ever.
     ///
     /// # Errors
     /// [`SandboxError::Lost`] if the init was killed, which takes the process with it.
     pub fn wait(mut self) -> Result<Exit, SandboxError> {
-        match hear(&mut self.words) {
-            Ok(Some(Word::Ended(exit))) => Ok(exit),
-            Ok(Some(Word::Failed(error))) => Err(error),
+        drop(self.stdin.take());
+        match self.handle.0.hear() {
+            Ok(Some((Word::Ended(exit), _))) => Ok(exit),
+            Ok(Some((Word::Failed(error), _))) => Err(error),
             _ => Err(SandboxError::Lost),
         }
     }

@@ -1,16 +1,27 @@
-//! What the init says to its caller: one line of JSON for each word.
-
-use std::io::{self, BufRead, Write};
+//! What the caller and the init say to each other.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Exit, SandboxError};
 
-/// One thing that the init says.
+/// One thing that the caller says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// To start what is handed over: a spec, and the process's standard input where it has one.
+    Start,
+    /// To send the process a signal.
+    Signal(i32),
+}
+
+/// One thing that the init says, or the process to be on its way.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Word {
-    /// A path that had to be made for a mount, in the order of making.
+    /// A path that will be made for a mount now; told in the order of making.
     Stub(Stub),
+    /// The last of these could not be made.
+    NoStub,
+    /// The caller's side of the terminal, which is handed over.
+    Terminal,
     /// The process runs.
     Running,
     /// There will be no process.
@@ -19,7 +30,7 @@ pub(crate) enum Word {
     Ended(Exit),
 }
 
-/// A file or a folder that was made in the root for something to be mounted on.
+/// A file or a folder that is made in the root for something to be mounted on.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stub {
     /// Where its folder is in the root, without links.
@@ -28,18 +39,4 @@ pub(crate) struct Stub {
     pub name: Vec<u8>,
     /// Whether it is a folder itself.
     pub is_folder: bool,
-}
-
-/// Says one word.
-pub(crate) fn say(to: &mut impl Write, word: &Word) -> io::Result<()> {
-    let mut line = serde_json::to_vec(word)?;
-    line.push(b'\n');
-    to.write_all(&line)
-}
-
-/// Hears the next word; none at the end.
-pub(crate) fn hear(from: &mut impl BufRead) -> io::Result<Option<Word>> {
-    let mut line = Vec::new();
-    from.read_until(b'\n', &mut line)?;
-    if line.is_empty() { Ok(None) } else { Ok(Some(serde_json::from_slice(&line)?)) }
 }

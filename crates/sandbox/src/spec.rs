@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, Users};
+use crate::{Capabilities, Streams, Users};
 
 /// One process and the root that it sees.
 ///
@@ -45,6 +45,8 @@ pub struct Spec {
     pub no_new_privileges: bool,
     /// Which users there are.
     pub users: Users,
+    /// What the process reads from and writes to.
+    pub streams: Streams,
 }
 
 impl Spec {
@@ -86,6 +88,7 @@ impl Spec {
             filter: Vec::new(),
             no_new_privileges: false,
             users: Users::Same,
+            streams: Streams::PIPED,
         }
     }
 }

@@ -1,36 +1,34 @@
 //! The first process of the sandbox, on its way to become the one that is wanted.
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr, OsString};
-use std::fs;
-use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags, Timespec, openat};
+use rustix::fs::{CWD, Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MoveMountFlags, UnmountFlags, move_mount, unmount};
 use rustix::process::{Rlimit, Signal, chdir, fchdir, pivot_root, set_parent_process_death_signal, setrlimit, setsid, umask};
-use rustix::stdio::dup2_stdin;
 use rustix::system::sethostname;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
+use super::program::Program;
+use super::streams::Ends;
 use super::within::{Within, open_in};
-use super::{mounts, network};
+use super::{mounts, network, streams};
 use crate::accounts;
+use crate::channel::Channel;
 use crate::error::Limitation;
-use crate::kernel::{Reach, close_all_but, execute, filter, forget_signals, leave, set_attributes};
+use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, set_attributes};
 use crate::{Limit, Network, Resource, SandboxError, Spec};
 
 /// Does everything up to and including the last step, which does not return.
-pub(super) fn begin(spec: &Spec, root: OwnedFd, report: &mut PipeWriter) -> Result<Infallible, SandboxError> {
+pub(super) fn begin(spec: &Spec, root: OwnedFd, input: Option<OwnedFd>, report: &Channel) -> Result<Infallible, SandboxError> {
     let kernel = Limitation::Kernel;
-    let command = Command::of(spec)?;
+    let program = Program::of(spec)?;
     // The init's own namespace keeps the root open for what comes afterwards; what is mounted in it is ours alone.
     leave(UnshareFlags::NEWNS).map_err(Limitation::Namespaces.because())?;
     setsid().map_err(kernel.because())?;
@@ -39,7 +37,7 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, report: &mut PipeWriter) -> Resu
     if spec.network == Network::None {
         network::switch_loopback_on().map_err(Limitation::Network.because())?;
     }
-    enter_root(spec, &root, report)?;
+    let ends = enter_root(spec, &root, Ends::new(input), report)?;
     for limit in &spec.limits {
         set_limit(*limit).map_err(Limitation::Limit.because())?;
     }
@@ -47,23 +45,21 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, report: &mut PipeWriter) -> Resu
     // Through the root's handle, so that no link of /proc leads elsewhere (CVE-2024-21626).
     let folder = open_in(&root, spec.folder.as_bytes(), OFlags::PATH | OFlags::DIRECTORY).map_err(failed)?;
     fchdir(&folder).map_err(failed)?;
-    // A root without /dev keeps the machine's own.
-    if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-        dup2_stdin(&null).map_err(kernel.because())?;
-    }
+    ends.take_place().map_err(kernel.because())?;
     drop((folder, root));
     close_all_but(Some(report.as_fd())).map_err(kernel.because())?;
     forget_signals();
     give_up(spec, report)?;
-    Err(command.execute())
+    Err(program.execute())
 }
 
 /// Makes the root ours: everything is mounted in it, and the machine's own is gone.
-fn enter_root(spec: &Spec, root: &OwnedFd, report: &mut PipeWriter) -> Result<(), SandboxError> {
+fn enter_root(spec: &Spec, root: &OwnedFd, ends: Ends, report: &Channel) -> Result<Ends, SandboxError> {
     let failed = Limitation::Root;
     move_mount(root, "", CWD, "/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(failed.because())?;
-    let mut within = Within::new(root, report).map_err(failed.because())?;
-    mounts::all(spec, &mut within)?;
+    let within = Within::new(root, report).map_err(failed.because())?;
+    let devices = mounts::all(spec, &within)?;
+    let ends = ends.with_terminal(spec.streams, devices, report)?;
     if spec.read_only {
         set_attributes(root, MountAttrFlags::MOUNT_ATTR_RDONLY, Reach::Top).map_err(failed.because())?;
     }
@@ -72,11 +68,12 @@ fn enter_root(spec: &Spec, root: &OwnedFd, report: &mut PipeWriter) -> Result<()
         .and_then(|()| pivot_root(".", "."))
         .and_then(|()| unmount(".", UnmountFlags::DETACH))
         .and_then(|()| chdir("/"))
-        .map_err(failed.because())
+        .map_err(failed.because())?;
+    Ok(ends)
 }
 
 /// Gives up what the process must not have, the filter last.
-fn give_up(spec: &Spec, report: &PipeWriter) -> Result<(), SandboxError> {
+fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
     let failed = Limitation::Capabilities;
     let have = capabilities(None).map_err(failed.because())?.permitted;
     let wanted = spec.capabilities.set().intersection(have);
@@ -88,6 +85,7 @@ fn give_up(spec: &Spec, report: &PipeWriter) -> Result<(), SandboxError> {
             remove_capability_from_bounding_set(one).map_err(failed.because())?;
         }
     }
+    streams::give_to(&spec.user, spec.streams);
     accounts::become_user(&spec.user)?;
     match clear_ambient_capability_set() {
         Ok(()) | Err(Errno::INVAL) => {}
@@ -115,10 +113,10 @@ fn hold(set: CapabilitySet) -> Result<(), Errno> {
     set_capabilities(None, CapabilitySets { effective: set, permitted: set, inheritable: CapabilitySet::empty() })
 }
 
-fn nobody_hears(report: &PipeWriter) -> Result<bool, Errno> {
+fn nobody_hears(report: &Channel) -> Result<bool, Errno> {
     let mut watched = [PollFd::new(report, PollFlags::empty())];
     poll(&mut watched, Some(&Timespec::default()))?;
-    Ok(watched.iter().any(|watched| watched.revents().contains(PollFlags::ERR)))
+    Ok(watched.iter().any(|watched| watched.revents().contains(PollFlags::HUP)))
 }
 
 fn set_limit(limit: Limit) -> Result<(), Errno> {
@@ -142,61 +140,4 @@ fn set_limit(limit: Limit) -> Result<(), Errno> {
         Resource::AddressSpace => Known::As,
     };
     setrlimit(resource, Rlimit { current: limit.soft, maximum: limit.hard })
-}
-
-/// The last step, with every word in the kernel's form.
-struct Command {
-    program: CString,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
-    path: Vec<u8>,
-}
-
-impl Command {
-    fn of(spec: &Spec) -> Result<Self, SandboxError> {
-        let word = |bytes: &[u8]| CString::new(bytes).map_err(|_| SandboxError::Spec("there is a NUL in a word".to_owned()));
-        let arguments = spec.arguments.iter().map(|argument| word(argument.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-        let program = arguments.first().cloned().ok_or_else(|| SandboxError::Spec("there is no program to run".to_owned()))?;
-        let pair = |(key, value): &(OsString, OsString)| word(&[key.as_bytes(), b"=", value.as_bytes()].concat());
-        let environment = spec.environment.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-        let path = spec.environment.iter().rfind(|(key, _)| key == "PATH").map(|(_, value)| value.as_bytes().to_vec());
-        Ok(Self { program, arguments, environment, path: path.unwrap_or_default() })
-    }
-
-    /// Runs the program, or says why not.
-    fn execute(&self) -> SandboxError {
-        let name = self.program.to_string_lossy().into_owned();
-        if self.program.as_bytes().contains(&b'/') {
-            return said(&self.program, name, &execute(&self.program, &self.arguments, &self.environment));
-        }
-        let mut refused = None;
-        for folder in self.path.split(|byte| *byte == b':').filter(|_| !self.path.is_empty()) {
-            let folder = if folder.is_empty() { b"." } else { folder };
-            let Ok(program) = CString::new([folder, b"/", self.program.as_bytes()].concat()) else { continue };
-            let error = execute(&program, &self.arguments, &self.environment);
-            match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ENOTDIR) if !exists(&program) => {}
-                // Another folder may have one that can be run.
-                Some(libc::EACCES) => refused = Some(SandboxError::NotExecutable { program: name.clone() }),
-                _ => return said(&program, name, &error),
-            }
-        }
-        refused.unwrap_or(SandboxError::NotFound { program: name })
-    }
-}
-
-fn exists(program: &CString) -> bool {
-    fs::metadata(OsStr::from_bytes(program.as_bytes())).is_ok_and(|found| found.is_file())
-}
-
-fn said(path: &CString, program: String, error: &io::Error) -> SandboxError {
-    let executable =
-        || fs::metadata(OsStr::from_bytes(path.as_bytes())).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
-    match error.raw_os_error().unwrap_or(libc::EIO) {
-        libc::ENOENT if executable() => SandboxError::NoInterpreter { program },
-        libc::ENOENT | libc::ENOTDIR => SandboxError::NotFound { program },
-        libc::EACCES => SandboxError::NotExecutable { program },
-        libc::ENOEXEC => SandboxError::Format { program },
-        number => SandboxError::Execute { program, cause: io::Error::from_raw_os_error(number).into() },
-    }
 }

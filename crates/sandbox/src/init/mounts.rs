@@ -14,8 +14,9 @@ use rustix::mount::{
     fsopen, move_mount, open_tree, unmount,
 };
 
+use super::devices::Devices;
+use super::root;
 use super::within::{Wanted, Within, open_in};
-use super::{devices, root};
 use crate::kernel::{Reach, set_attributes};
 use crate::{Attributes, Mount, MountKind, Root, SandboxError, Spec};
 
@@ -24,9 +25,12 @@ pub(super) const INERT: MountAttrFlags =
     MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV).union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
 /// Mounts everything, and then hides and protects paths.
-pub(super) fn all(spec: &Spec, within: &mut Within<'_>) -> Result<(), SandboxError> {
+///
+/// Returns the /dev that was mounted last, where there is one.
+pub(super) fn all(spec: &Spec, within: &Within<'_>) -> Result<Option<Devices>, SandboxError> {
+    let mut devices = None;
     for wanted in &spec.mounts {
-        one(wanted, within)?;
+        devices = one(wanted, within)?.or(devices);
     }
     for path in &spec.masked {
         mask(path.as_bytes(), within).map_err(failed("nothing", path))?;
@@ -34,13 +38,13 @@ pub(super) fn all(spec: &Spec, within: &mut Within<'_>) -> Result<(), SandboxErr
     for path in &spec.read_only_paths {
         protect(path.as_bytes(), within).map_err(failed("itself, read-only,", path))?;
     }
-    Ok(())
+    Ok(devices)
 }
 
-fn one(wanted: &Mount, within: &mut Within<'_>) -> Result<(), SandboxError> {
+fn one(wanted: &Mount, within: &Within<'_>) -> Result<Option<Devices>, SandboxError> {
     let target = &wanted.target;
     let stays = wanted.keep_target;
-    let mut folder = || within.target(target.as_bytes(), Wanted { is_folder: true, stays });
+    let folder = || within.target(target.as_bytes(), Wanted { is_folder: true, stays });
     match &wanted.kind {
         MountKind::Bind { source, inside, attributes } => {
             let name = match source {
@@ -54,31 +58,32 @@ fn one(wanted: &Mount, within: &mut Within<'_>) -> Result<(), SandboxError> {
             })?;
             let is_folder = is_folder(&mount).map_err(failed(&name, target))?;
             let place = within.target(target.as_bytes(), Wanted { is_folder, stays });
-            place.and_then(|place| attach(&mount, &place)).map_err(failed(&name, target))
+            place.and_then(|place| attach(&mount, &place)).map_err(failed(&name, target))?;
         }
         MountKind::Tmpfs { size, mode, attributes } => {
             let mut options = vec![("mode", format!("{mode:o}"))];
             options.extend(size.map(|size| ("size", size.to_string())));
             let mount = made("tmpfs", &options, flags(*attributes)).map_err(failed("tmpfs", target))?;
-            folder().and_then(|place| attach(&mount, &place)).map_err(failed("tmpfs", target))
+            folder().and_then(|place| attach(&mount, &place)).map_err(failed("tmpfs", target))?;
         }
         MountKind::File { content, mode, uid, gid } => {
             let mount = file(&content.0, *mode, (*uid, *gid)).map_err(failed("a file in memory", target))?;
             let place = within.target(target.as_bytes(), Wanted { is_folder: false, stays });
-            place.and_then(|place| attach(&mount, &place)).map_err(failed("a file in memory", target))
+            place.and_then(|place| attach(&mount, &place)).map_err(failed("a file in memory", target))?;
         }
         MountKind::Proc => {
             let mount = made("proc", &[], INERT).map_err(failed("proc", target))?;
-            folder().and_then(|place| attach(&mount, &place)).map_err(failed("proc", target))
+            folder().and_then(|place| attach(&mount, &place)).map_err(failed("proc", target))?;
         }
         MountKind::Sysfs => {
             let mount = sysfs().map_err(failed("sysfs", target))?;
-            folder().and_then(|place| attach(&mount, &place)).map_err(failed("sysfs", target))
+            folder().and_then(|place| attach(&mount, &place)).map_err(failed("sysfs", target))?;
         }
         MountKind::Devices { shared_memory } => {
-            folder().and_then(|place| devices::mount(&place, *shared_memory)).map_err(failed("devices", target))
+            return folder().and_then(|place| Devices::mount(&place, *shared_memory)).map(Some).map_err(failed("devices", target));
         }
     }
+    Ok(None)
 }
 
 /// Clones what is to be seen elsewhere too.

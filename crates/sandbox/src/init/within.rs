@@ -1,6 +1,5 @@
 //! Paths inside the root: what is there, and what has to be made for a mount.
 
-use std::io::PipeWriter;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{
@@ -9,7 +8,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::report::{Stub, Word, say};
+use crate::channel::Channel;
+use crate::report::{Stub, Word};
 
 /// How many links that lead nowhere are followed, as the kernel does with links.
 const MOST_LINKS: u32 = 40;
@@ -21,7 +21,7 @@ const MOST_TRIES: u32 = 1000;
 pub(super) struct Within<'a> {
     root: &'a OwnedFd,
     mount: u64,
-    report: &'a mut PipeWriter,
+    report: &'a Channel,
 }
 
 /// What a target is to be, where it has to be made.
@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 
 impl<'a> Within<'a> {
     /// Looks into a root. What is made there is told to `report`.
-    pub fn new(root: &'a OwnedFd, report: &'a mut PipeWriter) -> Result<Self, Errno> {
+    pub fn new(root: &'a OwnedFd, report: &'a Channel) -> Result<Self, Errno> {
         let mount = mount_of(root)?;
         Ok(Self { root, mount, report })
     }
@@ -46,11 +46,11 @@ impl<'a> Within<'a> {
     }
 
     /// Opens what something is to be mounted on, and makes it if it is missing.
-    pub fn target(&mut self, path: &[u8], wanted: Wanted) -> Result<OwnedFd, Errno> {
+    pub fn target(&self, path: &[u8], wanted: Wanted) -> Result<OwnedFd, Errno> {
         self.make(path, wanted, 0)
     }
 
-    fn make(&mut self, path: &[u8], wanted: Wanted, links: u32) -> Result<OwnedFd, Errno> {
+    fn make(&self, path: &[u8], wanted: Wanted, links: u32) -> Result<OwnedFd, Errno> {
         match self.open(path) {
             Err(Errno::NOENT) if links < MOST_LINKS => {}
             Err(Errno::NOENT) => return Err(Errno::LOOP),
@@ -73,24 +73,31 @@ impl<'a> Within<'a> {
         }
     }
 
-    fn make_one(&mut self, parent: &OwnedFd, name: &[u8], wanted: Wanted) -> Result<(), Errno> {
+    fn make_one(&self, parent: &OwnedFd, name: &[u8], wanted: Wanted) -> Result<(), Errno> {
         let open = openat(parent, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let times = times_of(&open)?;
-        if wanted.is_folder {
-            mkdirat(&open, name, Mode::from_raw_mode(0o755))?;
+        // What is made in something that is mounted is no part of the root.
+        let told = !wanted.stays && mount_of(&open)? == self.mount;
+        if told {
+            // Before, so that whoever ends this in between knows of it. And without any link, so that nobody can make it mean
+            // something else afterwards.
+            let folder = readlinkat(CWD, format!("/proc/self/fd/{}", open.as_raw_fd()), Vec::new())?.into_bytes();
+            self.say(&Word::Stub(Stub { folder, name: name.to_vec(), is_folder: wanted.is_folder }))?;
+        }
+        let made = if wanted.is_folder {
+            mkdirat(&open, name, Mode::from_raw_mode(0o755))
         } else {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            openat(&open, name, flags, Mode::from_raw_mode(0o644))?;
+            openat(&open, name, flags, Mode::from_raw_mode(0o644)).map(drop)
+        };
+        if made.is_err() && told {
+            self.say(&Word::NoStub)?;
         }
-        futimens(&open, &times)?;
-        // What was made in something that is mounted is no part of the root.
-        if !wanted.stays && mount_of(&open)? == self.mount {
-            // Without any link, so that nobody can make it mean something else afterwards.
-            let folder = readlinkat(CWD, format!("/proc/self/fd/{}", open.as_raw_fd()), Vec::new())?.into_bytes();
-            let stub = Stub { folder, name: name.to_vec(), is_folder: wanted.is_folder };
-            say(self.report, &Word::Stub(stub)).map_err(|_| Errno::PIPE)?;
-        }
-        Ok(())
+        made.and_then(|()| futimens(&open, &times))
+    }
+
+    fn say(&self, word: &Word) -> Result<(), Errno> {
+        self.report.say(word, &[]).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::PIPE))
     }
 }
 

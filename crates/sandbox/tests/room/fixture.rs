@@ -1,22 +1,23 @@
 //! A root with a static busybox, and running something in it as somebody.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, RwLock};
 use std::thread;
 
-use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Upper, Users};
+use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Starting, Upper, Users};
 use tempfile::TempDir;
 
 /// An ordinary user whom this machine does not know.
 pub const NOBODY: u32 = 54_321;
 
-const APPLETS: [&str; 26] = [
+const APPLETS: [&str; 28] = [
     "sh", "cat", "ls", "id", "env", "pwd", "hostname", "kill", "sleep", "grep", "touch", "mkdir", "rm", "readlink", "ip", "ps", "true",
-    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount",
+    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount", "tty", "stty",
 ];
 
 /// Who starts sandboxes.
@@ -145,7 +146,7 @@ impl Fixture {
 
     /// Runs a spec by the program, however that is started.
     pub fn outcome_of(&self, program: Command, spec: &Spec) -> Outcome {
-        let output = feed(program, spec).wait_with_output().unwrap();
+        let output = self.spawn_by(program, spec).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             Some(200) => Ok(match stderr.rsplit(['(', ')']).nth(1) {
@@ -161,10 +162,27 @@ impl Fixture {
 
     /// Starts the program that runs a spec, as whom the fixture is for.
     pub fn spawn(&self, spec: &Spec) -> Child {
-        feed(self.program(), spec)
+        self.spawn_by(self.program(), spec)
     }
 
-    fn program(&self) -> Command {
+    /// Starts the program that runs a spec, with pipes.
+    pub fn spawn_by(&self, mut program: Command, spec: &Spec) -> Child {
+        self.spec_for(&mut program, spec);
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let _files_are_closed = FORKING.read().unwrap();
+        program.spawn().unwrap()
+    }
+
+    /// Writes a spec down for the program.
+    pub fn spec_for(&self, program: &mut Command, spec: &Spec) {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let file = self.path(&format!("spec{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        fs::write(&file, serde_json::to_vec(spec).unwrap()).unwrap();
+        program.arg(file);
+    }
+
+    /// Returns the program, as whom the fixture is for.
+    pub fn program(&self) -> Command {
         let program = self.path("program");
         let mut command = match self.who {
             Who::Nobody if testkit::is_root() => {
@@ -180,20 +198,15 @@ impl Fixture {
 
     /// Starts a spec from here, as whoever runs the tests.
     pub fn start(&self, spec: &Spec) -> Result<Process, SandboxError> {
+        self.begin(spec)?.running()
+    }
+
+    /// Begins to start a spec from here.
+    pub fn begin(&self, spec: &Spec) -> Result<Starting, SandboxError> {
         let launcher = Launcher::of(&self.path("program")).unwrap();
         let _files_are_closed = FORKING.read().unwrap();
-        launcher.start(spec)
+        launcher.begin(spec)
     }
-}
-
-/// Starts the program and hands it a spec.
-fn feed(mut program: Command, spec: &Spec) -> Child {
-    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let files_are_closed = FORKING.read().unwrap();
-    let mut child = program.spawn().unwrap();
-    drop(files_are_closed);
-    child.stdin.take().unwrap().write_all(&serde_json::to_vec(spec).unwrap()).unwrap();
-    child
 }
 
 /// Reads everything that a process writes, and waits for its end.

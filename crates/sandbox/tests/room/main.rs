@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod contained;
+mod early;
 mod ending;
 mod entered;
 mod fixture;
 mod mounted;
 mod process;
+mod streams;
 mod view;

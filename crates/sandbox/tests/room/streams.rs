@@ -1,0 +1,175 @@
+//! What a process reads from and writes to, its terminal, and signals.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::process::Stdio;
+
+use sandbox::{Exit, Input, Output, Size, Spec, Streams, User};
+
+use crate::fixture::{Fixture, Who, everyone, finish};
+
+const TERMINAL: Streams = Streams::Terminal(Size { rows: 33, columns: 77 });
+
+fn separate(input: Input, output: Output) -> Streams {
+    Streams::Separate { input, output }
+}
+
+#[test]
+fn what_the_caller_writes_is_read_to_its_end() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let spec = Spec { streams: separate(Input::Piped, Output::Piped), ..fixture.spec("cat; cat /dev/stdin; echo end") };
+        let mut child = fixture.spawn(&spec);
+        child.stdin.take().unwrap().write_all(b"some words\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((String::from_utf8_lossy(&output.stdout).as_ref(), output.status.code()), ("some words\nend\n", Some(0)), "{who:?}");
+    }
+}
+
+#[test]
+fn whoever_waits_has_nothing_more_to_say() {
+    let Some(Who::Root) = everyone().first().copied() else { return };
+    let fixture = Fixture::of(Who::Root);
+    let process = fixture.start(&Spec { streams: separate(Input::Piped, Output::Piped), ..fixture.command(&["cat"]) }).unwrap();
+    assert!(process.stdin.is_some() && process.terminal.is_none());
+    assert_eq!(process.wait().unwrap(), Exit::Code(0));
+}
+
+#[test]
+fn the_caller_s_own_files_are_read_and_written_and_stay_its_own() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let (from, to, errors) = (fixture.path("from"), fixture.path("to"), fixture.path("errors"));
+        fs::write(&from, "some words\n").unwrap();
+        let mut spec = Spec { streams: separate(Input::Inherited, Output::Inherited), ..fixture.spec("cat; echo wrong >&2; id -u") };
+        if who == Who::Root {
+            spec.user = User { uid: 1000, gid: 1000, groups: vec![] };
+        }
+        let owner = |path| fs::metadata(path).map(|found| found.uid()).unwrap();
+        let mut program = fixture.program();
+        fixture.spec_for(&mut program, &spec);
+        program.stdin(File::open(&from).unwrap()).stdout(File::create(&to).unwrap()).stderr(File::create(&errors).unwrap());
+        let before = [owner(&from), owner(&to), owner(&errors)];
+        assert!(program.status().unwrap().success(), "{who:?}: {}", fs::read_to_string(&errors).unwrap());
+        let id = spec.user.uid;
+        assert_eq!(fs::read_to_string(&to).unwrap(), format!("some words\n{id}\n"), "{who:?}");
+        assert_eq!(fs::read_to_string(&errors).unwrap(), "wrong\n", "{who:?}");
+        assert_eq!([owner(&from), owner(&to), owner(&errors)], before, "{who:?}");
+    }
+}
+
+/// It could change the terminal, and read what is typed there.
+#[test]
+fn no_terminal_of_this_machine_is_inherited() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let (outer, inner) = terminal();
+        for (streams, which) in
+            [(separate(Input::Inherited, Output::Piped), "input"), (separate(Input::Empty, Output::Inherited), "output")]
+        {
+            let mut program = fixture.program();
+            fixture.spec_for(&mut program, &Spec { streams, ..fixture.command(&["true"]) });
+            let end = |piped: Stdio, is: bool| if is { Stdio::from(inner.try_clone().unwrap()) } else { piped };
+            program.stdin(end(Stdio::null(), which == "input")).stdout(end(Stdio::piped(), which == "output")).stderr(Stdio::piped());
+            let output = program.output().unwrap();
+            let expected = format!("bad sandbox: standard {which} is a terminal of this machine, which is handed to no process\n");
+            assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(201), expected.as_str()), "{who:?}");
+        }
+        drop(outer);
+    }
+}
+
+fn terminal() -> (File, File) {
+    use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+    let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    unlockpt(&outer).unwrap();
+    let inner = ioctl_tiocgptpeer(&outer, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    (outer.into(), inner.into())
+}
+
+#[test]
+fn a_terminal_is_the_sandbox_s_own() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "tty; stty size; ls -1 /dev/pts; for number in 0 1 2; do readlink /proc/$$/fd/$number; done; \
+                      echo out > /dev/tty; echo console > /dev/console; test -t 0 && test -t 1 && test -t 2; echo $?";
+        let outcome = fixture.outcome(&Spec { streams: TERMINAL, ..fixture.spec(script) });
+        let expected = "/dev/pts/0 33 77 0 ptmx /dev/pts/0 /dev/pts/0 /dev/pts/0 out console 0";
+        assert_eq!((outcome.stdout.replace("\r\n", " ").as_str(), outcome.end), (expected, Ok(Exit::Code(0))), "{who:?}");
+    }
+}
+
+#[test]
+fn a_terminal_belongs_to_the_user_of_the_process() {
+    let Some(Who::Root) = everyone().first().copied() else { return };
+    let fixture = Fixture::of(Who::Root);
+    let user = User { uid: 1000, gid: 1001, groups: vec![] };
+    let spec = Spec { streams: TERMINAL, user, ..fixture.spec("stat -c '%u %g %a' $(tty); echo out > /dev/stdout") };
+    assert_eq!(fixture.outcome(&spec).stdout, "1000 5 620\r\nout");
+}
+
+#[test]
+fn a_terminal_is_typed_into_and_resized() {
+    let Some(Who::Root) = everyone().first().copied() else { return };
+    let fixture = Fixture::of(Who::Root);
+    let script = "trap 'stty size' WINCH; trap 'echo interrupted' INT; echo ready; read line; read line; echo \"got $line\"; read line";
+    let mut process = fixture.start(&Spec { streams: TERMINAL, ..fixture.spec(script) }).unwrap();
+    assert!(process.stdout.is_none() && process.stderr.is_none() && process.stdin.is_none());
+    let terminal = process.terminal.take().unwrap();
+    let mut typed = terminal.try_clone().unwrap();
+    let mut shown = BufReader::new(terminal.try_clone().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        shown.read_line(&mut line).unwrap();
+        line
+    };
+    assert_eq!(line(), "ready\r\n");
+    terminal.resize(Size { rows: 5, columns: 6 }).unwrap();
+    // A shell looks after its signals when the line that it reads has ended.
+    typed.write_all(b"\n").unwrap();
+    assert_eq!((line().as_str(), line().as_str()), ("\r\n", "5 6\r\n"));
+    typed.write_all(b"words\n").unwrap();
+    assert_eq!((line().as_str(), line().as_str()), ("words\r\n", "got words\r\n"));
+    // Ctrl-C is a character, which the terminal makes a signal of, since it controls the process.
+    typed.write_all(b"\x03").unwrap();
+    assert_eq!(line(), "^Cinterrupted\r\n");
+    typed.write_all(b"\x04").unwrap();
+    let mut rest = String::new();
+    shown.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert_eq!(process.wait().unwrap(), Exit::Code(1));
+}
+
+#[test]
+fn a_terminal_takes_a_dev_to_be_made_in() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let spec = Spec { streams: TERMINAL, mounts: vec![], masked: vec![], read_only_paths: vec![], ..fixture.command(&["true"]) };
+        assert_eq!(fixture.outcome(&spec).end, Err("bad sandbox: a terminal is made in /dev, which is not mounted".to_owned()), "{who:?}");
+    }
+}
+
+#[test]
+fn signals_arrive_as_far_as_the_first_process_asks_for_them() {
+    let Some(Who::Root) = everyone().first().copied() else { return };
+    let fixture = Fixture::of(Who::Root);
+    let script = "trap 'echo ten; exit 3' USR1; trap 'echo twelve' USR2; echo ready; while :; do sleep 0.01; done";
+    let mut process = fixture.start(&fixture.spec(script)).unwrap();
+    let handle = process.handle();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    // Nobody asked for these, some have no name, and some are none.
+    for number in [15, 1, 42, 64, 0, -1, 65, i32::MAX] {
+        handle.signal(number);
+    }
+    handle.signal(12);
+    assert_eq!(lines.next().as_deref(), Some("twelve"));
+    handle.signal(10);
+    assert_eq!(lines.next().as_deref(), Some("ten"));
+    assert_eq!(process.wait().unwrap(), Exit::Code(3));
+    handle.signal(10);
+    let process = fixture.start(&fixture.command(&["sleep", "600"])).unwrap();
+    process.handle().signal(9);
+    assert_eq!(finish(process).1, Exit::Signal(9));
+}

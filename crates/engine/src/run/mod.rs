@@ -11,8 +11,8 @@ mod output;
 mod runner;
 mod settings;
 mod spec;
-mod surroundings;
 
+pub use crate::ground::GroundError;
 pub use error::RunError;
 pub use output::{Listener, Stream};
 pub use runner::Runner;

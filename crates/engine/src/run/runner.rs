@@ -1,25 +1,23 @@
 //! Runs commands over layers, so many at once, and hands over what each has written.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::SystemTime;
 
-use graph::{Lay, Times, TreePath, lay_workdir};
+use graph::{Lay, TreePath};
 use layer::index::PathIndex;
-use sandbox::{Handle, Launcher, SandboxError};
+use sandbox::{Launcher, SandboxError};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::RunError;
 use super::mounts::Mounts;
 use super::output::{Listener, Output, Stream};
-use super::spec::{Job, spec};
+use super::spec::Job;
 use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Owners, diff};
+use crate::ground::{Ground, GroundError, Stop, StopOnDrop, UPPER, blocking};
 use crate::pack::Contents;
-use crate::roots::{LayerFolder, Roots, Scratch, Standing};
+use crate::roots::{Scratch, Standing};
 
 /// Runs the commands of a build.
 pub struct Runner {
@@ -29,12 +27,6 @@ pub struct Runner {
     keeps_attributes: bool,
     /// Nothing of it is there as long as no command has to run.
     ground: OnceCell<Ground>,
-}
-
-/// What commands run on.
-pub(crate) struct Ground {
-    pub roots: Roots,
-    launcher: Arc<Launcher>,
 }
 
 /// What a command has written.
@@ -62,15 +54,8 @@ impl Runner {
     /// # Errors
     /// Where nothing can be run on this machine.
     pub(crate) async fn ground(&self) -> Result<&Ground, RunError> {
-        let ground = self.ground.get_or_try_init(|| async {
-            let (standing, folder) = (self.standing.clone().map_err(RunError::Nowhere)?, self.folder.clone());
-            let open = move || {
-                let launcher = Arc::new(Launcher::of_this_program().map_err(RunError::Nowhere)?);
-                Ok(Ground { roots: Roots::open(&folder, standing)?, launcher })
-            };
-            blocking(open).await
-        });
-        ground.await
+        let ground = self.ground.get_or_try_init(|| Ground::open(&self.folder, self.standing.clone()));
+        Ok(ground.await?)
     }
 
     /// Runs a command over what `root` says is below it, and waits for its end. Whoever drops this kills it.
@@ -83,7 +68,7 @@ impl Runner {
         let _turn = self.turns.acquire().await;
         begins();
         let running = Running {
-            scratch: ground.roots.scratch()?,
+            scratch: ground.roots.scratch().map_err(GroundError::from)?,
             standing: ground.roots.standing(),
             caches: ground.roots.caches(),
             launcher: Arc::clone(&ground.launcher),
@@ -112,8 +97,7 @@ struct Running {
 impl Running {
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
         let place = self.scratch.path();
-        let upper = place.join("upper");
-        self.lay_out(&place, &upper)?;
+        let upper = place.join(UPPER);
         self.run(&place, listener)?;
         let lower = self.job.stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
         let lone = Lone(&self.root);
@@ -129,28 +113,14 @@ impl Running {
         Ok(Left { lay, contents, upper, scratch: self.scratch })
     }
 
-    /// Makes the folders that the overlay writes to. A working folder that no layer has is made, as runc does.
-    fn lay_out(&self, place: &Path, upper: &Path) -> Result<(), RunError> {
-        let failed = |problem: io::Error| RunError::Mount(format!("{}: {problem}", place.display()));
-        fs::create_dir(place.join("work")).map_err(failed)?;
-        let Job { step, login, stack, .. } = &self.job;
-        let mut files = LayerFolder::make(upper, stack.folders(), self.standing)?;
-        let mut index = PathIndex::clone(&self.root);
-        let user = format!("{}:{}", login.uid, login.gid);
-        // What stands in the way is said by who enters the folder.
-        let made = lay_workdir(&step.working, &user, &mut index, Times { made: now() }).unwrap_or_default();
-        for (path, laid) in made.iter().filter(|(path, _)| self.root.at(path.bytes()).is_none()) {
-            files.directory(path, &laid.entry)?;
-        }
-        Ok(files.finish(&index)?)
-    }
-
     fn run(&self, place: &Path, listener: Listener) -> Result<(), RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
         let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, place, &self.caches, self.standing)?;
-        let mut process = self.launcher.start(&spec(&self.job, &mounts, place)?).map_err(broken)?;
-        self.stop.kills(process.handle());
+        let spec = self.job.task(&mounts).prepare(&self.root, place, self.standing)?;
+        let starting = self.launcher.begin(&spec).map_err(broken)?;
+        self.stop.kills(starting.handle());
+        let mut process = starting.running().map_err(broken)?;
         let output = Output::new(listener);
         let exit = thread::scope(|scope| {
             if let Some(stderr) = process.stderr.take() {
@@ -173,12 +143,6 @@ impl Running {
     }
 }
 
-/// The time of a folder that is made now.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// Owners where there is only one: what was somebody else's before stays so, and what is new is root's.
 struct Lone<'a>(&'a PathIndex);
 
@@ -190,41 +154,4 @@ impl Owners for Lone<'_> {
     fn is_root(&self, uid: u64) -> bool {
         uid == 0
     }
-}
-
-/// A process that is to be killed, whether it was started already or not.
-#[derive(Clone, Default)]
-struct Stop(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    is_stopped: bool,
-    handle: Option<Handle>,
-}
-
-impl Stop {
-    fn kills(&self, handle: Handle) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_stopped {
-            handle.kill();
-        }
-        state.handle = Some(handle);
-    }
-}
-
-/// Kills when nobody waits any more.
-struct StopOnDrop(Stop);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        let mut state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.is_stopped = true;
-        if let Some(handle) = &state.handle {
-            handle.kill();
-        }
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, RunError> + Send + 'static) -> Result<T, RunError> {
-    tokio::task::spawn_blocking(work).await.map_err(|problem| RunError::Stopped(problem.to_string()))?
 }

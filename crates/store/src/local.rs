@@ -8,6 +8,7 @@ mod list;
 mod prune;
 mod recall;
 mod repository;
+mod roots;
 
 use std::fmt;
 use std::fs;

@@ -191,3 +191,33 @@ async fn tidying_the_store_takes_what_was_not_used_for_a_month() {
     assert_eq!(fixture.store.prune(plan).await.unwrap().removed, 1);
     assert_eq!((fixture.get("old"), fixture.get("used").as_deref()), (None, Some("used")));
 }
+
+#[tokio::test]
+async fn what_commands_stand_on_goes_where_nobody_uses_it() {
+    let fixture = Fixture::new();
+    let standing = fixture.store.root().join("roots/root");
+    let old = standing.join("layers/aa");
+    for (folder, bytes) in [("layers/aa/files/usr", 5), ("layers/bb/files", 7), ("caches/cc/files", 11), ("work/dd", 13)] {
+        let folder = standing.join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("f"), vec![0; bytes]).unwrap();
+    }
+    let lock = fs::File::create(standing.join("lock")).unwrap();
+    fs::File::open(&old).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let usage = fixture.store.cache_usage().await.unwrap();
+    let of = |name: &str| usage.iter().find(|usage| usage.shelf == name).map(|usage| (usage.documents, usage.bytes));
+    assert_eq!((of("layers"), of("caches"), of("work")), (Some((2, 12)), Some((1, 11)), None));
+
+    let month = CacheWish { unused_for: Some(Duration::from_secs(30 * 86_400)), most_bytes: None };
+    let plan = fixture.store.cache_plan(month).await.unwrap();
+    assert_eq!(plan.items.iter().map(|item| item.path.clone()).collect::<Vec<_>>(), [old.clone()]);
+    lock.lock_shared().unwrap();
+    let pruned = fixture.store.cache_prune(plan.clone()).await.unwrap();
+    assert_eq!((pruned.removed, pruned.spared), (0, 1), "a build stands on it");
+    lock.unlock().unwrap();
+    let pruned = fixture.store.cache_prune(plan).await.unwrap();
+    assert_eq!((pruned.removed, pruned.bytes, old.exists()), (1, 5, false));
+    let all = fixture.store.cache_plan(CacheWish::default()).await.unwrap();
+    fixture.store.cache_prune(all).await.unwrap();
+    assert!(!standing.join("caches/cc").exists() && standing.join("work/dd/f").exists());
+}

@@ -26,6 +26,8 @@ fn shelf(name: &str) -> &str {
         "shapes" => "steps met before",
         "files" => "files of contexts",
         "paths" => "paths of bases",
+        "layers" => "layers as folders",
+        "caches" => "cache mounts",
         other => other,
     }
 }

@@ -108,3 +108,17 @@ fn files_of_a_stage_that_ran_commands_are_copied_from_it() {
         assert_eq!((lines[0], &lines[2..]), ("deep", &["d", "l"][..]), "{words:?} {said}");
     }
 }
+
+#[test]
+fn what_commands_stand_on_can_go_and_comes_again() {
+    let Some(kitchen) = Kitchen::new() else { return };
+    let lines = "RUN --mount=type=cache,target=/c touch /c/x; echo made > /m\nRUN cat /m\n";
+    kitchen.built(lines, &[]);
+    let usage = kitchen.home.done(&["cache", "du"]);
+    assert!(usage.contains("layers as folders") && usage.contains("cache mounts"), "{usage}");
+    kitchen.home.done(&["cache", "prune", "--all"]);
+    let usage = kitchen.home.done(&["cache", "du"]);
+    assert!(!usage.contains("layers as folders") && !usage.contains("cache mounts"), "{usage}");
+    assert_eq!(written(&kitchen.built(lines, &["--no-cache-filter=none"])), ["made"]);
+    kitchen.is_tidy();
+}

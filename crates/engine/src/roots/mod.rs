@@ -18,6 +18,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use graph::{Lay, TreePath};
 use layer::index::PathIndex;
@@ -141,7 +142,7 @@ impl Roots {
             Ok::<_, RootsError>(self.place(top))
         })
         .await?;
-        stack.folders.iter().for_each(|folder| touch(folder));
+        stack.folders.iter().filter_map(|files| files.parent()).for_each(touch);
         Ok(stack)
     }
 
@@ -161,7 +162,7 @@ impl Roots {
             Ok::<_, RootsError>(place)
         });
         let place = place.await?.clone();
-        touch(&place);
+        place.parent().into_iter().for_each(touch);
         Ok(below.with(chain, place))
     }
 
@@ -234,12 +235,10 @@ fn settle(scratch: Scratch, files: &Path) -> Result<(), RootsError> {
     }
 }
 
-/// Tells who tidies that a layer is of use.
-fn touch(files: &Path) {
-    if let Some(place) = files.parent().and_then(|place| File::open(place).ok()) {
-        // It may be tidied away sooner otherwise, no more.
-        let _ = place.set_modified(std::time::SystemTime::now());
-    }
+/// Tells who tidies that a folder is of use.
+pub(crate) fn touch(place: &Path) {
+    // It may be tidied away sooner otherwise, no more.
+    let _ = File::open(place).and_then(|place| place.set_modified(SystemTime::now()));
 }
 
 /// Returns where a path of a layer is on this machine.

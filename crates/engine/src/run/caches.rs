@@ -10,7 +10,7 @@ use oci::Digest;
 
 use super::error::RunError;
 use super::mounts::Mounted;
-use crate::roots::{copy_tree, within};
+use crate::roots::{copy_tree, touch, within};
 
 /// How many steps have a private cache of one name at once.
 const MOST_PRIVATE: u32 = 10_000;
@@ -27,6 +27,7 @@ pub(super) fn hold(folder: &Path, namespace: &str, mounted: &Mounted, cache: &Ca
     let place = folder.join(name(namespace, mounted, cache).hex());
     let failed = |problem: io::Error| RunError::Mount(format!("the cache for {} in {}: {problem}", cache.target, place.display()));
     fs::create_dir_all(&place).map_err(failed)?;
+    touch(&place);
     let (files, lock) = match cache.sharing {
         Sharing::Shared => {
             let lock = open(&place.join("lock")).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! How much builds remember, and what of it goes. None of it is needed, so no name and no lock is looked at.
+//! How much builds remember, and what of it goes. None of it is needed, so no name is looked at.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use content::{Result, Shelf};
 use serde::Serialize;
 
 use super::list::files_below;
-use super::{Pruned, Store};
+use super::{Pruned, Store, roots};
 use crate::StoreError;
 use crate::names::rfc3339;
 
@@ -19,7 +19,7 @@ use crate::names::rfc3339;
 pub struct CacheUsage {
     /// The shelf's name; one that is not known here was filled by another polyarch.
     pub shelf: String,
-    /// The number of documents.
+    /// The number of documents, or of folders.
     pub documents: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -34,7 +34,7 @@ pub struct CacheWish {
     pub most_bytes: Option<u64>,
 }
 
-/// One document that can go.
+/// One document that can go, or one folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheItem {
@@ -48,6 +48,9 @@ pub struct CacheItem {
     pub last_used: String,
     #[serde(skip)]
     used: SystemTime,
+    /// It is a folder that commands stand on.
+    #[serde(skip)]
+    is_folder: bool,
 }
 
 /// What tidying would do. Nothing is done yet.
@@ -131,7 +134,17 @@ impl Store {
                     pruned.spared += 1;
                     continue;
                 }
-                match fs::remove_file(&item.path) {
+                let removed = match item.is_folder {
+                    true => match roots::remove(&item.path)? {
+                        true => Ok(()),
+                        false => {
+                            pruned.spared += 1;
+                            continue;
+                        }
+                    },
+                    false => fs::remove_file(&item.path),
+                };
+                match removed {
                     Ok(()) => {
                         pruned.removed += 1;
                         pruned.bytes = pruned.bytes.saturating_add(item.size);
@@ -152,9 +165,14 @@ impl Store {
         let item = |path: PathBuf| {
             let shelf = path.strip_prefix(&folder).ok()?.components().next()?.as_os_str().to_string_lossy().into_owned();
             let (size, used) = (path.symlink_metadata().ok()?.len(), last_used(&path)?);
-            Some(CacheItem { path, shelf, size, last_used: rfc3339(used), used })
+            Some(CacheItem { path, shelf, size, last_used: rfc3339(used), used, is_folder: false })
         };
-        Ok(files_below(&folder)?.into_iter().filter_map(item).collect())
+        let standing = |(kind, path): (&str, PathBuf)| {
+            let (size, used) = (roots::size(&path), last_used(&path)?);
+            Some(CacheItem { path, shelf: kind.to_owned(), size, last_used: rfc3339(used), used, is_folder: true })
+        };
+        let files = files_below(&folder)?.into_iter().filter_map(item);
+        Ok(files.chain(roots::folders(&self.0.root)?.into_iter().filter_map(standing)).collect())
     }
 }
 

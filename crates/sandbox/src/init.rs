@@ -5,6 +5,7 @@
 
 mod child;
 mod devices;
+mod heeding;
 mod mounts;
 mod network;
 mod program;

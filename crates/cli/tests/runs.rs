@@ -7,6 +7,8 @@
 mod bad;
 #[path = "runs/caching.rs"]
 mod caching;
+#[path = "runs/copied.rs"]
+mod copied;
 #[path = "runs/kitchen.rs"]
 mod kitchen;
 #[path = "runs/mounts.rs"]

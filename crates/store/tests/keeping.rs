@@ -210,7 +210,7 @@ async fn what_commands_stand_on_goes_where_nobody_uses_it() {
 
     let month = CacheWish { unused_for: Some(Duration::from_secs(30 * 86_400)), most_bytes: None };
     let plan = fixture.store.cache_plan(month).await.unwrap();
-    assert_eq!(plan.items.iter().map(|item| item.path.clone()).collect::<Vec<_>>(), [old.clone()]);
+    assert_eq!(plan.items.iter().map(|item| &item.path).collect::<Vec<_>>(), [&old]);
     lock.lock_shared().unwrap();
     let pruned = fixture.store.cache_prune(plan.clone()).await.unwrap();
     assert_eq!((pruned.removed, pruned.spared), (0, 1), "a build stands on it");

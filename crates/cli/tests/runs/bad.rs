@@ -8,11 +8,11 @@ use crate::kitchen::{Kitchen, written};
 #[test]
 fn a_failure_is_told_with_its_platform_its_step_its_status_and_its_last_lines() {
     let Some(kitchen) = Kitchen::new() else { return };
-    let ran = kitchen.build("RUN true\nRUN seq 1 50; echo bad >&2; exit 3\n", &["--quiet"]);
+    let ran = kitchen.build("RUN true\nRUN seq 1 50; sleep 1; echo bad >&2; exit 3\n", &["--quiet"]);
     assert_eq!(ran.code, 4, "{}", ran.stderr);
     let tail: String = (12..=50).map(|number| format!("  {number}\n")).collect();
-    let expected = "error: cannot build made:1: context/Dockerfile:3:1: for linux/amd64: process \"/bin/sh -c seq 1 50; echo bad >&2; exit 3\" did not \
-         complete successfully: exit code: 3\n  3 | RUN seq 1 50; echo bad >&2; exit 3\n    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n\
+    let expected = "error: cannot build made:1: context/Dockerfile:3:1: for linux/amd64: process \"/bin/sh -c seq 1 50; sleep 1; echo bad >&2; exit 3\" did not \
+         complete successfully: exit code: 3\n  3 | RUN seq 1 50; sleep 1; echo bad >&2; exit 3\n    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n\
          the last lines of [linux/amd64 2/2]:\n";
     assert!(ran.stderr.starts_with(expected), "{}", ran.stderr);
     for line in tail.lines().chain(["  bad"]) {

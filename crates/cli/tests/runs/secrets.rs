@@ -78,7 +78,8 @@ fn an_agent_is_offered_at_a_socket_of_its_own() {
 fn asked(roots: &Path) -> String {
     for _ in 0..200 {
         let work = fs::read_dir(roots).into_iter().flatten().flatten().flat_map(|standing| fs::read_dir(standing.path().join("work")));
-        let mut sockets = work.flatten().flatten().map(|entry| entry.path().join("content/agent-0"));
+        let content = work.flatten().flatten().flat_map(|entry| fs::read_dir(entry.path().join("content")));
+        let mut sockets = content.flatten().flatten().map(|entry| entry.path().join("agent-0"));
         if let Some(mut stream) = sockets.find_map(|socket| UnixStream::connect(socket).ok()) {
             stream.write_all(b"agent").unwrap();
             let mut answer = String::new();

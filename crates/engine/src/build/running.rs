@@ -125,8 +125,10 @@ impl Running<'_, '_> {
         let settings = layering.settings(self.evaluation.target, self.is_shipped());
         let written = (Arc::clone(&lay), contents);
         let ran = self.evaluation.cache.keep_run(key, written, settings, layering.workshop.library).await?;
-        let kept = roots.keep(stack, &ran.packed.layer.diff_id, &upper, &lay, layering.request.epoch);
-        kept.map_err(|problem| self.failed(problem.into()))?;
+        if let Some(upper) = upper {
+            let kept = roots.keep(stack, &ran.packed.layer.diff_id, &upper, &lay, layering.request.epoch);
+            kept.map_err(|problem| self.failed(problem.into()))?;
+        }
         drop(scratch);
         Ok(ran)
     }

@@ -1,5 +1,8 @@
 //! Why what a step changed cannot be told.
 
+use std::io;
+use std::path::PathBuf;
+
 use fault::{Fault, Hint, Kind};
 use graph::TreePath;
 
@@ -11,6 +14,14 @@ pub enum DiffError {
     /// Something in it cannot be looked at, or changed meanwhile.
     #[error("what the step changed cannot be read")]
     Unreadable(#[source] ContextError),
+    /// The folder cannot be looked at.
+    #[error("{}: {problem}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
     /// The owner of a file has no number in the image.
     #[error("/{path}: its owner {uid}:{gid} has no number in the image")]
     Owner {
@@ -35,6 +46,7 @@ impl Fault for DiffError {
     fn kind(&self) -> Kind {
         match self {
             Self::Unreadable(problem) => problem.kind(),
+            Self::Folder { .. } => Kind::Place,
             Self::Owner { .. } => Kind::Build,
             Self::Partial { .. } => Kind::Bug,
         }
@@ -43,7 +55,7 @@ impl Fault for DiffError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Owner { .. } => Some(Hint::new("chown it to a user of the image before the step ends")),
-            Self::Unreadable(_) | Self::Partial { .. } => None,
+            Self::Unreadable(_) | Self::Folder { .. } | Self::Partial { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! come along as they are now.
 
 mod capability;
+mod copied;
 mod error;
 mod rules;
 mod same;
@@ -19,6 +20,7 @@ use graph::{Content, Laid, Lay, TreePath};
 use layer::index::PathIndex;
 use layer::tar::{Entry, EntryKind};
 
+pub use copied::{Snapshot, diff_copy};
 pub use error::DiffError;
 pub use rules::{AsOnDisk, DiffRules, Marks, Owners};
 pub use same::Lower;

@@ -4,25 +4,32 @@
 //! Whoever runs something decides a [`Task`], and gets a process by it. Start at [`Ground`].
 
 mod error;
+mod laid;
+mod starter;
 mod stop;
 mod surroundings;
 mod task;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sandbox::{Launcher, SandboxError};
 
-use crate::roots::{Roots, Standing};
+use crate::roots::{Form, Roots, Standing};
 
 pub use error::GroundError;
+pub(crate) use laid::{Footing, Laid};
+pub(crate) use starter::Starter;
 pub(crate) use stop::{Stop, StopOnDrop};
-pub(crate) use task::{Bound, Confinement, Task, UPPER};
+pub(crate) use task::{Bound, Confinement, Task};
 
-/// What commands run on.
+/// What processes run on.
 pub(crate) struct Ground {
+    /// The layers.
     pub roots: Roots,
-    pub launcher: Arc<Launcher>,
+    /// What starts a process over them.
+    pub starter: Starter,
 }
 
 impl Ground {
@@ -35,7 +42,9 @@ impl Ground {
         let (standing, folder) = (standing.map_err(GroundError::Nowhere)?, folder.to_owned());
         let open = move || {
             let launcher = Arc::new(Launcher::of_this_program().map_err(GroundError::Nowhere)?);
-            Ok(Self { roots: Roots::open(&folder, standing)?, launcher })
+            let roots = Roots::open(&folder, standing)?;
+            let lays_over = Arc::new(AtomicBool::new(roots.form() == Form::Overlay));
+            Ok(Self { roots, starter: Starter { standing, launcher, lays_over } })
         };
         blocking(open).await
     }

@@ -1,25 +1,17 @@
-//! A process, decided: what runs, as whom, over which layers, and what it sees. It becomes what the sandbox is told.
+//! A process, decided: what runs, as whom, and what it sees. It becomes what the sandbox is told.
 
 use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 use filter::{Host, Program, Setting};
-use graph::{Times, lay_workdir};
-use layer::index::{Login, PathIndex};
-use sandbox::{Attributes, Capabilities, Limit, Mount, MountKind, Network, Root, Spec, Streams, Upper, User};
+use layer::index::Login;
+use sandbox::{Attributes, Capabilities, Limit, Mount, MountKind, Network, Root, Spec, Streams, User};
 
 use super::error::GroundError;
 use super::surroundings::{hosts, resolv};
-use crate::roots::{LayerFolder, Stack, Standing};
-
-/// The folder in which an overlay keeps what is written.
-pub(crate) const UPPER: &str = "upper";
-/// The folder that the kernel needs beside it.
-const WORK: &str = "work";
 
 /// A process, decided.
 pub(crate) struct Task {
@@ -27,13 +19,11 @@ pub(crate) struct Task {
     pub words: Vec<OsString>,
     /// Its variables. It gets a `HOME` where there is none.
     pub environment: Vec<(OsString, OsString)>,
-    /// The folder it begins in, which is made if need be.
+    /// The folder it begins in.
     pub working: String,
     /// Whom it runs as.
     pub login: Login,
-    /// The layers below it.
-    pub stack: Stack,
-    /// Nothing of these can be changed.
+    /// Nothing of the layers below it can be changed.
     pub read_only: bool,
     /// What of the network it sees.
     pub network: Network,
@@ -97,11 +87,9 @@ impl Bound {
 }
 
 impl Task {
-    /// Lays out in the folder `place` what is written to, and says what the sandbox is to do. A working folder that no layer has is
-    /// made, as runc does; `index` is what is where in the layers.
-    pub fn prepare(&self, index: &PathIndex, place: &Path, standing: Standing) -> Result<Spec, GroundError> {
-        self.lay_out(index, place, standing)?;
-        let mut spec = Spec::new(self.root(place)?, &self.words);
+    /// Says what the sandbox is to do over a root, and writes files that it needs into a folder.
+    pub fn spec(&self, root: Root, scratch: &Path) -> Result<Spec, GroundError> {
+        let mut spec = Spec::new(root, &self.words);
         spec.read_only = self.read_only;
         for mount in &mut spec.mounts {
             if let MountKind::Devices { shared_memory } = &mut mount.kind {
@@ -110,7 +98,7 @@ impl Task {
         }
         let own = [Bound::text("/etc/resolv.conf", resolv(self.network)), Bound::text("/etc/hosts", hosts(&self.hostname, &self.hosts))];
         for (number, file) in own.iter().chain(&self.files).enumerate() {
-            spec.mounts.push(bind(file, &place.join(format!("file-{number}")))?);
+            spec.mounts.push(bind(file, &scratch.join(format!("file-{number}")))?);
         }
         spec.mounts.extend(self.mounts.iter().cloned());
         spec.environment = self.environment();
@@ -122,32 +110,6 @@ impl Task {
         spec.streams = self.streams;
         self.confine(&mut spec);
         Ok(spec)
-    }
-
-    fn lay_out(&self, index: &PathIndex, place: &Path, standing: Standing) -> Result<(), GroundError> {
-        let work = place.join(WORK);
-        fs::create_dir(&work).map_err(GroundError::io(&work))?;
-        let mut files = LayerFolder::make(&place.join(UPPER), self.stack.folders(), standing)?;
-        let mut root = index.clone();
-        let user = format!("{}:{}", self.login.uid, self.login.gid);
-        // What stands in the way is said by who enters the folder.
-        let made = lay_workdir(&self.working, &user, &mut root, Times { made: now() }).unwrap_or_default();
-        for (path, laid) in made.iter().filter(|(path, _)| index.at(path.bytes()).is_none()) {
-            files.directory(path, &laid.entry)?;
-        }
-        Ok(files.finish(&root)?)
-    }
-
-    fn root(&self, place: &Path) -> Result<Root, GroundError> {
-        let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        let folders = self.stack.folders().iter().rev().filter(|folder| !is_empty(folder));
-        let mut lowers: Vec<OsString> = folders.map(OsString::from).collect();
-        if lowers.is_empty() {
-            let nothing = place.join("nothing");
-            fs::create_dir(&nothing).map_err(GroundError::io(&nothing))?;
-            lowers.push(nothing.into());
-        }
-        Ok(Root::Overlay { lowers, upper: Some(Upper { folder: place.join(UPPER).into(), work: place.join(WORK).into() }) })
     }
 
     fn environment(&self) -> Vec<(OsString, OsString)> {
@@ -195,10 +157,4 @@ fn filter_of(capabilities: Capabilities) -> Vec<u8> {
     let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
     let kernel = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     Program::of_docker(&Setting { host, capabilities: capabilities.bits(), kernel }).to_bytes()
-}
-
-/// The time of a folder that is made now.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use graph::{Content, Lay, TreePath};
 use layer::index::{Node, PathIndex};
-use layer::tar::{Device, Entry, EntryKind};
+use layer::tar::{Device, Entry, EntryKind, WHITEOUT, WHITEOUT_OPAQUE};
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmodat, chownat, fchmod, fsetxattr, fstat, futimens,
     linkat, makedev, mkdirat, mknodat, openat, statat, symlinkat, unlinkat, utimensat,
@@ -22,6 +22,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::RootsError;
+use super::form::Form;
 use super::standing::Standing;
 use super::within;
 use crate::beneath;
@@ -35,6 +36,7 @@ pub(crate) struct LayerFolder<'a> {
     /// The layers below, the lowest first.
     below: &'a [PathBuf],
     standing: Standing,
+    form: Form,
     /// The folders in it, which get what they are like when all is in them.
     folders: BTreeSet<TreePath>,
     /// The folder that was written to last: a tar mostly stays in one.
@@ -43,12 +45,12 @@ pub(crate) struct LayerFolder<'a> {
 
 impl<'a> LayerFolder<'a> {
     /// Makes the folder.
-    pub fn make(path: &Path, below: &'a [PathBuf], standing: Standing) -> Result<Self, RootsError> {
+    pub fn make(path: &Path, below: &'a [PathBuf], standing: Standing, form: Form) -> Result<Self, RootsError> {
         let failed = |problem: io::Error| RootsError::io(path, problem);
         fs::create_dir(path).map_err(failed)?;
         let root: OwnedFd = File::open(path).map_err(failed)?.into();
         fchmod(&root, Mode::from_raw_mode(0o755)).map_err(|problem| failed(problem.into()))?;
-        Ok(Self { root, below, standing, folders: BTreeSet::new(), parent: None })
+        Ok(Self { root, below, standing, form, folders: BTreeSet::new(), parent: None })
     }
 
     /// Makes a folder, or takes the one that is there.
@@ -111,8 +113,11 @@ impl<'a> LayerFolder<'a> {
     /// Hides what the layers below have at a path.
     pub fn hide(&mut self, path: &TreePath) -> Result<(), RootsError> {
         let parent = self.clear(path)?;
-        let made = mknodat(&parent, name(path), FileType::CharacterDevice, Mode::empty(), makedev(0, 0));
-        made.map_err(|problem| RootsError::file(path, problem))
+        let failed = |problem: Errno| RootsError::file(path, problem);
+        match self.form {
+            Form::Overlay => mknodat(&parent, name(path), FileType::CharacterDevice, Mode::empty(), makedev(0, 0)).map_err(failed),
+            Form::Names => mark(&parent, &hiding(path)).map_err(failed),
+        }
     }
 
     /// Gives every folder what the index says of it. Folders that are here only as the way to something are as below.
@@ -161,6 +166,12 @@ impl<'a> LayerFolder<'a> {
     /// Makes room for something that is no folder, and returns the folder that it goes into.
     fn clear(&mut self, path: &TreePath) -> Result<Arc<OwnedFd>, RootsError> {
         let parent = self.folder_of(path)?;
+        if self.form == Form::Names {
+            match unlinkat(&parent, hiding(path).as_slice(), AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(problem) => return Err(RootsError::file(path, problem)),
+            }
+        }
         match unlinkat(&parent, name(path), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR) => {
@@ -179,9 +190,11 @@ impl<'a> LayerFolder<'a> {
         }
         let failed = |problem: Errno| RootsError::file(path, problem);
         let parent = self.folder_of(path)?;
-        let was_hidden = match statat(&parent, name(path), AtFlags::SYMLINK_NOFOLLOW) {
+        let hiding = hiding(path);
+        let (mark, is_names) = if self.form == Form::Names { (OsStr::from_bytes(&hiding), true) } else { (name(path), false) };
+        let was_hidden = match statat(&parent, mark, AtFlags::SYMLINK_NOFOLLOW) {
             // The layer itself took the folder below away before it made this one.
-            Ok(found) => FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == 0,
+            Ok(found) => is_names || FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == 0,
             Err(Errno::NOENT) => false,
             Err(problem) => return Err(failed(problem)),
         };
@@ -189,9 +202,14 @@ impl<'a> LayerFolder<'a> {
         mkdirat(&parent, name(path), Mode::RWXU).map_err(failed)?;
         self.folders.insert(path.clone());
         if was_hidden {
-            let attribute = [self.standing.marks().prefix(), OPAQUE].concat();
             let handle = self.open(path)?;
-            fsetxattr(&handle, attribute.as_slice(), b"y", XattrFlags::empty()).map_err(failed)?;
+            match self.form {
+                Form::Overlay => {
+                    let attribute = [self.standing.marks().prefix(), OPAQUE].concat();
+                    fsetxattr(&handle, attribute.as_slice(), b"y", XattrFlags::empty()).map_err(failed)?;
+                }
+                Form::Names => self::mark(&handle, WHITEOUT_OPAQUE).map_err(failed)?,
+            }
         }
         Ok(())
     }
@@ -286,6 +304,17 @@ pub(super) fn date_back(root: &Path, lay: &Lay, newest: i64) -> Result<(), Roots
 
 fn name(path: &TreePath) -> &OsStr {
     OsStr::from_bytes(path.name())
+}
+
+/// Returns the name that hides one.
+fn hiding(path: &TreePath) -> Vec<u8> {
+    [WHITEOUT, path.name()].concat()
+}
+
+/// Makes an empty file whose name says something.
+fn mark(parent: &OwnedFd, name: &[u8]) -> rustix::io::Result<()> {
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty()).map(drop)
 }
 
 fn create(parent: &OwnedFd, path: &TreePath) -> Result<File, RootsError> {

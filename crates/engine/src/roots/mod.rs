@@ -7,6 +7,8 @@
 mod copy;
 mod error;
 mod folder;
+mod form;
+mod merge;
 mod scratch;
 mod standing;
 mod unpack;
@@ -28,11 +30,13 @@ use tokio::sync::OnceCell;
 use crate::base::{Base, Layers};
 
 pub use error::RootsError;
+pub use form::Form;
 pub use scratch::Scratch;
 pub use standing::Standing;
 
 pub(crate) use copy::copy_tree;
 pub(crate) use folder::LayerFolder;
+pub(crate) use merge::merge;
 
 use unpack::unpack;
 
@@ -51,6 +55,7 @@ const FILES: &str = "files";
 pub struct Roots {
     folder: PathBuf,
     standing: Standing,
+    form: Form,
     unpacked: Mutex<HashMap<ChainId, Arc<OnceCell<PathBuf>>>>,
     /// Shared with other builds.
     _lock: File,
@@ -81,7 +86,9 @@ impl Roots {
     /// # Errors
     /// Where it cannot be written to.
     pub fn open(folder: &Path, standing: Standing) -> Result<Self, RootsError> {
-        let folder = folder.join(standing.name());
+        fs::create_dir_all(folder).map_err(|problem| RootsError::io(folder, problem))?;
+        let form = Form::of(folder);
+        let folder = folder.join(format!("{}{}", standing.name(), form.suffix()));
         for name in [LAYERS, WORK, CACHES] {
             let path = folder.join(name);
             fs::create_dir_all(&path).map_err(|problem| RootsError::io(&path, problem))?;
@@ -94,12 +101,17 @@ impl Roots {
         };
         let lock = open().map_err(|problem: io::Error| RootsError::io(&path, problem))?;
         scratch::tidy(&folder.join(WORK));
-        Ok(Self { folder, standing, unpacked: Mutex::default(), _lock: lock })
+        Ok(Self { folder, standing, form, unpacked: Mutex::default(), _lock: lock })
     }
 
     /// Returns who works here.
     pub const fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// Returns how layers say here what they take away.
+    pub const fn form(&self) -> Form {
+        self.form
     }
 
     /// Makes an empty folder for something that is under way.
@@ -208,8 +220,8 @@ impl Roots {
         };
         let scratch = self.scratch()?;
         let files = scratch.path().join(FILES);
-        let (standing, below) = (self.standing, below.to_vec());
-        let unpacked = layers.read(layer, move |tar| Ok(unpack(tar, index, &files, &below, standing))).await??;
+        let (standing, form, below) = (self.standing, self.form, below.to_vec());
+        let unpacked = layers.read(layer, move |tar| Ok(unpack(tar, index, &files, &below, (standing, form)))).await??;
         settle(scratch, &target)?;
         Ok(unpacked)
     }

@@ -9,6 +9,7 @@ use layer::tar::{Entry, EntryKind};
 
 use super::error::RootsError;
 use super::folder::LayerFolder;
+use super::form::Form;
 use super::standing::Standing;
 
 /// Unpacks a layer into a new folder. Paths are those that the index gives them, so no link of an image leads anywhere.
@@ -20,9 +21,9 @@ pub(super) fn unpack(
     mut index: PathIndex,
     folder: &Path,
     below: &[PathBuf],
-    standing: Standing,
+    (standing, form): (Standing, Form),
 ) -> Result<PathIndex, RootsError> {
-    let mut files = LayerFolder::make(folder, below, standing)?;
+    let mut files = LayerFolder::make(folder, below, standing, form)?;
     let mut failed = None;
     let read = index.add_layer_with(tar, |entry, placed, content| {
         put(&mut files, entry, placed, content).map_err(|problem| {

@@ -1,9 +1,11 @@
 //! An SSH agent of this machine, offered to a command at a socket of its own: with the owner and the permissions that it asks for,
 //! and only as long as it runs.
 
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,8 @@ use std::thread;
 
 /// An agent that is offered. Dropping it ends that.
 pub(super) struct Agent {
-    socket: PathBuf,
+    folder: File,
+    name: OsString,
     is_over: Arc<AtomicBool>,
 }
 
@@ -23,7 +26,10 @@ impl Agent {
     /// # Errors
     /// Where the socket cannot be made.
     pub fn offer(agent: &Path, socket: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<Self> {
-        let listener = UnixListener::bind(socket)?;
+        // The kernel takes short addresses only (unix(7): 108 bytes), and a store may be anywhere.
+        let folder = File::open(socket.parent().unwrap_or(socket))?;
+        let name = socket.file_name().unwrap_or_default().to_owned();
+        let listener = UnixListener::bind(short(&folder, &name))?;
         if let Some((uid, gid)) = owner {
             chown(socket, Some(uid), Some(gid))?;
         }
@@ -39,7 +45,7 @@ impl Agent {
                 }
             }
         });
-        Ok(Self { socket: socket.to_owned(), is_over })
+        Ok(Self { folder, name, is_over })
     }
 }
 
@@ -47,8 +53,12 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Release);
         // So that whoever listens looks.
-        let _ = UnixStream::connect(&self.socket);
+        let _ = UnixStream::connect(short(&self.folder, &self.name));
     }
+}
+
+fn short(folder: &File, name: &OsStr) -> PathBuf {
+    Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name)
 }
 
 /// Passes what is said from each to the other, until either has ended.

@@ -13,7 +13,7 @@ use super::agent::Agent;
 use super::caches::{Held, hold};
 use super::error::RunError;
 use super::settings::Settings;
-use crate::roots::Standing;
+use crate::roots::{Standing, copy_tree};
 
 /// The permissions of the top folder of a file system in memory (tmpfs(5)).
 const TMPFS_MODE: u32 = 0o1777;
@@ -64,12 +64,19 @@ pub(crate) fn check(step: &RunStep, settings: &Settings) -> Result<(), RunError>
 
 impl Mounts {
     /// Prepares what is mounted, in the folder `scratch` where files are needed.
-    pub fn prepare(mounted: &[Mounted], settings: &Settings, scratch: &Path, caches: &Path, standing: Standing) -> Result<Self, RunError> {
+    pub fn prepare(
+        mounted: &[Mounted],
+        settings: &Settings,
+        scratch: &Path,
+        caches: &Path,
+        standing: Standing,
+        lays_over: bool,
+    ) -> Result<Self, RunError> {
         let mut mounts = Self::default();
         for (number, mounted) in mounted.iter().enumerate() {
             match &mounted.mount {
                 ResolvedMount::Bind { target, read_only, .. } => {
-                    mounts.bind(mounted, target, *read_only, &scratch.join(format!("bind-{number}")))?
+                    mounts.bind(mounted, target, *read_only, &scratch.join(format!("bind-{number}")), lays_over)?
                 }
                 ResolvedMount::Cache(cache) => {
                     let held = hold(caches, &settings.cache_namespace, mounted, cache, standing.has_owners())?;
@@ -94,8 +101,15 @@ impl Mounts {
     }
 
     /// Binds files of an unpacked layer. What is written to them is thrown away.
-    fn bind(&mut self, mounted: &Mounted, target: &str, read_only: bool, scratch: &Path) -> Result<(), RunError> {
+    fn bind(&mut self, mounted: &Mounted, target: &str, read_only: bool, scratch: &Path, lays_over: bool) -> Result<(), RunError> {
         let Some((folder, inside)) = &mounted.files else { return Ok(()) };
+        let inside = (!inside.is_root()).then(|| format!("/{inside}").into());
+        let attributes = Attributes { read_only, ..Attributes::default() };
+        if !read_only && !lays_over {
+            copy_tree(folder, scratch).map_err(|problem| RunError::Mount(format!("{}: {problem}", scratch.display())))?;
+            self.add(target, MountKind::Bind { source: Root::Folder(scratch.into()), inside, attributes });
+            return Ok(());
+        }
         let upper = if read_only {
             None
         } else {
@@ -105,8 +119,6 @@ impl Mounts {
             Some(Upper { folder: place("upper").into(), work: place("work").into() })
         };
         let source = Root::Overlay { lowers: vec![OsString::from(folder)], upper };
-        let inside = (!inside.is_root()).then(|| format!("/{inside}").into());
-        let attributes = Attributes { read_only, ..Attributes::default() };
         self.add(target, MountKind::Bind { source, inside, attributes });
         Ok(())
     }

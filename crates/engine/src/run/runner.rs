@@ -1,21 +1,19 @@
 //! Runs commands over layers, so many at once, and hands over what each has written.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use graph::{Lay, TreePath};
+use graph::Lay;
 use layer::index::PathIndex;
-use sandbox::{Launcher, SandboxError};
+use sandbox::SandboxError;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::RunError;
 use super::mounts::Mounts;
 use super::output::{Listener, Output, Stream};
 use super::spec::Job;
-use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Owners, diff};
-use crate::ground::{Ground, GroundError, Stop, StopOnDrop, UPPER, blocking};
+use crate::ground::{Footing, Ground, GroundError, Laid, Starter, Stop, StopOnDrop, blocking};
 use crate::pack::Contents;
 use crate::roots::{Scratch, Standing};
 
@@ -35,8 +33,8 @@ pub(crate) struct Left {
     pub lay: Lay,
     /// Their bytes, as long as the folder is there.
     pub contents: Arc<dyn Contents>,
-    /// The upper folder of the overlay.
-    pub upper: PathBuf,
+    /// The upper folder of the overlay, where there was one.
+    pub upper: Option<PathBuf>,
     /// Where that is.
     pub scratch: Scratch,
 }
@@ -69,9 +67,8 @@ impl Runner {
         begins();
         let running = Running {
             scratch: ground.roots.scratch().map_err(GroundError::from)?,
-            standing: ground.roots.standing(),
             caches: ground.roots.caches(),
-            launcher: Arc::clone(&ground.launcher),
+            starter: ground.starter.clone(),
             keeps_user_attributes: self.keeps_attributes,
             stop: Stop::default(),
             job,
@@ -87,71 +84,47 @@ struct Running {
     job: Job,
     root: Arc<PathIndex>,
     scratch: Scratch,
-    standing: Standing,
     caches: PathBuf,
-    launcher: Arc<Launcher>,
+    starter: Starter,
     keeps_user_attributes: bool,
     stop: Stop,
 }
 
 impl Running {
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
-        let place = self.scratch.path();
-        let upper = place.join(UPPER);
-        self.run(&place, listener)?;
-        let lower = self.job.stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
-        let lone = Lone(&self.root);
-        let rules = DiffRules {
-            owners: if self.standing.has_owners() { &AsOnDisk } else { &lone },
-            marks: self.standing.marks(),
-            keeps_user_attributes: self.keeps_user_attributes,
-            // The sandbox takes away what it made.
-            stubs: &BTreeSet::new(),
-            lower: &lower.map_err(DiffError::Unreadable)?,
-        };
-        let (lay, contents) = diff(&upper, &self.root, &rules)?;
-        Ok(Left { lay, contents, upper, scratch: self.scratch })
+        let Job { step, login, stack, .. } = &self.job;
+        let footing = Footing { stack, index: &self.root, login, working: &step.working };
+        let laid = self.run(&footing, listener)?;
+        let (lay, contents) = laid.diff(&footing, self.starter.standing, self.keeps_user_attributes)?;
+        Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
-    fn run(&self, place: &Path, listener: Listener) -> Result<(), RunError> {
+    fn run(&self, footing: &Footing<'_>, listener: Listener) -> Result<Laid, RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
-        let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, place, &self.caches, self.standing)?;
-        let spec = self.job.task(&mounts).prepare(&self.root, place, self.standing)?;
-        let starting = self.launcher.begin(&spec).map_err(broken)?;
-        self.stop.kills(starting.handle());
-        let mut process = starting.running().map_err(broken)?;
+        let standing = self.starter.standing;
+        let decide = |laid: &Laid, beside: &Path| {
+            let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, beside, &self.caches, standing, laid.upper().is_some())?;
+            Ok::<_, RunError>((self.job.task(&mounts), mounts))
+        };
+        let mut started = self.starter.start(footing, &self.scratch.path(), &self.stop, decide)?.map_err(broken)?;
+        let process = &mut started.process;
+        let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let output = Output::new(listener);
         let exit = thread::scope(|scope| {
-            if let Some(stderr) = process.stderr.take() {
+            if let Some(stderr) = stderr {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Error, stderr));
             }
-            if let Some(stdout) = process.stdout.take() {
+            if let Some(stdout) = stdout {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Output, stdout));
             }
-            process.wait()
+            started.process.wait()
         });
         match exit.map_err(broken)? {
-            exit if exit.is_success() => Ok(()),
-            exit => {
-                let is_lone = !self.standing.has_owners();
-                Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone })
-            }
+            exit if exit.is_success() => Ok(started.laid),
+            exit => Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone: !standing.has_owners() }),
         }
-    }
-}
-
-/// Owners where there is only one: what was somebody else's before stays so, and what is new is root's.
-struct Lone<'a>(&'a PathIndex);
-
-impl Owners for Lone<'_> {
-    fn in_image(&self, path: &TreePath, uid: u64, gid: u64) -> Option<(u64, u64)> {
-        Some(self.0.at(path.bytes()).map_or((uid, gid), |node| (node.uid, node.gid)))
-    }
-
-    fn is_root(&self, uid: u64) -> bool {
-        uid == 0
     }
 }

@@ -50,7 +50,6 @@ impl Job {
             environment: self.environment(mounts),
             working: step.working.clone(),
             login: self.login.clone(),
-            stack: self.stack.clone(),
             read_only: false,
             network: match self.access {
                 Access::Host => Network::Host,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::report::{Order, Word};
 use crate::{SandboxError, Terminal, TypedSignal};
@@ -20,6 +21,8 @@ pub enum Exit {
     Signal(i32),
     /// By [`Handle::kill`], or since the caller ended.
     Killed,
+    /// Since it, or something that it started, was killed for want of memory. This is the status that a shell has for its end.
+    OutOfMemory(i32),
 }
 
 impl Exit {
@@ -27,6 +30,22 @@ impl Exit {
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Code(0))
     }
+
+    /// Returns the status that a shell has for it: 128 and the number of a signal.
+    pub const fn status(self) -> i32 {
+        match self {
+            Self::Code(code) | Self::OutOfMemory(code) => code,
+            Self::Signal(signal) => 128 + signal,
+            Self::Killed => 128 + libc::SIGKILL,
+        }
+    }
+}
+
+/// The caller's ends of the streams of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    pub stdin: Option<PipeWriter>,
+    pub outputs: Option<(PipeReader, PipeReader)>,
 }
 
 /// A process that does not run yet: its root is being put together. Dropping it ends that, and waits until all is gone.
@@ -46,6 +65,8 @@ pub struct Process {
     pub terminal: Option<Terminal>,
     init: Child,
     handle: Handle,
+    /// Removed when everything else is gone, if the init was lost or may not.
+    _cgroups: Cgroups,
 }
 
 /// Reaches a process from elsewhere, such as another thread.
@@ -81,9 +102,10 @@ impl Handle {
 
 impl Starting {
     /// Takes over an init that was started, with the caller's ends of its streams.
-    pub(crate) fn new(init: Child, init_channel: Channel, stdin: Option<PipeWriter>, outputs: Option<(PipeReader, PipeReader)>) -> Self {
-        let (stdout, stderr) = outputs.unzip();
-        Self(Process { stdin, stdout, stderr, terminal: None, init, handle: Handle(Arc::new(init_channel)) })
+    pub(crate) fn new(init: Child, channel: Channel, ends: Ends, cgroups: Cgroups) -> Self {
+        let (stdout, stderr) = ends.outputs.unzip();
+        let handle = Handle(Arc::new(channel));
+        Self(Process { stdin: ends.stdin, stdout, stderr, terminal: None, init, handle, _cgroups: cgroups })
     }
 
     /// Returns what kills it.

@@ -7,7 +7,8 @@ use crate::{Exit, SandboxError};
 /// One thing that the caller says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// To start what is handed over: a spec, and the process's standard input where it has one.
+    /// To start what is handed over: a spec with its control groups, the process's standard input where it has one, and what the
+    /// groups are entered by.
     Start,
     /// To send the process a signal.
     Signal(i32),
@@ -28,6 +29,8 @@ pub(crate) enum Word {
     Stub(Stub),
     /// The last of these could not be made.
     NoStub,
+    /// It could not enter its control groups.
+    NoCgroups,
     /// The caller's side of the terminal, which is handed over.
     Terminal,
     /// The process runs.

@@ -68,6 +68,7 @@ fn ended(exit: Exit) -> String {
         Exit::Code(code) => format!("exit code: {code}"),
         Exit::Signal(signal) => format!("it was ended by signal {signal}"),
         Exit::Killed => "it was stopped".to_owned(),
+        Exit::OutOfMemory(code) => format!("exit code: {code}, since there was not enough memory"),
     }
 }
 

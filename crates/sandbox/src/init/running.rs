@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpgid, pidfd_open, pidfd_send_signal, waitid};
 
 use super::{heeding, root, stubs};
+use crate::cgroup::{Cgroups, Kills};
 use crate::channel::Channel;
 use crate::error::Limitation;
 use crate::kernel::send_signal;
@@ -26,13 +27,16 @@ pub(super) struct Running<'a> {
     killed: bool,
     /// The signal that ended it, where the kernel would not have passed it on.
     ended_by: Option<i32>,
+    cgroups: Cgroups,
+    kills: Kills,
 }
 
 impl<'a> Running<'a> {
     /// Takes over a process.
-    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, caller: &'a Channel) -> Result<Self, SandboxError> {
+    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, cgroups: Cgroups, caller: &'a Channel) -> Result<Self, SandboxError> {
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(Limitation::Kernel.because())?;
-        Ok(Self { pid, process, root, spec, caller, stubs: Vec::new(), runs: false, killed: false, ended_by: None })
+        let kills = Kills::begin(cgroups.kills());
+        Ok(Self { pid, process, root, spec, caller, stubs: Vec::new(), runs: false, killed: false, ended_by: None, cgroups, kills })
     }
 
     /// Hears what it says until it has become another program, which closes the channel.
@@ -47,6 +51,7 @@ impl<'a> Running<'a> {
                 }
                 Ok(Some((Word::Stub(stub), _))) => self.stubs.push(stub),
                 Ok(Some((Word::NoStub, _))) => drop(self.stubs.pop()),
+                Ok(Some((Word::NoCgroups, _))) => self.kills = Kills::begin(None),
                 Ok(Some((Word::Terminal, handed))) => {
                     let handed: Vec<BorrowedFd<'_>> = handed.iter().map(AsFd::as_fd).collect();
                     // A caller that is gone is noticed in a moment.
@@ -62,14 +67,20 @@ impl<'a> Running<'a> {
     pub fn wait(mut self) -> Result<Exit, SandboxError> {
         let process = self.process.try_clone().map_err(Limitation::Kernel.because())?;
         self.attend(process.as_fd())?;
-        let (killed, ended_by) = (self.killed, self.ended_by);
-        let status = self.leave()?.ok_or(SandboxError::Lost)?;
-        match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => Ok(Exit::Code(code)),
-            (None, Some(_)) if killed => Ok(Exit::Killed),
-            (None, Some(signal)) => Ok(Exit::Signal(ended_by.unwrap_or(signal))),
-            (None, None) => Err(SandboxError::Lost),
-        }
+        let status = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED).map_err(Limitation::Kernel.because());
+        let for_memory = self.kills.any();
+        let (killed, exact, ended_by) = (self.killed, self.kills.exact, self.ended_by);
+        self.leave();
+        let status = status?.ok_or(SandboxError::Lost)?;
+        let exit = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(_)) if killed => return Ok(Exit::Killed),
+            (None, Some(signal)) => Exit::Signal(ended_by.unwrap_or(signal)),
+            (None, None) => return Err(SandboxError::Lost),
+        };
+        // What was killed elsewhere on the machine says something only if something here was killed by nobody that we know.
+        let told = if exact { !exit.is_success() } else { exit.status() == Exit::Killed.status() };
+        Ok(if for_memory && told { Exit::OutOfMemory(exit.status()) } else { exit })
     }
 
     /// Does what the caller says until something else can be read. Kills the process when the caller is gone or falls silent.
@@ -132,15 +143,15 @@ impl<'a> Running<'a> {
     pub fn clean(self) {
         // It is ours and may have ended by itself: there is nothing that could fail, and nobody to tell.
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
-        let _ = self.leave();
+        let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+        self.leave();
     }
 
-    /// Waits for the end, then takes away what was made, since everything of it is gone.
-    fn leave(self) -> Result<Option<rustix::process::WaitIdStatus>, SandboxError> {
-        let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED).map_err(Limitation::Kernel.because());
+    /// Takes away what was made for the process, once everything of it is gone.
+    fn leave(self) {
         stubs::remove(&self.root, &self.stubs);
         drop(self.root);
         root::tidy(&self.spec.root);
-        status
+        drop(self.cgroups);
     }
 }

@@ -6,6 +6,7 @@
 mod bounds;
 mod child;
 mod devices;
+mod heeding;
 mod mounts;
 mod network;
 mod program;

@@ -36,5 +36,5 @@ pub use error::{Cause, Limitation, SandboxError};
 pub use launch::{Launcher, init_if_asked};
 pub use process::{Exit, Handle, Process, Starting};
 pub use spec::{Attributes, Content, Mount, MountKind, Network, Root, Spec, Upper, User};
-pub use streams::{Input, Output, Size, Streams, Terminal};
+pub use streams::{Input, Output, Size, Streams, Terminal, TypedSignal};
 pub use users::{Range, Users};

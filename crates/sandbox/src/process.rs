@@ -1,6 +1,7 @@
 //! A process that runs in a sandbox, and how it ended.
 
-use std::io::{PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::process::Child;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::report::{Order, Word};
-use crate::{SandboxError, Terminal};
+use crate::{SandboxError, Terminal, TypedSignal};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,9 +82,21 @@ impl Handle {
 
     /// Sends the process a signal, by its number. Does nothing before it runs and once it has ended.
     ///
-    /// It is the first process of its namespace: what it does not ask for itself it does not get, but for SIGKILL and SIGSTOP.
+    /// It does what it does to any other process. The kernel keeps from this one, the first of its namespace, whatever it did not
+    /// ask for; where such a signal would have ended it, it is killed, and [`Exit::Signal`] says which one it was.
     pub fn signal(&self, number: i32) {
         let _ = self.0.say(&Order::Signal(number), &[]);
+    }
+
+    /// Says that a character is about to be typed of which the terminal makes a signal. Returns when that has ended the process, or
+    /// never will: the character can be typed then, and whoever heeds the signal gets it by that.
+    pub fn before_typing(&self, signal: TypedSignal) {
+        let TypedSignal { number, group } = signal;
+        // The other end closes when the order was carried out, or nobody is there any more to do it.
+        let Ok((mut done, end)) = io::pipe() else { return };
+        let _ = self.0.say(&Order::Typed { number, group }, &[end.as_fd()]);
+        drop(end);
+        let _ = done.read(&mut [0]);
     }
 }
 

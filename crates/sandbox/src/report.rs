@@ -12,6 +12,14 @@ pub(crate) enum Order {
     Start,
     /// To send the process a signal.
     Signal(i32),
+    /// To end it, if a signal that its terminal is about to send to a group of processes is for it, and would end any other. What is
+    /// handed over is closed afterwards.
+    Typed {
+        /// The signal.
+        number: i32,
+        /// The group.
+        group: i32,
+    },
 }
 
 /// One thing that the init says, or the process to be on its way.

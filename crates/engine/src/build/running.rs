@@ -18,7 +18,7 @@ use super::step::Stepped;
 use crate::cache::{Ran, Reuse, RunKey};
 use crate::files::LayerFiles;
 use crate::pack::Contents;
-use crate::roots::{Roots, Stack};
+use crate::roots::{Roots, RootsError, Stack};
 use crate::run::{Access, Job, Left, Mounted, RunError};
 
 impl Evaluation<'_> {
@@ -135,7 +135,7 @@ impl Running<'_, '_> {
 
     /// Lays the layers below it out as folders, and says what is where in them, with the times that they have there.
     async fn stack(&self, roots: &Roots, layers: &[Layer]) -> Result<(Stack, Arc<PathIndex>), BuildError> {
-        let failed = |problem| self.failed(RunError::Roots(problem));
+        let failed = |problem: RootsError| self.failed(problem.into());
         let layering = self.evaluation.layering;
         let mut stack = match self.below.base {
             Some(base) => roots.base(base).await.map_err(failed)?,
@@ -149,7 +149,7 @@ impl Running<'_, '_> {
                 let mut entry = laid.entry.clone();
                 entry.mtime = layering.request.epoch.map_or(entry.mtime, |epoch| epoch.min(entry.mtime));
                 let inserted = index.insert(&entry);
-                inserted.map_err(|problem| self.failed(RunError::Roots(problem.into())))?;
+                inserted.map_err(|problem| self.failed(RootsError::from(problem).into()))?;
             }
         }
         Ok((stack, Arc::new(index)))
@@ -181,7 +181,7 @@ impl Running<'_, '_> {
         let layering = self.evaluation.layering;
         root.begin_layer();
         for laid in ran.lay.values() {
-            root.insert(&laid.entry).map_err(|problem| self.failed(RunError::Roots(problem.into())))?;
+            root.insert(&laid.entry).map_err(|problem| self.failed(RootsError::from(problem).into()))?;
         }
         for (path, content) in &ran.packed.accounts {
             root.set_accounts(path.bytes(), content.clone());

@@ -11,6 +11,8 @@ mod caching;
 mod copied;
 #[path = "runs/kitchen.rs"]
 mod kitchen;
+#[path = "runs/logs.rs"]
+mod logs;
 #[path = "runs/mounts.rs"]
 mod mounts;
 mod program;

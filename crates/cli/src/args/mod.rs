@@ -6,6 +6,7 @@ mod create;
 mod doctor;
 mod global;
 mod login;
+mod logs;
 mod look;
 mod registry;
 mod serve;
@@ -23,6 +24,7 @@ pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use doctor::Doctor;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
+pub use logs::{Logs, LogsCommand};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
 pub use serve::{ListenError, Serve};
@@ -76,6 +78,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// Print the digest a name points to
     Digest(Digest),
+    /// Show the output of a build's steps again
+    Logs(Logs),
     /// Send images from the local store to a registry
     Push(Box<Push>),
     /// Fetch images, with all their platforms, into the local store

@@ -16,6 +16,7 @@ mod progress;
 mod request;
 mod run_key;
 mod running;
+mod stack;
 mod step;
 
 pub use error::{BuildError, ImageError};

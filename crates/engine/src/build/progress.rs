@@ -34,6 +34,8 @@ impl StepName {
 pub enum Happening {
     /// A step begins.
     Begun(StepName),
+    /// The command of a step runs: what it writes was not found as it was before.
+    Runs(StepName),
     /// A command has written a line.
     Wrote {
         /// Which.
@@ -49,6 +51,13 @@ pub enum Happening {
         step: StepName,
         /// It was made before.
         cached: bool,
+    },
+    /// The command of a step was not run, or did not succeed.
+    Failed {
+        /// Which.
+        step: StepName,
+        /// Why, in one line.
+        problem: String,
     },
     /// A layer of a base is looked into.
     Reading {

@@ -5,6 +5,7 @@ use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 use sandbox::{Exit, SandboxError};
 
+use super::output::TAIL;
 use crate::differ::DiffError;
 use crate::ground::GroundError;
 use crate::roots::RootsError;
@@ -119,6 +120,7 @@ impl Fault for RunError {
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),
+            Self::Failed { tail, .. } if tail.len() == TAIL => Some(Hint::new("`polyarch logs --failed` shows all that it wrote")),
             Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) => None,
         }
     }

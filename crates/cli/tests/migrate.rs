@@ -19,7 +19,7 @@ fn page(name: &str) -> PathBuf {
 }
 
 /// Runs a page before a registry with these images of `acme/api`, with all links on PATH, in a folder that was prepared.
-fn run(name: &str, images: &[(&str, BuiltImage)], prepare: impl Fn(&Path)) {
+fn run(name: &str, images: &[(&str, BuiltImage)], prepare: impl Fn(&Home, &Path)) {
     let Some(registry) = DebianRegistry::start(&RegistryOptions::default()) else { return };
     let home = Home::new();
     let layout = home.path().join("images");
@@ -33,7 +33,7 @@ fn run(name: &str, images: &[(&str, BuiltImage)], prepare: impl Fn(&Path)) {
     let path = format!("{}:{}", links.display(), std::env::var("PATH").unwrap());
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
-    prepare(&work);
+    prepare(&home, &work);
     let transcript = Transcript::new(&program::binary()).current_dir(&work).env("HOME", &home.path().display().to_string());
     transcript.env("PATH", &path).replace(&registry.host(), SHOWN).run_file(&page(name));
 }
@@ -55,13 +55,17 @@ fn from_docker_manifest() {
             ("1.4-s390x", image("linux/s390x", "1.4")),
             ("1.4-s390x-again", image("linux/s390x", "again")),
         ],
-        |_| (),
+        |_, _| (),
     );
 }
 
 #[test]
 fn from_buildx() {
-    run("buildx.md", &[], |work| {
+    let Some(tar) = testkit::busybox_layer() else { return testkit::skip("no busybox: apt-get install busybox-static") };
+    let busybox = Image::new("linux/amd64").tar(tar).build();
+    run("buildx.md", &[], |home, work| {
+        home.layout("busybox", &[&busybox]);
+        home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
         let app = work.join("app");
         std::fs::create_dir_all(app.join("dist")).unwrap();
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello/bin");
@@ -75,6 +79,12 @@ fn from_buildx() {
                 "FROM scratch\nARG LEVEL\nCOPY dist/server-armv7l /server\nLABEL org.example.level=$LEVEL\nENTRYPOINT [\"/server\"]\n",
             ),
             ("Dockerfile.run", "FROM debian:12\nRUN apt-get update\n"),
+            (
+                "Dockerfile.cross",
+                "FROM --platform=$BUILDPLATFORM busybox:1.37 AS compile\nARG TARGETUNAME\n\
+                 RUN --mount=target=/src --mount=type=cache,target=/root/.cache cp /src/dist/server-$TARGETUNAME /server\n\
+                 FROM scratch\nCOPY --from=compile /server /server\nENTRYPOINT [\"/server\"]\n",
+            ),
         ] {
             std::fs::write(app.join(name), text).unwrap();
         }

@@ -143,6 +143,45 @@ fn plan() {
     run_in(&bakery(), "plan.md");
 }
 
+/// The page about `RUN`, over a base that has a shell.
+#[test]
+fn commands_of_a_build() {
+    let Some(tar) = testkit::busybox_layer() else { return testkit::skip("no busybox: apt-get install busybox-static") };
+    let home = Home::new();
+    home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
+    home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+    std::fs::create_dir_all(home.path().join("app/src")).unwrap();
+    for (name, text) in [
+        ("token.txt", "s3cret\n"),
+        ("app/src/greeting", "hello\n"),
+        (
+            "app/Dockerfile",
+            "FROM busybox:1.37\nARG VERSION=1.0\nENV MODE=release\nWORKDIR /work\n\
+             RUN --mount=source=src,target=/src cp /src/greeting . && cat greeting\n\
+             RUN echo \"$VERSION $MODE\" > version && cat version\n",
+        ),
+        (
+            "app/Dockerfile.mounts",
+            "FROM busybox:1.37\n\
+             RUN --mount=type=cache,target=/cache echo built >> /cache/builds && wc -l < /cache/builds\n\
+             RUN --mount=type=secret,id=token wc -c < /run/secrets/token\n\
+             RUN --mount=type=secret,id=token,env=TOKEN test -n \"$TOKEN\" && echo \"there is a token\"\n\
+             RUN --mount=type=tmpfs,target=/scratch touch /scratch/x && ls /scratch\n\
+             RUN ls -d /cache /run /scratch 2>/dev/null || echo \"nothing is left of them\"\n",
+        ),
+        ("app/Dockerfile.foreign", "FROM busybox:1.37\nRUN echo hello > /greeting\n"),
+        (
+            "app/Dockerfile.cross",
+            "FROM --platform=$BUILDPLATFORM busybox:1.37 AS tools\nARG TARGETARCH\nRUN echo \"hello, $TARGETARCH\" > /greeting\n\
+             FROM scratch\nCOPY --from=tools /greeting /greeting\n",
+        ),
+    ] {
+        std::fs::write(home.path().join(name), text).unwrap();
+    }
+    let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
+    page.run_file(&root().join("docs/dockerfile-run.md"));
+}
+
 /// Runs the page of an example as it is read: from the root of the repository.
 fn example(name: &str) {
     let home = Home::new();

@@ -52,6 +52,7 @@ const PLACE: &str = "the local store";
 /// ingest/                                   files on their way in
 /// recall/                                   what registries said before; may be lost
 /// cache/                                    what builds remember; may be lost
+/// roots/                                    what commands of builds stand on; may be lost while no build runs
 /// ```
 ///
 /// Several processes may use it at once. Opening and reading a store that is not there makes

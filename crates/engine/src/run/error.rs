@@ -113,6 +113,9 @@ impl Fault for RunError {
             Self::NoAgent(id) if id == "default" => Some(Hint::new("add `--ssh default`, with SSH_AUTH_SOCK set by ssh-agent")),
             Self::NoAgent(id) => Some(Hint::new(format!("add `--ssh {id}=SOCKET`"))),
             Self::Diff(problem) => problem.hint(),
+            Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
+                Some(Hint::new("let the command do less at once, or give this machine more memory"))
+            }
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),

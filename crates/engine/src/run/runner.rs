@@ -79,6 +79,24 @@ impl Runner {
     /// # Errors
     /// Where it cannot be run, or does not succeed.
     pub(crate) async fn run(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<Left, RunError> {
+        self.with(job, root, begins, move |running| running.finish(&listener)).await
+    }
+
+    /// Does the same, and keeps nothing of what the command writes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(crate) async fn try_out(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<(), RunError> {
+        self.with(job, root, begins, move |running| running.laid(&listener).map(drop)).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        job: Job,
+        root: Arc<PathIndex>,
+        begins: impl FnOnce(),
+        work: impl FnOnce(Running) -> Result<T, RunError> + Send + 'static,
+    ) -> Result<T, RunError> {
         let ground = self.ground().await?;
         // It is never closed; if it were, going without a turn would be right.
         let _turn = self.turns.acquire().await;
@@ -95,7 +113,7 @@ impl Runner {
             root,
         };
         let _stops = StopOnDrop(running.stop.clone());
-        blocking(move || running.finish(listener)).await
+        blocking(move || work(running)).await
     }
 }
 
@@ -113,23 +131,28 @@ struct Running {
 }
 
 impl Running {
-    fn finish(self, listener: Listener) -> Result<Left, RunError> {
-        let place = self.scratch.path();
-        let Self { job, root, standing, .. } = &self;
-        let over = self.lays_over.load(Ordering::Relaxed).then(|| Laid::over(job, root, &place, *standing)).transpose()?;
-        let laid = match over {
-            Some(laid) => match self.run(&place, &laid, &listener) {
-                Ok(()) => laid,
-                Err(RunError::Sandbox { problem: SandboxError::Refused { limitation: Limitation::Overlay, .. }, .. }) => {
-                    self.lays_over.store(false, Ordering::Relaxed);
-                    self.run_in_copy(&place, &listener)?
-                }
-                Err(problem) => return Err(problem),
-            },
-            None => self.run_in_copy(&place, &listener)?,
-        };
-        let (lay, contents) = laid.diff(job, root, *standing, self.keeps_user_attributes)?;
+    /// Runs the command, and finds what it has written.
+    fn finish(self, listener: &Listener) -> Result<Left, RunError> {
+        let laid = self.laid(listener)?;
+        let (lay, contents) = laid.diff(&self.job, &self.root, self.standing, self.keeps_user_attributes)?;
         Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
+    }
+
+    /// Runs the command over layers that are laid out for it.
+    fn laid(&self, listener: &Listener) -> Result<Laid, RunError> {
+        let place = self.scratch.path();
+        if !self.lays_over.load(Ordering::Relaxed) {
+            return self.run_in_copy(&place, listener);
+        }
+        let laid = Laid::over(&self.job, &self.root, &place, self.standing)?;
+        match self.run(&place, &laid, listener) {
+            Ok(()) => Ok(laid),
+            Err(RunError::Sandbox { problem: SandboxError::Refused { limitation: Limitation::Overlay, .. }, .. }) => {
+                self.lays_over.store(false, Ordering::Relaxed);
+                self.run_in_copy(&place, listener)
+            }
+            Err(problem) => Err(problem),
+        }
     }
 
     fn run_in_copy(&self, place: &Path, listener: &Listener) -> Result<Laid, RunError> {

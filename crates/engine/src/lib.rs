@@ -13,6 +13,7 @@ pub mod context;
 pub mod differ;
 pub mod export;
 pub mod files;
+mod ground;
 pub mod pack;
 pub mod roots;
 pub mod run;

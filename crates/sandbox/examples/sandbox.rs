@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match run(&serde_json::from_slice(&document).unwrap()) {
         Ok(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap()),
         Ok(exit) => {
-            eprintln!("{exit:?}");
+            eprintln!("{}", serde_json::to_string(&exit).unwrap());
             ExitCode::from(200)
         }
         Err(error) => {

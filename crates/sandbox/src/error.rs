@@ -113,6 +113,8 @@ pub enum Limitation {
     Network,
     /// A limit.
     Limit,
+    /// A control group.
+    Cgroup,
     /// Giving up capabilities.
     Capabilities,
     /// A seccomp filter.
@@ -131,6 +133,7 @@ impl fmt::Display for Limitation {
             Self::Root => "changing the root failed",
             Self::Network => "making a network failed",
             Self::Limit => "setting a limit failed",
+            Self::Cgroup => "making a control group, which takes to bound memory, failed",
             Self::Capabilities => "giving up capabilities failed",
             Self::Filter => "installing the seccomp filter failed",
             Self::Kernel => "preparing the process failed",
@@ -190,6 +193,9 @@ impl Fault for SandboxError {
                 "allow user namespaces: `sysctl user.max_user_namespaces`, and on Ubuntu `kernel.apparmor_restrict_unprivileged_userns`; or run as root"
             }
             Self::Refused { limitation: Limitation::ManyUsers, .. } => "install newuidmap, such as by `apt-get install uidmap`",
+            Self::Refused { limitation: Limitation::Cgroup, .. } => {
+                "run as root, or as a user to whom control groups are delegated, such as by `systemd-run --user --scope`; or do not bound memory"
+            }
             Self::User { .. } => "only root exists in this sandbox, unless newuidmap is installed: `apt-get install uidmap`",
             Self::NoInterpreter { .. } => "look at its `#!` line, or whether it needs a loader that the image does not have",
             _ => return None,

@@ -3,8 +3,10 @@
 //! It enters the namespaces, forks the process, and stays outside: it waits for the end of either, the process or the caller,
 //! and takes the stubs of mounts away. It has one thread and does one thing, so forking is harmless here.
 
+mod bounds;
 mod child;
 mod devices;
+mod heeding;
 mod mounts;
 mod network;
 mod program;
@@ -25,11 +27,12 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin};
 use rustix::thread::UnshareFlags;
 
 use crate::accounts;
+use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::error::Limitation;
 use crate::kernel::{Fork, close_all_but, fork, leave};
 use crate::report::{Order, Word};
-use crate::{Network, SandboxError, Spec};
+use crate::{Input, Network, SandboxError, Spec, Streams};
 
 use self::running::Running;
 
@@ -44,9 +47,11 @@ fn supervise() -> io::Result<()> {
     close_all_but(None)?;
     let caller = Channel::from(fcntl_dupfd_cloexec(stdin(), 3)?);
     let Some((Order::Start, handed)) = caller.hear()? else { return Err(io::ErrorKind::InvalidData.into()) };
-    let mut handed = handed.into_iter();
-    let spec = read(handed.next())?;
-    let ended = start(&spec, handed.next(), &caller).and_then(|running| {
+    let mut handed = handed.into_iter().peekable();
+    let (spec, cgroups) = read(handed.next())?;
+    let reads = !matches!(spec.streams, Streams::Separate { input: Input::Empty, .. } | Streams::Terminal(_));
+    let handed = Handed { input: handed.next_if(|_| reads), doors: handed.collect() };
+    let ended = start(&spec, handed, cgroups, &caller).and_then(|running| {
         // A caller that is gone is noticed in a moment.
         let _ = caller.say(&Word::Running, &[]);
         running.wait()
@@ -54,7 +59,15 @@ fn supervise() -> io::Result<()> {
     say_last(&caller, &ended.map_or_else(Word::Failed, Word::Ended))
 }
 
-fn read(document: Option<OwnedFd>) -> io::Result<Spec> {
+/// What the caller hands over for the process.
+struct Handed {
+    /// What it reads.
+    input: Option<OwnedFd>,
+    /// What its control groups are entered by.
+    doors: Vec<OwnedFd>,
+}
+
+fn read(document: Option<OwnedFd>) -> io::Result<(Spec, Cgroups)> {
     let mut text = Vec::new();
     File::from(document.ok_or(io::ErrorKind::InvalidData)?).read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text)?)
@@ -70,7 +83,7 @@ fn say_last(to: &Channel, word: &Word) -> io::Result<()> {
     }
 }
 
-fn start<'a>(spec: &'a Spec, input: Option<OwnedFd>, caller: &'a Channel) -> Result<Running<'a>, SandboxError> {
+fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Channel) -> Result<Running<'a>, SandboxError> {
     let kernel = Limitation::Kernel;
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(kernel.because())?;
     dup2_stdin(&null).map_err(kernel.because())?;
@@ -84,7 +97,7 @@ fn start<'a>(spec: &'a Spec, input: Option<OwnedFd>, caller: &'a Channel) -> Res
     match fork().map_err(kernel.because())? {
         Fork::Child => {
             drop(words);
-            let error = match child::begin(spec, root, input, &report) {
+            let error = match child::begin(spec, root, handed, cgroups.count(), &report) {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
@@ -93,10 +106,10 @@ fn start<'a>(spec: &'a Spec, input: Option<OwnedFd>, caller: &'a Channel) -> Res
             std::process::exit(1)
         }
         Fork::Parent(pid) => {
-            drop((report, input));
+            drop((report, handed));
             // Our own ends of its output, so that the streams end with it.
             dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because())?;
-            let mut running = Running::new(pid, root, spec, caller)?;
+            let mut running = Running::new(pid, root, spec, cgroups, caller)?;
             match running.listen(&words) {
                 Ok(()) => Ok(running),
                 Err(error) => {

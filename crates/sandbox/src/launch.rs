@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
+use crate::cgroup::Cgroups;
 use crate::channel::Channel;
+use crate::process::Ends;
 use crate::report::Order;
 use crate::{Input, Output, Process, SandboxError, Spec, Starting, Streams, init};
 
@@ -70,23 +72,26 @@ impl Launcher {
     /// Begins to start a process, which can be ended from then on.
     ///
     /// # Errors
-    /// [`SandboxError::Start`] if this program could not be started again.
+    /// [`SandboxError::Start`] if this program could not be started again; [`SandboxError::Refused`] if memory is to be bounded and
+    /// cannot be.
     pub fn begin(&self, spec: &Spec) -> Result<Starting, SandboxError> {
         spec.streams.check()?;
-        let document = serde_json::to_vec(spec).map_err(|error| SandboxError::Spec(error.to_string()))?;
+        let cgroups = Cgroups::make(spec.bounds)?;
+        let doors = cgroups.doors().map_err(start)?;
+        let document = serde_json::to_vec(&(spec, &cgroups)).map_err(|error| SandboxError::Spec(error.to_string()))?;
         let document = in_memory("spec", &mut document.as_slice()).map_err(start)?;
         let (ours, theirs) = Channel::pair().map_err(io::Error::from).map_err(start)?;
         let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         command.arg0("sandbox").arg(INIT).env_clear().current_dir("/");
         // A group of its own: Ctrl-C reaches the caller, who then decides.
         command.process_group(0).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
-        let (mut stdin, mut input, mut outputs) = (None, None, None);
+        let (mut ends, mut input) = (Ends::default(), None);
         if let Streams::Separate { input: from, output } = spec.streams {
             match from {
                 Input::Empty => {}
                 Input::Piped => {
                     let (read, write) = io::pipe().map_err(start)?;
-                    (stdin, input) = (Some(write), Some(OwnedFd::from(read)));
+                    (ends.stdin, input) = (Some(write), Some(OwnedFd::from(read)));
                 }
                 Input::Inherited => input = Some(io::stdin().as_fd().try_clone_to_owned().map_err(start)?),
             }
@@ -94,7 +99,7 @@ impl Launcher {
                 Output::Piped => {
                     let ((stdout, stdout_end), (stderr, stderr_end)) = (io::pipe().map_err(start)?, io::pipe().map_err(start)?);
                     command.stdout(stdout_end).stderr(stderr_end);
-                    outputs = Some((stdout, stderr));
+                    ends.outputs = Some((stdout, stderr));
                 }
                 Output::Inherited => {
                     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
@@ -104,9 +109,9 @@ impl Launcher {
         let init = spawn(&mut command).map_err(start)?;
         // The command holds our copies of the other ends, which must be closed for the streams to end.
         drop(command);
-        let handed: Vec<BorrowedFd<'_>> = [Some(&document), input.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect();
+        let handed: Vec<BorrowedFd<'_>> = [Some(&document), input.as_ref()].into_iter().flatten().chain(&doors).map(AsFd::as_fd).collect();
         let sent = ours.say(&Order::Start, &handed).map_err(start);
-        let starting = Starting::new(init, ours, stdin, outputs);
+        let starting = Starting::new(init, ours, ends, cgroups);
         sent.map(|()| starting)
     }
 }

@@ -14,7 +14,9 @@
 #![cfg(target_os = "linux")]
 
 mod accounts;
+mod bounds;
 mod capability;
+mod cgroup;
 mod channel;
 mod enter;
 mod error;
@@ -27,11 +29,12 @@ mod spec;
 mod streams;
 mod users;
 
+pub use bounds::{Bounds, Limit, Resource};
 pub use capability::Capabilities;
 pub use enter::{enter, is_root};
 pub use error::{Cause, Limitation, SandboxError};
 pub use launch::{Launcher, init_if_asked};
 pub use process::{Exit, Handle, Process, Starting};
-pub use spec::{Attributes, Content, Limit, Mount, MountKind, Network, Resource, Root, Spec, Upper, User};
-pub use streams::{Input, Output, Size, Streams, Terminal};
+pub use spec::{Attributes, Content, Mount, MountKind, Network, Root, Spec, Upper, User};
+pub use streams::{Input, Output, Size, Streams, Terminal, TypedSignal};
 pub use users::{Range, Users};

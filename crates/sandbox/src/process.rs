@@ -1,14 +1,16 @@
 //! A process that runs in a sandbox, and how it ended.
 
-use std::io::{PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::process::Child;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::report::{Order, Word};
-use crate::{SandboxError, Terminal};
+use crate::{SandboxError, Terminal, TypedSignal};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub enum Exit {
     Signal(i32),
     /// By [`Handle::kill`], or since the caller ended.
     Killed,
+    /// Since it, or something that it started, was killed for want of memory. This is the status that a shell has for its end.
+    OutOfMemory(i32),
 }
 
 impl Exit {
@@ -26,6 +30,22 @@ impl Exit {
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Code(0))
     }
+
+    /// Returns the status that a shell has for it: 128 and the number of a signal.
+    pub const fn status(self) -> i32 {
+        match self {
+            Self::Code(code) | Self::OutOfMemory(code) => code,
+            Self::Signal(signal) => 128 + signal,
+            Self::Killed => 128 + libc::SIGKILL,
+        }
+    }
+}
+
+/// The caller's ends of the streams of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    pub stdin: Option<PipeWriter>,
+    pub outputs: Option<(PipeReader, PipeReader)>,
 }
 
 /// A process that does not run yet: its root is being put together. Dropping it ends that, and waits until all is gone.
@@ -45,6 +65,8 @@ pub struct Process {
     pub terminal: Option<Terminal>,
     init: Child,
     handle: Handle,
+    /// Removed when everything else is gone, if the init was lost or may not.
+    _cgroups: Cgroups,
 }
 
 /// Reaches a process from elsewhere, such as another thread.
@@ -60,17 +82,30 @@ impl Handle {
 
     /// Sends the process a signal, by its number. Does nothing before it runs and once it has ended.
     ///
-    /// It is the first process of its namespace: what it does not ask for itself it does not get, but for SIGKILL and SIGSTOP.
+    /// It does what it does to any other process. The kernel keeps from this one, the first of its namespace, whatever it did not
+    /// ask for; where such a signal would have ended it, it is killed, and [`Exit::Signal`] says which one it was.
     pub fn signal(&self, number: i32) {
         let _ = self.0.say(&Order::Signal(number), &[]);
+    }
+
+    /// Says that a character is about to be typed of which the terminal makes a signal. Returns when that has ended the process, or
+    /// never will: the character can be typed then, and whoever heeds the signal gets it by that.
+    pub fn before_typing(&self, signal: TypedSignal) {
+        let TypedSignal { number, group } = signal;
+        // The other end closes when the order was carried out, or nobody is there any more to do it.
+        let Ok((mut done, end)) = io::pipe() else { return };
+        let _ = self.0.say(&Order::Typed { number, group }, &[end.as_fd()]);
+        drop(end);
+        let _ = done.read(&mut [0]);
     }
 }
 
 impl Starting {
     /// Takes over an init that was started, with the caller's ends of its streams.
-    pub(crate) fn new(init: Child, init_channel: Channel, stdin: Option<PipeWriter>, outputs: Option<(PipeReader, PipeReader)>) -> Self {
-        let (stdout, stderr) = outputs.unzip();
-        Self(Process { stdin, stdout, stderr, terminal: None, init, handle: Handle(Arc::new(init_channel)) })
+    pub(crate) fn new(init: Child, channel: Channel, ends: Ends, cgroups: Cgroups) -> Self {
+        let (stdout, stderr) = ends.outputs.unzip();
+        let handle = Handle(Arc::new(channel));
+        Self(Process { stdin: ends.stdin, stdout, stderr, terminal: None, init, handle, _cgroups: cgroups })
     }
 
     /// Returns what kills it.

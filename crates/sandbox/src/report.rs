@@ -7,10 +7,19 @@ use crate::{Exit, SandboxError};
 /// One thing that the caller says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// To start what is handed over: a spec, and the process's standard input where it has one.
+    /// To start what is handed over: a spec with its control groups, the process's standard input where it has one, and what the
+    /// groups are entered by.
     Start,
     /// To send the process a signal.
     Signal(i32),
+    /// To end it, if a signal that its terminal is about to send to a group of processes is for it, and would end any other. What is
+    /// handed over is closed afterwards.
+    Typed {
+        /// The signal.
+        number: i32,
+        /// The group.
+        group: i32,
+    },
 }
 
 /// One thing that the init says, or the process to be on its way.
@@ -20,6 +29,8 @@ pub(crate) enum Word {
     Stub(Stub),
     /// The last of these could not be made.
     NoStub,
+    /// It could not enter its control groups.
+    NoCgroups,
     /// The caller's side of the terminal, which is handed over.
     Terminal,
     /// The process runs.

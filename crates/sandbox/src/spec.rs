@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, Streams, Users};
+use crate::{Bounds, Capabilities, Limit, Streams, Users};
 
 /// One process and the root that it sees.
 ///
@@ -37,7 +37,9 @@ pub struct Spec {
     pub network: Network,
     /// What it may do, at most.
     pub capabilities: Capabilities,
-    /// Bounds of what it may use; the others are those of the caller.
+    /// What it and all that it starts may use.
+    pub bounds: Bounds,
+    /// What each of these processes may use; other limits are those of the caller.
     pub limits: Vec<Limit>,
     /// A seccomp filter: classic BPF, eight bytes for each instruction in this machine's byte order. Empty for none.
     pub filter: Vec<u8>,
@@ -84,6 +86,7 @@ impl Spec {
             read_only_paths: own(&["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]),
             network: Network::Host,
             capabilities: Capabilities::DEFAULT,
+            bounds: Bounds::USUAL,
             limits: Vec::new(),
             filter: Vec::new(),
             no_new_privileges: false,
@@ -218,37 +221,4 @@ pub enum Network {
     Host,
     /// Only itself: 127.0.0.1 and ::1.
     None,
-}
-
-/// A bound of what the process may use: `ulimit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limit {
-    /// What is bounded.
-    pub resource: Resource,
-    /// The bound that counts; none means no bound.
-    pub soft: Option<u64>,
-    /// How far the process may raise it itself.
-    pub hard: Option<u64>,
-}
-
-/// What can be bounded, by the names of `setrlimit(2)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the manual page")]
-pub enum Resource {
-    Core,
-    Cpu,
-    Data,
-    FileSize,
-    Locks,
-    LockedMemory,
-    MessageQueues,
-    Nice,
-    OpenFiles,
-    Processes,
-    ResidentSet,
-    RealTimePriority,
-    RealTimeTime,
-    PendingSignals,
-    Stack,
-    AddressSpace,
 }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::process::Signal;
+use rustix::termios::{LocalModes, SpecialCodeIndex, Winsize, tcgetattr, tcgetpgrp, tcsetwinsize};
 use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
@@ -68,6 +69,14 @@ impl Streams {
     }
 }
 
+/// A signal that a terminal makes of a character, such as Ctrl-C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypedSignal {
+    pub(crate) number: i32,
+    /// The processes that get it.
+    pub(crate) group: i32,
+}
+
 /// The caller's side of a terminal: what is written to it was typed, and what is read from it is shown.
 ///
 /// Reading ends when the process and everything that it started have ended.
@@ -81,6 +90,14 @@ impl Terminal {
     /// What the kernel says; none is known.
     pub fn resize(&self, size: Size) -> io::Result<()> {
         resize(self, size)
+    }
+
+    /// Tells which signal the terminal will make of a character, for the processes in its foreground; none of most.
+    pub fn signal_of(&self, character: u8) -> Option<TypedSignal> {
+        let state = tcgetattr(self).ok().filter(|state| state.local_modes.contains(LocalModes::ISIG))?;
+        let keys = [(SpecialCodeIndex::VINTR, Signal::INT), (SpecialCodeIndex::VQUIT, Signal::QUIT)];
+        let (_, signal) = keys.into_iter().find(|(key, _)| character != 0 && state.special_codes[*key] == character)?;
+        Some(TypedSignal { number: signal.as_raw(), group: tcgetpgrp(self).ok()?.as_raw_nonzero().get() })
     }
 
     /// Makes another handle of it, for another thread.

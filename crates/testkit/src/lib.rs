@@ -22,4 +22,6 @@ pub mod transcript;
 mod wire;
 
 pub use busybox::busybox_layer;
+#[cfg(unix)]
+pub use host::has_users;
 pub use host::{binary, is_root, skip};

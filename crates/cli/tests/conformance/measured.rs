@@ -123,6 +123,14 @@ fn every_case_is_built_as_buildkit_builds_it() {
     let mut wrong = String::new();
     for case in &cases {
         let name = case["name"].as_str().unwrap();
+        if name == "fifo-sock-dev" && !testkit::is_root() {
+            testkit::skip("fifo-sock-dev: only this machine's root makes devices");
+            continue;
+        }
+        if name == "user-num" && !testkit::has_users() {
+            testkit::skip("user-num: there is no user but root: apt-get install uidmap, and a line in /etc/subuid");
+            continue;
+        }
         let found = differences(case, &busybox);
         match ON_PURPOSE.iter().find(|(other, _)| *other == name) {
             Some((_, why)) => assert!(!found.is_empty(), "{name} does not differ any more: {why}"),

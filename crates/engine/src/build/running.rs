@@ -19,7 +19,7 @@ use super::step::Stepped;
 use crate::cache::{Ran, Reuse, RunKey};
 use crate::files::LayerFiles;
 use crate::pack::Contents;
-use crate::roots::{Roots, Stack};
+use crate::roots::{Roots, RootsError, Stack};
 use crate::run::{Access, Job, Left, Mounted, RunError};
 
 impl Evaluation<'_> {
@@ -102,7 +102,7 @@ impl Running<'_, '_> {
             self.failed(RunError::User { user, problem: Box::new(problem) })
         })?;
         let stacked = self.evaluation.stack(&ground.roots, self.below, layers).await;
-        let (stack, root) = stacked.map_err(|problem| self.failed(RunError::Roots(problem)))?;
+        let (stack, root) = stacked.map_err(|problem| self.failed(problem.into()))?;
         let mounts = self.mounts(&ground.roots, bound).await?;
         let settings = self.evaluation.request.commands.clone();
         let job = Job {
@@ -168,7 +168,7 @@ impl Running<'_, '_> {
         let layering = self.evaluation.layering;
         root.begin_layer();
         for laid in ran.lay.values() {
-            root.insert(&laid.entry).map_err(|problem| self.failed(RunError::Roots(problem.into())))?;
+            root.insert(&laid.entry).map_err(|problem| self.failed(RootsError::from(problem).into()))?;
         }
         for (path, content) in &ran.packed.accounts {
             root.set_accounts(path.bytes(), content.clone());

@@ -7,6 +7,7 @@ use sandbox::{Exit, SandboxError};
 
 use super::output::TAIL;
 use crate::differ::DiffError;
+use crate::ground::GroundError;
 use crate::roots::RootsError;
 
 /// A command that was not run, or did not succeed.
@@ -32,9 +33,9 @@ pub enum RunError {
         /// Why not.
         problem: SandboxError,
     },
-    /// No command can be run here.
-    #[error("no command can be run on this machine: {0}")]
-    Nowhere(SandboxError),
+    /// It has nothing to run on.
+    #[error(transparent)]
+    Ground(#[from] GroundError),
     /// Whom it is to run as is not known.
     #[error("unable to find user {user}: {problem}")]
     User {
@@ -58,15 +59,9 @@ pub enum RunError {
     /// An agent that is not given.
     #[error("unset ssh forward key {0}")]
     NoAgent(String),
-    /// The layers below it cannot be laid out.
-    #[error(transparent)]
-    Roots(#[from] RootsError),
     /// What it changed cannot be told.
     #[error(transparent)]
     Diff(#[from] DiffError),
-    /// The program ends.
-    #[error("it was not waited for: {0}")]
-    Stopped(String),
 }
 
 fn ended(exit: Exit) -> String {
@@ -74,6 +69,7 @@ fn ended(exit: Exit) -> String {
         Exit::Code(code) => format!("exit code: {code}"),
         Exit::Signal(signal) => format!("it was ended by signal {signal}"),
         Exit::Killed => "it was stopped".to_owned(),
+        Exit::OutOfMemory(code) => format!("exit code: {code}, since there was not enough memory"),
     }
 }
 
@@ -92,14 +88,20 @@ impl RunError {
     }
 }
 
+impl From<RootsError> for RunError {
+    fn from(problem: RootsError) -> Self {
+        Self::Ground(problem.into())
+    }
+}
+
 impl Fault for RunError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Sandbox { problem, .. } | Self::Nowhere(problem) => problem.kind(),
-            Self::Roots(problem) => problem.kind(),
+            Self::Sandbox { problem, .. } => problem.kind(),
+            Self::Ground(problem) => problem.kind(),
             Self::Diff(problem) => problem.kind(),
             Self::Right(_) | Self::NoSecret(_) | Self::NoAgent(_) | Self::SecretText(_) => Kind::Usage,
-            Self::Stopped(_) | Self::Failed { exit: Exit::Killed, .. } => Kind::Interrupted,
+            Self::Failed { exit: Exit::Killed, .. } => Kind::Interrupted,
             Self::Failed { .. } | Self::User { .. } | Self::Mount(_) => Kind::Build,
         }
     }
@@ -110,19 +112,21 @@ impl Fault for RunError {
                 "the image has no shell: write the program and its arguments as RUN [\"program\", \"argument\"], or begin with an image that has one",
             )),
             Self::Sandbox { problem, .. } => problem.hint(),
-            Self::Nowhere(problem) => problem.hint(),
+            Self::Ground(problem) => problem.hint(),
             Self::User { .. } => Some(Hint::new("make the user before, such as by `RUN adduser`, or write its number in USER")),
             Self::Right(right) => Some(Hint::new(format!("add `--allow {right}` if this Dockerfile may have it"))),
             Self::NoSecret(id) => Some(Hint::new(format!("add `--secret id={id},src=FILE` or `--secret id={id},env=VARIABLE`"))),
             Self::NoAgent(id) if id == "default" => Some(Hint::new("add `--ssh default`, with SSH_AUTH_SOCK set by ssh-agent")),
             Self::NoAgent(id) => Some(Hint::new(format!("add `--ssh {id}=SOCKET`"))),
-            Self::Roots(problem) => problem.hint(),
             Self::Diff(problem) => problem.hint(),
+            Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
+                Some(Hint::new("let the command do less at once, or give this machine more memory"))
+            }
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),
             Self::Failed { tail, .. } if tail.len() == TAIL => Some(Hint::new("`polyarch logs --failed` shows all that it wrote")),
-            Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) | Self::Stopped(_) => None,
+            Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) => None,
         }
     }
 }

@@ -6,14 +6,13 @@
 mod agent;
 mod caches;
 mod error;
-mod laid;
 mod mounts;
 mod output;
 mod runner;
 mod settings;
 mod spec;
-mod surroundings;
 
+pub use crate::ground::GroundError;
 pub use error::RunError;
 pub use output::{Listener, Stream};
 pub use runner::Runner;

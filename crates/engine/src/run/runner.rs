@@ -1,22 +1,21 @@
 //! Runs commands over layers, so many at once, and hands over what each has written.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use graph::Lay;
 use layer::index::PathIndex;
-use sandbox::{Handle, Launcher, Limitation, SandboxError};
+use sandbox::SandboxError;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::RunError;
-use super::laid::Laid;
 use super::mounts::Mounts;
 use super::output::{Listener, Output, Stream};
-use super::spec::{Job, spec};
+use super::spec::Job;
+use crate::ground::{Footing, Ground, GroundError, Laid, Starter, Stop, StopOnDrop, blocking};
 use crate::pack::Contents;
-use crate::roots::{Form, Roots, Scratch, Standing};
+use crate::roots::{Scratch, Standing};
 
 /// Runs the commands of a build.
 pub struct Runner {
@@ -26,14 +25,6 @@ pub struct Runner {
     keeps_attributes: bool,
     /// Nothing of it is there as long as no command has to run.
     ground: OnceCell<Ground>,
-}
-
-/// What commands run on.
-pub(crate) struct Ground {
-    pub roots: Roots,
-    launcher: Arc<Launcher>,
-    /// The kernel lays folders over each other where the layers are, as far as is known.
-    lays_over: Arc<AtomicBool>,
 }
 
 /// What a command has written.
@@ -61,17 +52,8 @@ impl Runner {
     /// # Errors
     /// Where nothing can be run on this machine.
     pub(crate) async fn ground(&self) -> Result<&Ground, RunError> {
-        let ground = self.ground.get_or_try_init(|| async {
-            let (standing, folder) = (self.standing.clone().map_err(RunError::Nowhere)?, self.folder.clone());
-            let open = move || {
-                let launcher = Arc::new(Launcher::of_this_program().map_err(RunError::Nowhere)?);
-                let roots = Roots::open(&folder, standing)?;
-                let lays_over = Arc::new(AtomicBool::new(roots.form() == Form::Overlay));
-                Ok(Ground { roots, launcher, lays_over })
-            };
-            blocking(open).await
-        });
-        ground.await
+        let ground = self.ground.get_or_try_init(|| Ground::open(&self.folder, self.standing.clone()));
+        Ok(ground.await?)
     }
 
     /// Runs a command over what `root` says is below it, and waits for its end. Whoever drops this kills it.
@@ -79,7 +61,7 @@ impl Runner {
     /// # Errors
     /// Where it cannot be run, or does not succeed.
     pub(crate) async fn run(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<Left, RunError> {
-        self.with(job, root, begins, move |running| running.finish(&listener)).await
+        self.with(job, root, begins, move |running| running.finish(listener)).await
     }
 
     /// Does the same, and keeps nothing of what the command writes.
@@ -87,7 +69,7 @@ impl Runner {
     /// # Errors
     /// As [`run`](Self::run).
     pub(crate) async fn try_out(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<(), RunError> {
-        self.with(job, root, begins, move |running| running.laid(&listener).map(drop)).await
+        self.with(job, root, begins, move |running| running.run(listener).map(drop)).await
     }
 
     async fn with<T: Send + 'static>(
@@ -102,11 +84,9 @@ impl Runner {
         let _turn = self.turns.acquire().await;
         begins();
         let running = Running {
-            scratch: ground.roots.scratch()?,
-            standing: ground.roots.standing(),
+            scratch: ground.roots.scratch().map_err(GroundError::from)?,
             caches: ground.roots.caches(),
-            launcher: Arc::clone(&ground.launcher),
-            lays_over: Arc::clone(&ground.lays_over),
+            starter: ground.starter.clone(),
             keeps_user_attributes: self.keeps_attributes,
             stop: Stop::default(),
             job,
@@ -122,110 +102,51 @@ struct Running {
     job: Job,
     root: Arc<PathIndex>,
     scratch: Scratch,
-    standing: Standing,
     caches: PathBuf,
-    launcher: Arc<Launcher>,
-    lays_over: Arc<AtomicBool>,
+    starter: Starter,
     keeps_user_attributes: bool,
     stop: Stop,
 }
 
 impl Running {
     /// Runs the command, and finds what it has written.
-    fn finish(self, listener: &Listener) -> Result<Left, RunError> {
-        let laid = self.laid(listener)?;
-        let (lay, contents) = laid.diff(&self.job, &self.root, self.standing, self.keeps_user_attributes)?;
+    fn finish(self, listener: Listener) -> Result<Left, RunError> {
+        let laid = self.run(listener)?;
+        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, self.keeps_user_attributes)?;
         Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
-    /// Runs the command over layers that are laid out for it.
-    fn laid(&self, listener: &Listener) -> Result<Laid, RunError> {
-        let place = self.scratch.path();
-        if !self.lays_over.load(Ordering::Relaxed) {
-            return self.run_in_copy(&place, listener);
-        }
-        let laid = Laid::over(&self.job, &self.root, &place, self.standing)?;
-        match self.run(&place, &laid, listener) {
-            Ok(()) => Ok(laid),
-            Err(RunError::Sandbox { problem: SandboxError::Refused { limitation: Limitation::Overlay, .. }, .. }) => {
-                self.lays_over.store(false, Ordering::Relaxed);
-                self.run_in_copy(&place, listener)
-            }
-            Err(problem) => Err(problem),
-        }
+    fn footing(&self) -> Footing<'_> {
+        let Job { step, login, stack, .. } = &self.job;
+        Footing { stack, index: &self.root, login, working: &step.working }
     }
 
-    fn run_in_copy(&self, place: &Path, listener: &Listener) -> Result<Laid, RunError> {
-        let laid = Laid::copied(&self.job, &self.root, place, self.standing)?;
-        self.run(place, &laid, listener)?;
-        Ok(laid)
-    }
-
-    fn run(&self, place: &Path, laid: &Laid, listener: &Listener) -> Result<(), RunError> {
+    fn run(&self, listener: Listener) -> Result<Laid, RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
-        // Its own, since it may be done twice.
-        let beside = tempfile::tempdir_in(place).map_err(|problem| RunError::Mount(format!("{}: {problem}", place.display())))?;
-        let Self { job: Job { mounts, settings, .. }, caches, standing, .. } = self;
-        let mounts = Mounts::prepare(mounts, settings, beside.path(), caches, *standing, laid.upper().is_some())?;
-        let starting = self.launcher.begin(&spec(&self.job, laid.root.clone(), &mounts, beside.path())?).map_err(broken)?;
-        self.stop.kills(starting.handle());
-        let mut process = starting.running().map_err(broken)?;
-        let output = Output::new(Arc::clone(listener));
+        let standing = self.starter.standing;
+        let decide = |laid: &Laid, beside: &Path| {
+            let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, beside, &self.caches, standing, laid.upper().is_some())?;
+            Ok::<_, RunError>((self.job.task(&mounts), mounts))
+        };
+        let mut started = self.starter.start(&self.footing(), &self.scratch.path(), &self.stop, decide)?.map_err(broken)?;
+        let process = &mut started.process;
+        let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+        let output = Output::new(listener);
         let exit = thread::scope(|scope| {
-            if let Some(stderr) = process.stderr.take() {
+            if let Some(stderr) = stderr {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Error, stderr));
             }
-            if let Some(stdout) = process.stdout.take() {
+            if let Some(stdout) = stdout {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Output, stdout));
             }
-            process.wait()
+            started.process.wait()
         });
         match exit.map_err(broken)? {
-            exit if exit.is_success() => Ok(()),
-            exit => {
-                let is_lone = !self.standing.has_owners();
-                Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone })
-            }
+            exit if exit.is_success() => Ok(started.laid),
+            exit => Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone: !standing.has_owners() }),
         }
     }
-}
-
-/// A process that is to be killed, whether it was started already or not.
-#[derive(Clone, Default)]
-struct Stop(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    is_stopped: bool,
-    handle: Option<Handle>,
-}
-
-impl Stop {
-    fn kills(&self, handle: Handle) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_stopped {
-            handle.kill();
-        }
-        state.handle = Some(handle);
-    }
-}
-
-/// Kills when nobody waits any more.
-struct StopOnDrop(Stop);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        let mut state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.is_stopped = true;
-        if let Some(handle) = &state.handle {
-            handle.kill();
-        }
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, RunError> + Send + 'static) -> Result<T, RunError> {
-    tokio::task::spawn_blocking(work).await.map_err(|problem| RunError::Stopped(problem.to_string()))?
 }

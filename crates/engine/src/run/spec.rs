@@ -1,25 +1,18 @@
-//! What a command is run in, as the sandbox is told.
+//! A command of a build, as a process that is to run.
 
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
-use filter::{Host, Program, Setting};
 use graph::RunStep;
 use layer::index::Login;
-use sandbox::{Attributes, Capabilities, Mount, MountKind, Network, Root, Spec, User};
+use sandbox::{Network, Streams};
 
-use super::error::RunError;
 use super::mounts::{Mounted, Mounts};
 use super::settings::{Access, Settings};
-use super::surroundings::{HOSTNAME, hosts, resolv};
+use crate::ground::{Bound, Confinement, Task};
 use crate::roots::Stack;
 
-/// What is bound over files of the root.
-const INERT: Attributes = Attributes { read_only: true, no_suid: true, no_devices: true, no_execute: true };
-/// A script is started by its name.
-const SCRIPT: Attributes = Attributes { read_only: true, no_suid: true, no_devices: true, no_execute: false };
+/// The name of a machine that a build runs on, where nobody says another (BuildKit's).
+const HOSTNAME: &str = "buildkitsandbox";
 
 /// All that is known of a command before it runs.
 pub(crate) struct Job {
@@ -46,81 +39,45 @@ impl Job {
     pub fn command(&self) -> String {
         self.step.words.join(" ")
     }
-}
 
-/// Says what the sandbox is to do, and writes the files that it mounts into the folder `scratch`.
-pub(super) fn spec(job: &Job, root: Root, mounts: &Mounts, scratch: &Path) -> Result<Spec, RunError> {
-    let failed = |problem: std::io::Error| RunError::Mount(format!("{}: {problem}", scratch.display()));
-    let mut spec = Spec::new(root, job.step.words.iter());
-    for mount in &mut spec.mounts {
-        if let MountKind::Devices { shared_memory } = &mut mount.kind {
-            *shared_memory = job.settings.shared_memory;
+    /// Says what runs, with what is mounted for it.
+    pub(super) fn task(&self, mounts: &Mounts) -> Task {
+        let Self { step, settings, .. } = self;
+        let script =
+            |(name, content): &(String, String)| Bound { target: format!("/dev/pipes/{name}"), content: content.clone(), runs: true };
+        Task {
+            words: step.words.iter().map(OsString::from).collect(),
+            environment: self.environment(mounts),
+            working: step.working.clone(),
+            login: self.login.clone(),
+            read_only: false,
+            network: match self.access {
+                Access::Host => Network::Host,
+                Access::None => Network::None,
+            },
+            hostname: settings.hostname.clone().unwrap_or_else(|| HOSTNAME.to_owned()),
+            hosts: settings.hosts.clone(),
+            shared_memory: settings.shared_memory,
+            limits: settings.limits.clone(),
+            confinement: if self.is_privileged { Confinement::NONE } else { Confinement::USUAL },
+            files: step.inline.iter().map(script).collect(),
+            mounts: mounts.mounts.clone(),
+            streams: Streams::PIPED,
         }
     }
-    let mut bind = |name: &str, content: &str, target: String, attributes: Attributes| {
-        let path = scratch.join(name);
-        fs::write(&path, content).map_err(failed)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(if attributes.no_execute { 0o644 } else { 0o755 })).map_err(failed)?;
-        let kind = MountKind::Bind { source: Root::Folder(path.into()), inside: None, attributes };
-        spec.mounts.push(Mount { target: target.into(), kind, keep_target: false });
-        Ok::<_, RunError>(())
-    };
-    bind("resolv.conf", &resolv(job.access), "/etc/resolv.conf".to_owned(), INERT)?;
-    bind("hosts", &hosts(&job.settings), "/etc/hosts".to_owned(), INERT)?;
-    if let Some((name, content)) = &job.step.inline {
-        bind("script", content, format!("/dev/pipes/{name}"), SCRIPT)?;
-    }
-    spec.mounts.extend(mounts.mounts.iter().cloned());
-    spec.environment = environment(job, mounts);
-    spec.folder = job.step.working.clone().into();
-    spec.user = user(&job.login)?;
-    spec.hostname = job.settings.hostname.clone().unwrap_or_else(|| HOSTNAME.to_owned());
-    spec.network = match job.access {
-        Access::Host => Network::Host,
-        Access::None => Network::None,
-    };
-    spec.limits = job.settings.limits.clone();
-    if job.is_privileged {
-        spec.capabilities = Capabilities::ALL;
-        (spec.masked, spec.read_only_paths) = Default::default();
-    } else {
-        spec.filter = filter_of(spec.capabilities);
-    }
-    Ok(spec)
-}
 
-/// The variables in their order; `HOME` where nobody sets it, as runc does.
-fn environment(job: &Job, mounts: &Mounts) -> Vec<(OsString, OsString)> {
-    let mut all = job.step.environment.clone();
-    // What the Dockerfile says of a proxy counts.
-    let is_new = |(name, _): &&(String, String)| !job.step.environment.iter().any(|(known, _)| known == name);
-    let proxies = job.settings.proxies.iter().chain(&job.proxies).filter(is_new);
-    for (name, value) in proxies.chain(&mounts.environment) {
-        match all.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => old.clone_from(value),
-            None => all.push((name.clone(), value.clone())),
+    /// The variables in their order.
+    fn environment(&self, mounts: &Mounts) -> Vec<(OsString, OsString)> {
+        let mut all = self.step.environment.clone();
+        // What the Dockerfile says of a proxy counts.
+        let is_new = |(name, _): &&(String, String)| !self.step.environment.iter().any(|(known, _)| known == name);
+        let proxies = self.settings.proxies.iter().chain(&self.proxies).filter(is_new);
+        for (name, value) in proxies.chain(&mounts.environment) {
+            match all.iter_mut().find(|(known, _)| known == name) {
+                Some((_, old)) => old.clone_from(value),
+                None => all.push((name.clone(), value.clone())),
+            }
         }
+        all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
-    if !all.iter().any(|(name, _)| name == "HOME") {
-        all.push(("HOME".to_owned(), job.login.home.clone().unwrap_or_else(|| "/".to_owned())));
-    }
-    all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
-}
-
-fn user(login: &Login) -> Result<User, RunError> {
-    let number = |number: u64| u32::try_from(number).map_err(|_| RunError::Mount(format!("no user or group has the number {number}")));
-    let gid = number(login.gid)?;
-    // The first group is one of the others, too, as containerd has it.
-    let others = login.groups.iter().filter(|group| **group != login.gid);
-    let groups = std::iter::once(&login.gid).chain(others).map(|group| number(*group)).collect::<Result<_, _>>()?;
-    Ok(User { uid: number(login.uid)?, gid, groups })
-}
-
-/// Docker's seccomp profile for these rights on this machine; nothing where it knows no profile for the processor.
-fn filter_of(capabilities: Capabilities) -> Vec<u8> {
-    let Some(host) = Host::here() else { return Vec::new() };
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
-    let kernel = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    Program::of_docker(&Setting { host, capabilities: capabilities.bits(), kernel }).to_bytes()
 }

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MoveMountFlags, UnmountFlags, move_mount, unmount};
-use rustix::process::{Rlimit, Signal, chdir, fchdir, pivot_root, set_parent_process_death_signal, setrlimit, setsid, umask};
+use rustix::process::{Signal, chdir, fchdir, pivot_root, set_parent_process_death_signal, setsid, umask};
 use rustix::system::sethostname;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
@@ -18,16 +18,19 @@ use rustix::thread::{
 use super::program::Program;
 use super::streams::Ends;
 use super::within::{Within, open_in};
-use super::{mounts, network, streams};
+use super::{Handed, bounds, mounts, network, streams};
 use crate::accounts;
 use crate::channel::Channel;
 use crate::error::Limitation;
 use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, set_attributes};
-use crate::{Limit, Network, Resource, SandboxError, Spec};
+use crate::{Network, SandboxError, Spec};
 
 /// Does everything up to and including the last step, which does not return.
-pub(super) fn begin(spec: &Spec, root: OwnedFd, input: Option<OwnedFd>, report: &Channel) -> Result<Infallible, SandboxError> {
+///
+/// `counted` tells whether the control groups that it enters bound the number of processes.
+pub(super) fn begin(spec: &Spec, root: OwnedFd, handed: Handed, counted: bool, report: &Channel) -> Result<Infallible, SandboxError> {
     let kernel = Limitation::Kernel;
+    let entered = bounds::enter(handed.doors, report)?;
     let program = Program::of(spec)?;
     // The init's own namespace keeps the root open for what comes afterwards; what is mounted in it is ours alone.
     leave(UnshareFlags::NEWNS).map_err(Limitation::Namespaces.because())?;
@@ -37,9 +40,12 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, input: Option<OwnedFd>, report: 
     if spec.network == Network::None {
         network::switch_loopback_on().map_err(Limitation::Network.because())?;
     }
-    let ends = enter_root(spec, &root, Ends::new(input), report)?;
+    if let Some(bound) = spec.bounds.processes.filter(|_| !(entered && counted)) {
+        bounds::set_processes(bound, &spec.users).map_err(Limitation::Limit.because())?;
+    }
+    let ends = enter_root(spec, &root, Ends::new(handed.input), report)?;
     for limit in &spec.limits {
-        set_limit(*limit).map_err(Limitation::Limit.because())?;
+        bounds::set(*limit).map_err(Limitation::Limit.because())?;
     }
     let failed = |cause: Errno| SandboxError::Folder { folder: spec.folder.display().to_string(), cause: cause.into() };
     // Through the root's handle, so that no link of /proc leads elsewhere (CVE-2024-21626).
@@ -117,27 +123,4 @@ fn nobody_hears(report: &Channel) -> Result<bool, Errno> {
     let mut watched = [PollFd::new(report, PollFlags::empty())];
     poll(&mut watched, Some(&Timespec::default()))?;
     Ok(watched.iter().any(|watched| watched.revents().contains(PollFlags::HUP)))
-}
-
-fn set_limit(limit: Limit) -> Result<(), Errno> {
-    use rustix::process::Resource as Known;
-    let resource = match limit.resource {
-        Resource::Core => Known::Core,
-        Resource::Cpu => Known::Cpu,
-        Resource::Data => Known::Data,
-        Resource::FileSize => Known::Fsize,
-        Resource::Locks => Known::Locks,
-        Resource::LockedMemory => Known::Memlock,
-        Resource::MessageQueues => Known::Msgqueue,
-        Resource::Nice => Known::Nice,
-        Resource::OpenFiles => Known::Nofile,
-        Resource::Processes => Known::Nproc,
-        Resource::ResidentSet => Known::Rss,
-        Resource::RealTimePriority => Known::Rtprio,
-        Resource::RealTimeTime => Known::Rttime,
-        Resource::PendingSignals => Known::Sigpending,
-        Resource::Stack => Known::Stack,
-        Resource::AddressSpace => Known::As,
-    };
-    setrlimit(resource, Rlimit { current: limit.soft, maximum: limit.hard })
 }

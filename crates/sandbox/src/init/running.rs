@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpgid, pidfd_open, pidfd_send_signal, waitid};
 
-use super::{root, stubs};
+use super::{heeding, root, stubs};
+use crate::cgroup::{Cgroups, Kills};
 use crate::channel::Channel;
 use crate::error::Limitation;
 use crate::kernel::send_signal;
@@ -15,19 +16,27 @@ use crate::{Exit, SandboxError, Spec};
 
 /// A process that was forked.
 pub(super) struct Running<'a> {
+    pid: Pid,
     process: OwnedFd,
     root: OwnedFd,
     spec: &'a Spec,
     caller: &'a Channel,
     stubs: Vec<Stub>,
+    /// It has become the program that was wanted.
+    runs: bool,
     killed: bool,
+    /// The signal that ended it, where the kernel would not have passed it on.
+    ended_by: Option<i32>,
+    cgroups: Cgroups,
+    kills: Kills,
 }
 
 impl<'a> Running<'a> {
     /// Takes over a process.
-    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, caller: &'a Channel) -> Result<Self, SandboxError> {
+    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, cgroups: Cgroups, caller: &'a Channel) -> Result<Self, SandboxError> {
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(Limitation::Kernel.because())?;
-        Ok(Self { process, root, spec, caller, stubs: Vec::new(), killed: false })
+        let kills = Kills::begin(cgroups.kills());
+        Ok(Self { pid, process, root, spec, caller, stubs: Vec::new(), runs: false, killed: false, ended_by: None, cgroups, kills })
     }
 
     /// Hears what it says until it has become another program, which closes the channel.
@@ -36,9 +45,13 @@ impl<'a> Running<'a> {
             self.attend(words.as_fd())?;
             match words.hear() {
                 Ok(None) if self.killed => return Err(SandboxError::Killed),
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.runs = true;
+                    return Ok(());
+                }
                 Ok(Some((Word::Stub(stub), _))) => self.stubs.push(stub),
                 Ok(Some((Word::NoStub, _))) => drop(self.stubs.pop()),
+                Ok(Some((Word::NoCgroups, _))) => self.kills = Kills::begin(None),
                 Ok(Some((Word::Terminal, handed))) => {
                     let handed: Vec<BorrowedFd<'_>> = handed.iter().map(AsFd::as_fd).collect();
                     // A caller that is gone is noticed in a moment.
@@ -54,14 +67,20 @@ impl<'a> Running<'a> {
     pub fn wait(mut self) -> Result<Exit, SandboxError> {
         let process = self.process.try_clone().map_err(Limitation::Kernel.because())?;
         self.attend(process.as_fd())?;
-        let killed = self.killed;
-        let status = self.leave()?.ok_or(SandboxError::Lost)?;
-        match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => Ok(Exit::Code(code)),
-            (None, Some(_)) if killed => Ok(Exit::Killed),
-            (None, Some(signal)) => Ok(Exit::Signal(signal)),
-            (None, None) => Err(SandboxError::Lost),
-        }
+        let status = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED).map_err(Limitation::Kernel.because());
+        let for_memory = self.kills.any();
+        let (killed, exact, ended_by) = (self.killed, self.kills.exact, self.ended_by);
+        self.leave();
+        let status = status?.ok_or(SandboxError::Lost)?;
+        let exit = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(_)) if killed => return Ok(Exit::Killed),
+            (None, Some(signal)) => Exit::Signal(ended_by.unwrap_or(signal)),
+            (None, None) => return Err(SandboxError::Lost),
+        };
+        // What was killed elsewhere on the machine says something only if something here was killed by nobody that we know.
+        let told = if exact { !exit.is_success() } else { exit.status() == Exit::Killed.status() };
+        Ok(if for_memory && told { Exit::OutOfMemory(exit.status()) } else { exit })
     }
 
     /// Does what the caller says until something else can be read. Kills the process when the caller is gone or falls silent.
@@ -80,8 +99,8 @@ impl<'a> Running<'a> {
             let ready: Vec<bool> = watched.iter().map(|watched| !watched.revents().is_empty()).collect();
             if ready.get(1) == Some(&true) {
                 match self.caller.hear() {
-                    // It may have ended by now, and there may be no such signal.
-                    Ok(Some((Order::Signal(number), _))) => drop(send_signal(self.process.as_fd(), number)),
+                    Ok(Some((Order::Signal(number), _))) => self.signal(number),
+                    Ok(Some((Order::Typed { number, group }, _open))) => self.typed(number, group),
                     _ => {
                         pidfd_send_signal(&self.process, Signal::KILL).map_err(failed.because())?;
                         self.killed = true;
@@ -94,19 +113,45 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Sends it a signal. One that would end any other process ends this one, too: the kernel keeps from the first process of a
+    /// namespace what it did not ask for.
+    fn signal(&mut self, number: i32) {
+        if self.runs && heeding::ends(self.pid, number) {
+            self.end_by(number);
+        } else {
+            // It may have ended by now, and there may be no such signal.
+            let _ = send_signal(self.process.as_fd(), number);
+        }
+    }
+
+    /// Does what the kernel would leave out of a signal that a terminal sends to a group of processes.
+    fn typed(&mut self, number: i32, group: i32) {
+        let is_own = getpgid(Some(self.pid)).is_ok_and(|own| own.as_raw_nonzero().get() == group);
+        if self.runs && is_own && heeding::ends(self.pid, number) {
+            self.end_by(number);
+        }
+    }
+
+    fn end_by(&mut self, number: i32) {
+        // It may have ended by now, in which case it was not this.
+        if pidfd_send_signal(&self.process, Signal::KILL).is_ok() {
+            self.ended_by.get_or_insert(number);
+        }
+    }
+
     /// Ends a process that did not become the one that was wanted, and takes away what was made for it.
     pub fn clean(self) {
         // It is ours and may have ended by itself: there is nothing that could fail, and nobody to tell.
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
-        let _ = self.leave();
+        let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+        self.leave();
     }
 
-    /// Waits for the end, then takes away what was made, since everything of it is gone.
-    fn leave(self) -> Result<Option<rustix::process::WaitIdStatus>, SandboxError> {
-        let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED).map_err(Limitation::Kernel.because());
+    /// Takes away what was made for the process, once everything of it is gone.
+    fn leave(self) {
         stubs::remove(&self.root, &self.stubs);
         drop(self.root);
         root::tidy(&self.spec.root);
-        status
+        drop(self.cgroups);
     }
 }

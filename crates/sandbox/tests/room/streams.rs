@@ -113,32 +113,34 @@ fn a_terminal_belongs_to_the_user_of_the_process() {
 fn a_terminal_is_typed_into_and_resized() {
     let Some(Who::Root) = everyone().first().copied() else { return };
     let fixture = Fixture::of(Who::Root);
-    let script = "trap 'stty size' WINCH; trap 'echo interrupted' INT; echo ready; read line; read line; echo \"got $line\"; read line";
+    let script = "trap 'stty size' WINCH; trap 'echo interrupted' INT; echo ready; \
+                  while :; do read line; [ \"$line\" = end ] && exit 7; echo \"got $line\"; done";
     let mut process = fixture.start(&Spec { streams: TERMINAL, ..fixture.spec(script) }).unwrap();
     assert!(process.stdout.is_none() && process.stderr.is_none() && process.stdin.is_none());
     let terminal = process.terminal.take().unwrap();
     let mut typed = terminal.try_clone().unwrap();
     let mut shown = BufReader::new(terminal.try_clone().unwrap());
-    let mut line = || {
+    // Among what is typed, which is shown too, and what a shell makes of being interrupted.
+    let mut until = |wanted: &str| {
         let mut line = String::new();
-        shown.read_line(&mut line).unwrap();
-        line
+        while !line.ends_with(wanted) {
+            line.clear();
+            assert_ne!(shown.read_line(&mut line).unwrap(), 0, "expected {wanted:?}");
+        }
     };
-    assert_eq!(line(), "ready\r\n");
-    terminal.resize(Size { rows: 5, columns: 6 }).unwrap();
-    // A shell looks after its signals when the line that it reads has ended.
-    typed.write_all(b"\n").unwrap();
-    assert_eq!((line().as_str(), line().as_str()), ("\r\n", "5 6\r\n"));
+    until("ready\r\n");
     typed.write_all(b"words\n").unwrap();
-    assert_eq!((line().as_str(), line().as_str()), ("words\r\n", "got words\r\n"));
+    until("got words\r\n");
+    terminal.resize(Size { rows: 5, columns: 6 }).unwrap();
+    // A shell may look after its signals only when the line that it reads has ended.
+    typed.write_all(b"\n").unwrap();
+    until("5 6\r\n");
     // Ctrl-C is a character, which the terminal makes a signal of, since it controls the process.
     typed.write_all(b"\x03").unwrap();
-    assert_eq!(line(), "^Cinterrupted\r\n");
-    typed.write_all(b"\x04").unwrap();
-    let mut rest = String::new();
-    shown.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "");
-    assert_eq!(process.wait().unwrap(), Exit::Code(1));
+    until("interrupted\r\n");
+    typed.write_all(b"end\n").unwrap();
+    shown.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(process.wait().unwrap(), Exit::Code(7));
 }
 
 #[test]
@@ -151,25 +153,74 @@ fn a_terminal_takes_a_dev_to_be_made_in() {
 }
 
 #[test]
-fn signals_arrive_as_far_as_the_first_process_asks_for_them() {
+fn a_terminal_s_keys_end_what_does_not_heed_them() {
     let Some(Who::Root) = everyone().first().copied() else { return };
     let fixture = Fixture::of(Who::Root);
-    let script = "trap 'echo ten; exit 3' USR1; trap 'echo twelve' USR2; echo ready; while :; do sleep 0.01; done";
-    let mut process = fixture.start(&fixture.spec(script)).unwrap();
-    let handle = process.handle();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert_eq!(lines.next().as_deref(), Some("ready"));
-    // Nobody asked for these, some have no name, and some are none.
-    for number in [15, 1, 42, 64, 0, -1, 65, i32::MAX] {
-        handle.signal(number);
+    for (script, key, end) in [
+        ("echo ready; exec sleep 600", b'\x1c', Exit::Signal(3)),
+        // A shell sees to its child first, and then ends itself.
+        ("echo ready; sleep 600; echo never", b'\x03', Exit::Code(130)),
+        ("trap 'exit 5' INT; echo ready; read line", b'\x03', Exit::Code(5)),
+        ("trap '' INT; echo ready; read line; exit 6", b'\x03', Exit::Code(6)),
+        ("stty -isig; echo ready; read line; exit 7", b'\x03', Exit::Code(7)),
+    ] {
+        let mut process = fixture.start(&Spec { streams: TERMINAL, ..fixture.spec(script) }).unwrap();
+        let terminal = process.terminal.take().unwrap();
+        let mut shown = BufReader::new(terminal.try_clone().unwrap());
+        let mut line = String::new();
+        shown.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\r\n", "{script}");
+        // Whatever comes before the key is done.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let signal = terminal.signal_of(key);
+        assert_eq!(signal.is_none(), script.contains("-isig"), "{script}");
+        if let Some(signal) = signal {
+            process.handle().before_typing(signal);
+        }
+        // What is ended has no other side any more.
+        let _ = terminal.try_clone().unwrap().write_all(&[key]);
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            // Whoever still reads reads on; all others are gone.
+            let _ = terminal.try_clone().unwrap().write_all(b"\n");
+            drop(terminal);
+        });
+        std::thread::spawn(move || std::io::copy(&mut shown, &mut std::io::sink()));
+        assert_eq!(process.wait().unwrap(), end, "{script}");
     }
-    handle.signal(12);
-    assert_eq!(lines.next().as_deref(), Some("twelve"));
-    handle.signal(10);
-    assert_eq!(lines.next().as_deref(), Some("ten"));
-    assert_eq!(process.wait().unwrap(), Exit::Code(3));
-    handle.signal(10);
-    let process = fixture.start(&fixture.command(&["sleep", "600"])).unwrap();
-    process.handle().signal(9);
-    assert_eq!(finish(process).1, Exit::Signal(9));
+    let process = fixture.start(&Spec { streams: TERMINAL, ..fixture.command(&["sleep", "600"]) }).unwrap();
+    for other in [0, 4, b'c', 0xff] {
+        assert_eq!(process.terminal.as_ref().unwrap().signal_of(other), None, "{other}");
+    }
+}
+
+#[test]
+fn signals_do_to_the_first_process_what_they_do_to_any() {
+    for who in everyone() {
+        if who == Who::Nobody && testkit::is_root() {
+            // The fixture starts what is somebody else's by another program.
+            continue;
+        }
+        let fixture = Fixture::of(who);
+        let script = "trap 'echo ten; exit 3' USR1; trap 'echo twelve' USR2; trap '' TERM HUP; echo ready; while :; do sleep 0.01; done";
+        let mut process = fixture.start(&fixture.spec(script)).unwrap();
+        let handle = process.handle();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        // It wants nothing of these, these end nothing, and these are none.
+        for number in [15, 1, 17, 18, 23, 28, 0, -1, 65, i32::MAX] {
+            handle.signal(number);
+        }
+        handle.signal(12);
+        assert_eq!(lines.next().as_deref(), Some("twelve"));
+        handle.signal(10);
+        assert_eq!(lines.next().as_deref(), Some("ten"));
+        assert_eq!(process.wait().unwrap(), Exit::Code(3));
+        handle.signal(10);
+        for number in [2, 15, 1, 9, 10, 34, 64] {
+            let process = fixture.start(&fixture.command(&["sleep", "600"])).unwrap();
+            process.handle().signal(number);
+            assert_eq!(finish(process).1, Exit::Signal(number));
+        }
+    }
 }

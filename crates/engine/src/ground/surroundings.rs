@@ -1,23 +1,20 @@
-//! Files of the machine that a command sees: names and addresses.
+//! Files of the machine that a process sees: names and addresses.
 
 use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
 
-use super::settings::{Access, Settings};
+use sandbox::Network;
 
-/// The name of a machine that a build runs on, where nobody says another (BuildKit's).
-pub(super) const HOSTNAME: &str = "buildkitsandbox";
 /// Where systemd keeps the servers that its own one on this machine asks.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// Its own one.
 const STUB: &str = "127.0.0.53";
 
 /// Returns `/etc/hosts`.
-pub(super) fn hosts(settings: &Settings) -> String {
-    let hostname = settings.hostname.as_deref().unwrap_or(HOSTNAME);
+pub(super) fn hosts(hostname: &str, hosts: &[(String, IpAddr)]) -> String {
     let mut text = format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    for (name, address) in &settings.hosts {
+    for (name, address) in hosts {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{address}\t{name}");
     }
@@ -25,11 +22,11 @@ pub(super) fn hosts(settings: &Settings) -> String {
 }
 
 /// Returns `/etc/resolv.conf`: this machine's, as far as it means something to who sees that of the network.
-pub(super) fn resolv(access: Access) -> String {
+pub(super) fn resolv(network: Network) -> String {
     let own = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    match access {
-        Access::Host => own,
-        Access::None => {
+    match network {
+        Network::Host => own,
+        Network::None => {
             let text = if only(&own, STUB) { fs::read_to_string(RESOLVED).unwrap_or(own) } else { own };
             text.lines().filter(|line| server(line).is_none_or(|server| !is_loopback(server))).map(|line| format!("{line}\n")).collect()
         }

@@ -1,25 +1,35 @@
-//! How the layers below a command are laid out: over each other by the kernel, or copied where it does not do that.
+//! How the layers below a process are laid out: over each other by the kernel, or copied where it does not do that.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use graph::{Lay, Times, TreePath, lay_workdir};
-use layer::index::PathIndex;
+use layer::index::{Login, PathIndex};
 use sandbox::{Root, Upper};
 
-use super::error::RunError;
-use super::spec::Job;
+use super::error::GroundError;
 use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Owners, Snapshot, diff, diff_copy};
 use crate::pack::Contents;
-use crate::roots::{Form, LayerFolder, Standing, merge};
+use crate::roots::{Form, LayerFolder, Stack, Standing, merge};
 
-/// The layers below a command, and where it writes.
-pub(super) struct Laid {
+/// What a process stands on.
+pub(crate) struct Footing<'a> {
+    /// The layers below it.
+    pub stack: &'a Stack,
+    /// What is where in them.
+    pub index: &'a PathIndex,
+    /// Whom it runs as.
+    pub login: &'a Login,
+    /// The folder it begins in.
+    pub working: &'a str,
+}
+
+/// The layers below a process, and where it writes.
+pub(crate) struct Laid {
     /// What is told to the sandbox.
     pub root: Root,
     /// Where what is written goes.
@@ -30,12 +40,13 @@ pub(super) struct Laid {
 
 impl Laid {
     /// Lays folders over each other, in the folder `place`. A working folder that no layer has is made, as runc does.
-    pub fn over(job: &Job, index: &PathIndex, place: &Path, standing: Standing) -> Result<Self, RunError> {
+    pub fn over(footing: &Footing<'_>, place: &Path, standing: Standing) -> Result<Self, GroundError> {
         let (upper, work) = (place.join("upper"), place.join("work"));
         made(&work)?;
-        lay_working(job, index, &upper, standing, Form::Overlay)?;
+        lay_working(footing, &upper, standing, Form::Overlay)?;
         let is_empty = |folder: &&PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        let mut lowers: Vec<OsString> = job.stack.folders().iter().rev().filter(|folder| !is_empty(folder)).map(OsString::from).collect();
+        let mut lowers: Vec<OsString> =
+            footing.stack.folders().iter().rev().filter(|folder| !is_empty(folder)).map(OsString::from).collect();
         if lowers.is_empty() {
             let nothing = place.join("nothing");
             made(&nothing)?;
@@ -46,12 +57,12 @@ impl Laid {
     }
 
     /// Copies all layers into one folder, in the folder `place`.
-    pub fn copied(job: &Job, index: &PathIndex, place: &Path, standing: Standing) -> Result<Self, RunError> {
+    pub fn copied(footing: &Footing<'_>, place: &Path, standing: Standing) -> Result<Self, GroundError> {
         let (folder, working) = (place.join("copy"), place.join("working"));
         made(&folder)?;
-        merge(job.stack.folders(), &folder, standing)?;
-        let before = Snapshot::take(&folder).map_err(|problem| failed(&folder, &problem))?;
-        lay_working(job, index, &working, standing, Form::Names)?;
+        merge(footing.stack.folders(), &folder, standing)?;
+        let before = Snapshot::take(&folder).map_err(GroundError::io(&folder))?;
+        lay_working(footing, &working, standing, Form::Names)?;
         merge(&[working], &folder, standing)?;
         Ok(Self { root: Root::Folder(folder.clone().into()), folder, before: Some(before) })
     }
@@ -64,12 +75,12 @@ impl Laid {
     /// Finds what was written, when nobody has any of it mounted any more.
     pub fn diff(
         &self,
-        job: &Job,
-        index: &PathIndex,
+        footing: &Footing<'_>,
         standing: Standing,
         keeps_user_attributes: bool,
-    ) -> Result<(Lay, Arc<dyn Contents>), RunError> {
-        let lower = job.stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
+    ) -> Result<(Lay, Arc<dyn Contents>), DiffError> {
+        let Footing { stack, index, .. } = *footing;
+        let lower = stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
         let lone = Lone(index);
         let rules = DiffRules {
             owners: if standing.has_owners() { &AsOnDisk } else { &lone },
@@ -87,25 +98,21 @@ impl Laid {
 }
 
 /// Makes a folder for what is written, with the working folder where no layer has it.
-fn lay_working(job: &Job, index: &PathIndex, upper: &Path, standing: Standing, form: Form) -> Result<(), RunError> {
-    let Job { step, login, stack, .. } = job;
+fn lay_working(footing: &Footing<'_>, upper: &Path, standing: Standing, form: Form) -> Result<(), GroundError> {
+    let Footing { stack, index, login, working } = *footing;
     let mut files = LayerFolder::make(upper, stack.folders(), standing, form)?;
     let mut changed = PathIndex::clone(index);
     let user = format!("{}:{}", login.uid, login.gid);
     // What stands in the way is said by who enters the folder.
-    let laid = lay_workdir(&step.working, &user, &mut changed, Times { made: now() }).unwrap_or_default();
+    let laid = lay_workdir(working, &user, &mut changed, Times { made: now() }).unwrap_or_default();
     for (path, laid) in laid.iter().filter(|(path, _)| index.at(path.bytes()).is_none()) {
         files.directory(path, &laid.entry)?;
     }
     Ok(files.finish(&changed)?)
 }
 
-fn made(folder: &Path) -> Result<(), RunError> {
-    fs::create_dir(folder).map_err(|problem| failed(folder, &problem))
-}
-
-fn failed(folder: &Path, problem: &io::Error) -> RunError {
-    RunError::Mount(format!("{}: {problem}", folder.display()))
+fn made(folder: &Path) -> Result<(), GroundError> {
+    fs::create_dir(folder).map_err(GroundError::io(folder))
 }
 
 /// The time of a folder that is made now.

@@ -52,7 +52,7 @@ fn a_test_that_fails_stops_the_build_before_any_tag_moves() {
     assert_eq!(ran.code, 4, "{}", ran.stderr);
     let expected = "error: cannot build made:1: the test for linux/amd64: process \"/bin/sh -c cat /f; exit 3\" did not complete successfully: \
                     exit code: 3\nthe last lines of [linux/amd64 --test 2/3]:\n  second\n";
-    assert_eq!(ran.stderr, expected);
+    assert!(ran.stderr.starts_with(expected), "{}", ran.stderr);
     assert_eq!(kitchen.home.done(&["digest", "store:made:1"]), digest, "no tag has moved");
     assert!(!kitchen.home.path().join("out.tar").exists());
     // It is asked again, whatever is remembered.

@@ -18,3 +18,5 @@ mod mounts;
 mod program;
 #[path = "runs/secrets.rs"]
 mod secrets;
+#[path = "runs/testing.rs"]
+mod testing;

@@ -25,13 +25,13 @@ fn the_last_build_is_told_step_by_step() {
     assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
     assert!(ran.stderr.starts_with("error: cannot show a log: no build has run commands here yet\nhint: "), "{}", ran.stderr);
     kitchen.put("a", "1\n");
-    let side = "FROM base AS side\nRUN sleep 0.3; echo side; printf '\\033[31mred\\033[0m' >&2\n";
+    let side = "FROM base AS side\nRUN sleep 0.3; echo side >&2; printf '\\033[31mred\\033[0m' >&2\n";
     let main = "FROM base AS main\nCOPY a /a\nRUN echo one; sleep 0.5; echo two\nCOPY --from=side /etc/passwd /p\n";
     kitchen.built(&format!("RUN true\n{side}{main}"), &["--quiet"]);
     let ran = shown(&kitchen, &[]);
     let told: Vec<String> = ran.stdout.lines().map(|line| line.split(" (").next().unwrap().to_owned()).collect();
     let expected = [
-        "[linux/amd64 side 1/1] RUN /bin/sh -c sleep 0.3; echo side; printf '\\033[31mred\\033[0m' >&2",
+        "[linux/amd64 side 1/1] RUN /bin/sh -c sleep 0.3; echo side >&2; printf '\\033[31mred\\033[0m' >&2",
         "  side",
         "  red",
         "[linux/amd64 main 1/3] COPY a /a",

@@ -18,6 +18,7 @@ mod run_key;
 mod running;
 mod stack;
 mod step;
+mod testing;
 
 pub use error::{BuildError, ImageError};
 pub use images::{Asked, Found, Images};

@@ -66,6 +66,13 @@ pub enum Happening {
         /// The base.
         base: String,
     },
+    /// An image is for another machine, so no test was run in it.
+    NotTested {
+        /// What it is for.
+        platform: Platform,
+        /// What this machine is.
+        host: Platform,
+    },
     /// An optional platform cannot be built.
     LeftOut {
         /// Which.

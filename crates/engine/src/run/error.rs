@@ -74,6 +74,11 @@ fn ended(exit: Exit) -> String {
 }
 
 impl RunError {
+    /// Tells whether there is no shell to read the command.
+    pub(crate) fn lacks_shell(&self) -> bool {
+        matches!(self, Self::Sandbox { problem: SandboxError::NotFound { program }, .. } if program == "/bin/sh")
+    }
+
     /// Returns the last lines that the program wrote.
     pub fn tail(&self) -> &[String] {
         match self {
@@ -103,7 +108,7 @@ impl Fault for RunError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Sandbox { problem: SandboxError::NotFound { program }, .. } if program == "/bin/sh" => Some(Hint::new(
+            _ if self.lacks_shell() => Some(Hint::new(
                 "the image has no shell: write the program and its arguments as RUN [\"program\", \"argument\"], or begin with an image that has one",
             )),
             Self::Sandbox { problem, .. } => problem.hint(),

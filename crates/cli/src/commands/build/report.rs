@@ -211,6 +211,7 @@ pub fn summary(built: &Built, plan: &IndexPlan, tags: &[Value]) -> Value {
             "layers": image.layers,
             "entrypoint": image.started.as_ref().map(|started| format!("/{}", started.path)),
             "steps": {"done": image.steps - image.cached, "cached": image.cached},
+            "tests": image.tests,
             "foreign": image.notes.iter().map(|note| json!({"path": format!("/{}", note.path), "machine": note.found.to_string()})).collect::<Vec<_>>(),
         })
     };

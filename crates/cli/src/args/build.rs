@@ -4,7 +4,7 @@ mod annotation;
 mod argument;
 mod compression;
 mod context;
-mod csv;
+pub(super) mod csv;
 mod epoch;
 mod error;
 mod file;
@@ -22,6 +22,8 @@ use clap::{ArgAction, Args};
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
 
+use super::foreign::Refused;
+
 pub use annotation::BuildAnnotation;
 pub use argument::{BuildArgument, Label};
 pub use compression::CompressionChoice;
@@ -31,7 +33,7 @@ pub use error::WordError;
 pub use file::{FileFlag, FileSource, Files};
 pub use named::{NamedContext, NamedSource};
 pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
-pub use refused::Refused;
+pub use refused::BuildFlags;
 pub use run::{AgentWord, LimitWord, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord};
 
 /// Build an image for every platform you name.
@@ -165,7 +167,7 @@ pub struct Build {
     pub dry_run: bool,
     /// Flags of other tools, refused by name.
     #[command(flatten)]
-    pub refused: Refused,
+    pub refused: Refused<BuildFlags>,
 }
 
 /// Show bases, platforms and steps of a build, and do nothing.
@@ -266,7 +268,7 @@ impl Build {
 }
 
 /// Reads the words that Go takes for true and false.
-fn truth(text: &str) -> Result<bool, WordError> {
+pub(super) fn truth(text: &str) -> Result<bool, WordError> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

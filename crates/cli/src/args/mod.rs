@@ -4,6 +4,7 @@ mod build;
 mod cache;
 mod create;
 mod doctor;
+mod foreign;
 mod global;
 mod login;
 mod logs;

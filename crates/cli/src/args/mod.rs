@@ -9,6 +9,7 @@ mod global;
 mod login;
 mod look;
 mod registry;
+mod run;
 mod serve;
 mod shims;
 mod store;
@@ -26,6 +27,7 @@ pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
+pub use run::{HostnameWord, MountWord, ProgramWordError, PullWord, Run};
 pub use serve::{ListenError, Serve};
 pub use shims::ShimsCommand;
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
@@ -77,6 +79,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// Print the digest a name points to
     Digest(Digest),
+    /// Run a program of an image, on this machine's own platform
+    Run(Box<Run>),
     /// Send images from the local store to a registry
     Push(Box<Push>),
     /// Fetch images, with all their platforms, into the local store

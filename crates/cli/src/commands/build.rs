@@ -8,7 +8,7 @@ mod finder;
 mod ground;
 mod order;
 mod report;
-mod running;
+pub mod running;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 
 /// The folder of the store in which layers lie unpacked.
-const ROOTS: &str = "roots";
+pub const ROOTS: &str = "roots";
 /// How many layers an image may have for Docker (moby, `maxLayerDepth`).
 const MOST_LAYERS: usize = 125;
 

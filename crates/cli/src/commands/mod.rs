@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod registry;
 mod rm;
+mod run;
 mod save;
 mod serve;
 mod shims;
@@ -84,13 +85,13 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
     let console = Console::new(&context);
     let session = Session { context, console: console.clone(), standing };
     let front = spoken.as_ref().map(Spoken::front);
-    // A server is ended by an interrupt, so it decides itself what that means.
-    let serving = matches!(command.verb, Verb::Serve(_));
+    // A server is ended by an interrupt, and a program gets it: they decide themselves what that means.
+    let is_heard = matches!(command.verb, Verb::Serve(_) | Verb::Run(_));
     let mut interrupts = Interrupts::listen();
     // Dropping the work removes what it had half written.
     let ended = tokio::select! {
         ended = carry_out(&session, command.verb, spoken) => ended,
-        _ = interrupts.next(), if !serving => Err(Interrupted.into()),
+        _ = interrupts.next(), if !is_heard => Err(Interrupted.into()),
     };
     console.end();
     let ended = match (ended, console.lost_output()) {
@@ -124,6 +125,7 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Create(arguments) => create::run(session, *arguments).await,
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
+        Verb::Run(arguments) => run::run(session, *arguments).await,
         Verb::Logs(arguments) => logs::run(session, &arguments).await,
         Verb::Push(arguments) => push::run(session, *arguments).await,
         Verb::Pull(arguments) => pull::run(session, arguments).await,

@@ -271,6 +271,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         if let Some(word) = cause.downcast_ref::<crate::args::RunWordError>() {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
         }
+        if let Some(word) = cause.downcast_ref::<crate::args::ProgramWordError>() {
+            return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
         if let Some(secret) = cause.downcast_ref::<crate::args::SecretError>() {
             return fault::Fault::hint(secret).map(|hint| hint.to_string());
         }

@@ -12,6 +12,7 @@ use std::thread;
 
 use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Starting, Upper, Users};
 use tempfile::TempDir;
+use testkit::refuse::{self, Refusal};
 
 /// An ordinary user whom this machine does not know.
 pub const NOBODY: u32 = 54_321;
@@ -147,7 +148,16 @@ impl Fixture {
 
     /// Runs a spec by the program, however that is started.
     pub fn outcome_of(&self, program: Command, spec: &Spec) -> Outcome {
-        let output = self.spawn_by(program, spec).wait_with_output().unwrap();
+        self.outcome_by(program, spec, Command::spawn)
+    }
+
+    /// Runs a spec where system calls are refused.
+    pub fn outcome_without(&self, refused: &[Refusal], errno: i32, spec: &Spec) -> Outcome {
+        self.outcome_by(self.program(), spec, |program| refuse::spawn(program, refused, errno.unsigned_abs()))
+    }
+
+    fn outcome_by(&self, program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Outcome {
+        let output = self.spawn_as(program, spec, spawn).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             // Who writes this down is the example.
@@ -165,11 +175,15 @@ impl Fixture {
     }
 
     /// Starts the program that runs a spec, with pipes.
-    pub fn spawn_by(&self, mut program: Command, spec: &Spec) -> Caller {
+    pub fn spawn_by(&self, program: Command, spec: &Spec) -> Caller {
+        self.spawn_as(program, spec, Command::spawn)
+    }
+
+    fn spawn_as(&self, mut program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Caller {
         self.spec_for(&mut program, spec);
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let _files_are_closed = FORKING.read().unwrap();
-        Caller(Some(program.spawn().unwrap()))
+        Caller(Some(spawn(&mut program).unwrap()))
     }
 
     /// Writes a spec down for the program.

@@ -17,6 +17,7 @@ mod run;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args};
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
@@ -119,6 +120,10 @@ pub struct Build {
     /// Programs of another machine that are meant to be in the image; all allows every one
     #[arg(long, value_name = "PATH|all", help_heading = "How it is made")]
     pub allow_foreign: Vec<String>,
+    /// A command that must succeed in the finished image, before any tag moves: a text for its shell, or a JSON list of words;
+    /// may be repeated
+    #[arg(long = "test", value_name = "CMD", value_parser = NonEmptyStringValueParser::new(), help_heading = "How it is made")]
+    pub tests: Vec<String>,
     /// Keep all extended attributes of copied files, not security.capability alone
     #[arg(long, help_heading = "How it is made")]
     pub keep_xattrs: bool,

@@ -7,6 +7,7 @@ mod doctor;
 mod foreign;
 mod global;
 mod login;
+mod logs;
 mod look;
 mod registry;
 mod run;
@@ -25,6 +26,7 @@ pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use doctor::Doctor;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
+pub use logs::{Logs, LogsCommand};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
 pub use run::{HostnameWord, MountWord, ProgramWordError, PullWord, Run};
@@ -81,6 +83,8 @@ pub enum Verb {
     Digest(Digest),
     /// Run a program of an image, on this machine's own platform
     Run(Box<Run>),
+    /// Show the output of a build's steps again
+    Logs(Logs),
     /// Send images from the local store to a registry
     Push(Box<Push>),
     /// Fetch images, with all their platforms, into the local store

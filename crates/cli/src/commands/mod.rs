@@ -10,6 +10,7 @@ mod help;
 mod inspect;
 mod load;
 mod login;
+mod logs;
 mod ls;
 mod pull;
 mod push;
@@ -134,6 +135,7 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
         Verb::Run(arguments) => run::run(session, *arguments).await,
+        Verb::Logs(arguments) => logs::run(session, &arguments).await,
         Verb::Push(arguments) => push::run(session, *arguments).await,
         Verb::Pull(arguments) => pull::run(session, arguments).await,
         Verb::Copy(arguments) => copy::run(session, *arguments).await,

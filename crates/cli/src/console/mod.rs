@@ -73,6 +73,11 @@ impl Console {
         self.data(visible(line.as_ref()));
     }
 
+    /// Prints a line that a program has written, set off from what is said of it.
+    pub fn written(&self, text: &str) {
+        self.line(format!("  {}", written(text)));
+    }
+
     /// Prints the lines of a table.
     pub fn table(&self, table: &Table) {
         for line in table.lines() {

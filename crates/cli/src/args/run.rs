@@ -28,12 +28,7 @@ pub use variable::VariableWord;
 use super::build::{HostWord, LimitWord, MemorySize, NetworkWord, truth};
 use super::foreign::Refused;
 
-/// Run a program of an image, on this machine's own platform.
-///
-/// The words are those of `docker run`, and nothing stands behind them: no daemon, no container that stays. The program sees the
-/// files of the image, and what it writes to them is thrown away; its network is this machine's. Its exit code is that of this
-/// command, 128 and the number of a signal that ended it; 127 where it is not found, 126 where it cannot be run, and 125 for
-/// everything else that goes wrong before.
+/// What runs, what it sees, and what it may.
 #[derive(Args, Clone, Debug)]
 #[command(args_override_self = true, override_usage = "polyarch run [OPTIONS] IMAGE [ARG]...")]
 #[command(after_help = "Examples:

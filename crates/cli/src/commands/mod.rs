@@ -24,8 +24,10 @@ mod store;
 mod tag;
 mod transfer;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use fault::{Failure, Fault, Kind};
 use serde_json::json;
 
@@ -111,6 +113,13 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
         }
     };
     ExitCode::from(number)
+}
+
+/// Returns the exit code of words that make no sense: that of a program which is not run, where they are of `run`.
+pub fn usage_code(words: &[OsString]) -> u8 {
+    let read = Polyarch::command().ignore_errors(true).try_get_matches_from(words);
+    let is_of_run = read.is_ok_and(|matches| matches.subcommand_name() == Some("run"));
+    if is_of_run { run::NOT_RUN } else { fault::ExitCode::of(Kind::Usage).number() }
 }
 
 async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Result<Done, Failure> {

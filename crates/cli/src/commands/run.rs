@@ -6,7 +6,9 @@ mod order;
 mod signals;
 mod streams;
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::cache::Cache;
 use engine::program::{ProgramError, Programs, Running, Wish};
@@ -14,6 +16,7 @@ use fault::{Failure, Kind, Wishing};
 use oci::Locator;
 use sandbox::{Exit, SandboxError};
 use tokio::signal::unix::SignalKind;
+use tokio::time::timeout;
 
 use crate::args::Run;
 use crate::commands::build::ROOTS;
@@ -25,9 +28,12 @@ use self::signals::Signals;
 use self::streams::Passing;
 
 /// Docker's exit codes, which scripts know: something went wrong before the program was there; it cannot be run; it is not found.
-const NOT_RUN: u8 = 125;
+pub const NOT_RUN: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
+
+/// How long a signal waits for a program that is about to run, which may do so already. What takes longer is not waited for.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// A program that was not run, and the exit code for that.
 struct NotRun {
@@ -62,11 +68,18 @@ async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {
     let streams = streams::decide(&session.context, arguments)?;
     let wish = order::wish(session, arguments, streams)?;
     let mut signals = Signals::listen();
-    let running = tokio::select! {
-        running = start(session, arguments, &locator, wish) => running?,
-        () = signals.end() => return Err(Interrupted.into()),
+    let mut starting = pin!(start(session, arguments, &locator, wish));
+    let (mut running, early) = tokio::select! {
+        running = &mut starting => (running?, None),
+        signal = signals.end() => match timeout(GRACE, starting).await {
+            Ok(running) => (running?, Some(signal)),
+            Err(_) => return Err(Interrupted.into()),
+        },
     };
     session.console.end();
+    if let Some(signal) = early {
+        running.process().handle().signal(signal.as_raw_value());
+    }
     let exit = finish(running, arguments.interactive, signals).await?;
     if matches!(exit, Exit::OutOfMemory(_)) {
         session.console.warn("it was ended since there was not enough memory");
@@ -75,8 +88,9 @@ async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {
 }
 
 async fn start(session: &Session, arguments: &Run, locator: &Locator, wish: Wish) -> Result<Running, NotRun> {
-    let programs = Programs::open(&session.context.store.join(ROOTS), session.standing.clone()).await?;
     let opener = Opener::new(session.context.clone(), session.console.clone());
+    opener.store()?.make()?;
+    let programs = Programs::open(&session.context.store.join(ROOTS), session.standing.clone()).await?;
     let base = Finder::new(session, &opener, arguments.platform.as_ref()).find(locator, arguments.pull).await?;
     let cache = Cache::new(Arc::new(opener.store()?.clone()), session.context.now.clone());
     programs.start(&base, &cache, wish).await.map_err(|problem| NotRun { code: code_of(&problem), failure: problem.into() })
@@ -111,7 +125,7 @@ async fn finish(mut running: Running, interactive: bool, mut signals: Signals) -
     // Whoever reads what it has written may have stopped to.
     tokio::select! {
         _ = passing.done.recv() => (),
-        () = signals.end() => (),
+        _ = signals.end() => (),
     }
     Ok(exit?)
 }

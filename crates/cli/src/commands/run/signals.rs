@@ -39,7 +39,12 @@ impl Signals {
     }
 
     /// Waits for one that asks for the end.
-    pub async fn end(&mut self) {
-        while !ENDING.contains(&self.next().await) {}
+    pub async fn end(&mut self) -> SignalKind {
+        loop {
+            let signal = self.next().await;
+            if ENDING.contains(&signal) {
+                return signal;
+            }
+        }
     }
 }

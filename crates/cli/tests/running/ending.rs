@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::kitchen::Kitchen;
-use crate::started::{Started, gone, is_running, run};
+use crate::started::{BASE, Started, UNHEEDING, gone, is_running, run};
 
 #[test]
 fn the_exit_code_is_the_programs() {
@@ -70,9 +70,8 @@ fn signals_are_passed_on_and_end_what_does_not_heed_them() {
     }
     assert_eq!(started.ended(), (7, String::new(), String::new()));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::USR1, 138)] {
-        let started = Started::script(&kitchen, &[], "echo ready; exec sleep 600");
-        // A shell has handlers of its own, until it is another program.
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        let mut started = Started::new(&mut kitchen.home.command(&[&["run", BASE], UNHEEDING].concat()));
+        assert_eq!(started.line(), "ID=busybox");
         started.signal(signal);
         let ended = started.ended();
         assert_eq!(ended.0, code, "{signal:?}: {ended:?}");

@@ -14,6 +14,8 @@ use crate::program::Ran;
 
 /// The image of all kitchens.
 pub const BASE: &str = "oci:base:amd64";
+/// A program that says `ID=busybox` and goes on, and does nothing about any signal.
+pub const UNHEEDING: &[&str] = &["tail", "-f", "/etc/os-release"];
 /// Far more than a run ever waits for, and less than a hanging one.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

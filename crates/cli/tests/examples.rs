@@ -60,6 +60,9 @@ fn world(registry: &DebianRegistry) -> Home {
         std::fs::rename(home.path().join(from), home.path().join(to)).unwrap();
     }
     std::fs::write(home.path().join("users"), USERS).unwrap();
+    // A command that cannot be started on any machine leaves a log all the same.
+    std::fs::write(home.path().join("Dockerfile"), "FROM scratch\nRUN [\"/none\"]\n").unwrap();
+    assert_ne!(home.run(&["build", "."]).code, 0);
     std::fs::write(home.path().join(".dockerignore"), "*\n!app\n").unwrap();
     std::fs::write(home.path().join("app"), "an application\n").unwrap();
     for name in ["Dockerfile", "Dockerfile.amd64", "Dockerfile.arm64", "Dockerfile.arm", "Dockerfile.armv7"] {

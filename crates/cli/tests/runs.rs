@@ -11,8 +11,12 @@ mod caching;
 mod copied;
 #[path = "runs/kitchen.rs"]
 mod kitchen;
+#[path = "runs/logs.rs"]
+mod logs;
 #[path = "runs/mounts.rs"]
 mod mounts;
 mod program;
 #[path = "runs/secrets.rs"]
 mod secrets;
+#[path = "runs/testing.rs"]
+mod testing;

@@ -15,6 +15,7 @@ pub mod export;
 pub mod files;
 mod ground;
 pub mod pack;
+pub mod program;
 pub mod roots;
 pub mod run;
 pub mod truth;

@@ -2,36 +2,26 @@
 
 use layer::index::PathIndex;
 
-use crate::copy::Times;
+use crate::copy::{Copying, Destination, Owner, Picked, Times, copy};
 use crate::error::CopyError;
-use crate::lay::{From, Lay, lay_copy};
+use crate::lay::{From, Lay, check_there, sourced};
 use crate::link::follow;
 use crate::path::TreePath;
-use crate::stage::CopyStep;
 
 /// Lays what is at a path of a tree into an empty root, and says where it is there; the root itself for a folder.
 ///
 /// # Errors
 /// Where nothing is at the path.
 pub fn lay_bind(source: &str, from: &From<'_>, times: Times) -> Result<(Lay, TreePath), CopyError> {
-    let real = follow(from.tree, &TreePath::from(source))?;
-    let is_folder = real.is_root() || from.tree.is_directory(&real);
-    let inside = if is_folder { TreePath::default() } else { TreePath::clean(real.name()) };
-    let sources = vec![if real.is_root() { ".".to_owned() } else { literal(source) }];
-    let step = CopyStep { sources, destination: format!("/{inside}"), working: "/".to_owned(), ..CopyStep::default() };
-    Ok((lay_copy(&step, &mut PathIndex::new(), from, times)?, inside))
-}
-
-/// Writes a path as a pattern that means it alone.
-fn literal(path: &str) -> String {
-    let mut pattern = String::new();
-    for letter in path.chars() {
-        if matches!(letter, '*' | '?' | '[' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern
+    let named = TreePath::clean(source.as_bytes());
+    check_there(&named, from)?;
+    let real = follow(from.tree, &named)?;
+    let inside = if from.tree.is_directory(&real) { TreePath::default() } else { TreePath::clean(real.name()) };
+    let owner = if from.keeps_owners { Owner::Kept } else { Owner::Root };
+    let how = Copying { owner, mode: None, made_mode: None, excluded: None, times };
+    let to = Destination { path: inside.clone(), is_folder: false };
+    let changes = copy(&mut PathIndex::new(), from.tree, &[Picked { named }], &to, &how)?;
+    Ok((sourced(changes), inside))
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ fn primary(root: &PathIndex, user: &str, gid: u64) -> u64 {
     if user.bytes().all(|byte| byte.is_ascii_digit()) { root.group_of(user).unwrap_or(0) } else { gid }
 }
 
-fn sourced(changes: Changes) -> Lay {
+pub(crate) fn sourced(changes: Changes) -> Lay {
     let laid = |(path, change): (TreePath, crate::copy::Change)| {
         let none = if change.was_there { Content::Root } else { Content::Nothing };
         let content = change.source.map_or(none, Content::Source);
@@ -180,7 +180,7 @@ fn pick(step: &CopyStep, from: &From<'_>) -> Result<Vec<Picked>, CopyError> {
     Ok(picked)
 }
 
-fn check_there(named: &TreePath, from: &From<'_>) -> Result<(), CopyError> {
+pub(crate) fn check_there(named: &TreePath, from: &From<'_>) -> Result<(), CopyError> {
     let real = follow(from.tree, named)?;
     if from.tree.is_directory(&real) || from.tree.get(&real).is_some() {
         return Ok(());

@@ -21,7 +21,8 @@ mod work;
 pub use error::StoreError;
 pub use layout::{Layout, LayoutLibrary};
 pub use local::{
-    CacheItem, CachePlan, CacheUsage, CacheWish, Entry, Finding, Kept, PruneItem, PrunePlan, Pruned, SparseLibrary, Store, Usage, Why,
+    CacheItem, CachePlan, CacheUsage, CacheWish, Entry, Finding, Kept, KeptLog, Log, PruneItem, PrunePlan, Pruned, SparseLibrary, Store,
+    Usage, Why,
 };
 pub use names::{NameOrigin, Named};
 

@@ -5,6 +5,7 @@ mod check;
 mod keep;
 mod library;
 mod list;
+mod logs;
 mod prune;
 mod recall;
 mod repository;
@@ -25,6 +26,7 @@ pub use cache::{CacheItem, CachePlan, CacheUsage, CacheWish};
 pub use check::Finding;
 pub use library::SparseLibrary;
 pub use list::{Entry, Usage};
+pub use logs::{KeptLog, Log};
 pub use prune::{Kept, PruneItem, PrunePlan, Pruned, Why};
 
 use crate::blobs::Blobs;
@@ -52,6 +54,7 @@ const PLACE: &str = "the local store";
 /// ingest/                                   files on their way in
 /// recall/                                   what registries said before; may be lost
 /// cache/                                    what builds remember; may be lost
+/// logs/ID.jsonl                             what commands of builds wrote; may be lost
 /// roots/                                    what commands of builds stand on; may be lost while no build runs
 /// ```
 ///
@@ -185,8 +188,11 @@ impl Store {
         }
     }
 
-    /// Makes the store, if it is not there yet.
-    fn make(&self) -> Result<(), StoreError> {
+    /// Makes the store, if it is not there yet: for who puts something beside its content.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make(&self) -> Result<(), StoreError> {
         let root = &self.0.root;
         let version = root.join("version");
         if version.exists() {

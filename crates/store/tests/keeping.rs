@@ -221,3 +221,31 @@ async fn what_commands_stand_on_goes_where_nobody_uses_it() {
     fixture.store.cache_prune(all).await.unwrap();
     assert!(!standing.join("caches/cc").exists() && standing.join("work/dd/f").exists());
 }
+
+#[tokio::test]
+async fn twenty_logs_stay_and_those_that_somebody_writes() {
+    let fixture = Fixture::new();
+    let mut first = fixture.store.begin_log().unwrap();
+    let next = |_| {
+        fixture.wait(1);
+        fixture.store.begin_log().unwrap().id().to_owned()
+    };
+    let ids: Vec<String> = (0..24).map(next).collect();
+    let kept = fixture.store.logs().await.unwrap();
+    assert!(ids.is_sorted() && first.id() < ids[0].as_str(), "each has an ID of its own, in their order: {ids:?}");
+    let mut expected = vec![(first.id().to_owned(), true)];
+    expected.extend(ids[4..].iter().map(|id| (id.clone(), false)));
+    assert_eq!(kept.iter().map(|log| (log.id.clone(), log.is_open)).collect::<Vec<_>>(), expected);
+    first.add("a line").unwrap();
+    first.add("another").unwrap();
+    assert_eq!(fs::read_to_string(&kept[0].path).unwrap(), "a line\nanother\n");
+    let usage = fixture.store.cache_usage().await.unwrap();
+    assert_eq!(usage.last().map(|usage| (usage.shelf.as_str(), usage.documents, usage.bytes)), Some(("logs", 21, 15)));
+    let all = fixture.store.cache_plan(CacheWish::default()).await.unwrap();
+    let pruned = fixture.store.cache_prune(all).await.unwrap();
+    assert_eq!((pruned.removed, pruned.spared), (20, 1));
+    drop(first);
+    let all = fixture.store.cache_plan(CacheWish::default()).await.unwrap();
+    assert_eq!(fixture.store.cache_prune(all).await.unwrap().bytes, 15);
+    assert_eq!(fixture.store.logs().await.unwrap(), []);
+}

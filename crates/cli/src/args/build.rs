@@ -4,7 +4,7 @@ mod annotation;
 mod argument;
 mod compression;
 mod context;
-mod csv;
+pub(super) mod csv;
 mod epoch;
 mod error;
 mod file;
@@ -17,9 +17,12 @@ mod run;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args};
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
+
+use super::foreign::Refused;
 
 pub use annotation::BuildAnnotation;
 pub use argument::{BuildArgument, Label};
@@ -30,8 +33,10 @@ pub use error::WordError;
 pub use file::{FileFlag, FileSource, Files};
 pub use named::{NamedContext, NamedSource};
 pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
-pub use refused::Refused;
-pub use run::{AgentWord, LimitWord, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord};
+pub use refused::BuildFlags;
+pub use run::{
+    AgentWord, HostWord, LimitWord, MemorySize, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord,
+};
 
 /// Build an image for every platform you name.
 ///
@@ -115,6 +120,10 @@ pub struct Build {
     /// Programs of another machine that are meant to be in the image; all allows every one
     #[arg(long, value_name = "PATH|all", help_heading = "How it is made")]
     pub allow_foreign: Vec<String>,
+    /// A command that must succeed in the finished image, before any tag moves: a text for its shell, or a JSON list of words;
+    /// may be repeated
+    #[arg(long = "test", value_name = "CMD", value_parser = NonEmptyStringValueParser::new(), help_heading = "How it is made")]
+    pub tests: Vec<String>,
     /// Keep all extended attributes of copied files, not security.capability alone
     #[arg(long, help_heading = "How it is made")]
     pub keep_xattrs: bool,
@@ -160,7 +169,7 @@ pub struct Build {
     pub dry_run: bool,
     /// Flags of other tools, refused by name.
     #[command(flatten)]
-    pub refused: Refused,
+    pub refused: Refused<BuildFlags>,
 }
 
 /// Show bases, platforms and steps of a build, and do nothing.
@@ -261,7 +270,7 @@ impl Build {
 }
 
 /// Reads the words that Go takes for true and false.
-fn truth(text: &str) -> Result<bool, WordError> {
+pub(super) fn truth(text: &str) -> Result<bool, WordError> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

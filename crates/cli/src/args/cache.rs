@@ -22,8 +22,8 @@ pub enum CacheCommand {
 
 /// Remove what builds remember.
 ///
-/// Nothing of it is needed: the next build does again what it does not find. The layers themselves are
-/// in the local store, and go with `polyarch store prune` where no name needs them.
+/// Nothing of it is needed: the next build does again what it does not find. Logs of builds go, too. The layers
+/// themselves are in the local store, and go with `polyarch store prune` where no name needs them.
 ///
 /// Without a word that says what goes: what no build used for 30 days. Days are told apart, hours are not.
 #[derive(Args, Debug)]

@@ -4,10 +4,13 @@ mod build;
 mod cache;
 mod create;
 mod doctor;
+mod foreign;
 mod global;
 mod login;
+mod logs;
 mod look;
 mod registry;
+mod run;
 mod serve;
 mod shims;
 mod store;
@@ -23,8 +26,10 @@ pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use doctor::Doctor;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
+pub use logs::{Logs, LogsCommand};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
+pub use run::{HostnameWord, MountWord, ProgramWordError, PullWord, Run};
 pub use serve::{ListenError, Serve};
 pub use shims::ShimsCommand;
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
@@ -76,6 +81,10 @@ pub enum Verb {
     Inspect(Inspect),
     /// Print the digest a name points to
     Digest(Digest),
+    /// Run a program of an image, on this machine's own platform
+    Run(Box<Run>),
+    /// Show the output of a build's steps again
+    Logs(Logs),
     /// Send images from the local store to a registry
     Push(Box<Push>),
     /// Fetch images, with all their platforms, into the local store

@@ -6,9 +6,11 @@ mod deliver;
 mod export;
 mod finder;
 mod ground;
+mod log;
 mod order;
+mod progress;
 mod report;
-mod running;
+pub mod running;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,9 +31,10 @@ use crate::open::Opener;
 
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
+use log::{BuildLog, head, outcome};
 
 /// The folder of the store in which layers lie unpacked.
-const ROOTS: &str = "roots";
+pub const ROOTS: &str = "roots";
 /// How many layers an image may have for Docker (moby, `maxLayerDepth`).
 const MOST_LAYERS: usize = 125;
 
@@ -135,11 +138,20 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// Makes the images and brings them where they are to be, with a log of what commands write meanwhile.
     async fn run(&self, decided: Plan, deliveries: &mut Deliveries) -> Result<(Built, Summary), Failure> {
+        let session = self.session;
+        let log = BuildLog::new(self.opener.store()?, &session.console, head(&session.context, self.arguments, &decided));
+        let made = self.carry_out(decided, deliveries, &log).await;
+        log.end(outcome(made.as_ref().map(|(_, summary)| summary.digest.as_str())));
+        made
+    }
+
+    async fn carry_out(&self, decided: Plan, deliveries: &mut Deliveries, log: &BuildLog) -> Result<(Built, Summary), Failure> {
         let (session, events) = (self.session, self.session.console.events());
         let store = self.opener.store()?;
         let place = content::Library::open(store, deliveries.repository()).await?;
-        let progress = report::progress(session);
+        let progress = progress::progress(session, log);
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let Request { commands, keeps_attributes, .. } = self.request;
         let runner = Runner::new(session.context.store.join(ROOTS), session.standing.clone(), commands.parallel, *keeps_attributes);

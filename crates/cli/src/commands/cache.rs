@@ -28,6 +28,7 @@ fn shelf(name: &str) -> &str {
         "paths" => "paths of bases",
         "layers" => "layers as folders",
         "caches" => "cache mounts",
+        "logs" => "logs of builds",
         other => other,
     }
 }
@@ -79,7 +80,9 @@ async fn prune(session: &Session, store: &Store, arguments: &CachePrune) -> Resu
 fn list(session: &Session, plan: &CachePlan) {
     let mut table = Table::new(&["WHAT", "KEY", "SIZE", "LAST USED"]);
     for item in &plan.items {
-        let key = item.path.file_name().map(|name| name.to_string_lossy().chars().take(12).collect());
+        // A log is called by its time, all else by a digest.
+        let letters = if item.shelf == "logs" { usize::MAX } else { 12 };
+        let key = item.path.file_stem().map(|name| name.to_string_lossy().chars().take(letters).collect());
         table.row([shelf(&item.shelf).to_owned(), key.unwrap_or_default(), bytes(item.size), item.last_used.clone()]);
     }
     session.console.table(&table);

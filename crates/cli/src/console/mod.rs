@@ -73,6 +73,11 @@ impl Console {
         self.data(visible(line.as_ref()));
     }
 
+    /// Prints a line that a program has written, set off from what is said of it.
+    pub fn written(&self, text: &str) {
+        self.line(format!("  {}", written(text)));
+    }
+
     /// Prints the lines of a table.
     pub fn table(&self, table: &Table) {
         for line in table.lines() {
@@ -228,6 +233,11 @@ pub fn without_passwords(mut error: clap::Error) -> clap::Error {
 
 /// Prints what is wrong with the words, or the help that was asked for.
 pub fn usage(error: &clap::Error) -> ExitCode {
+    usage_with(error, fault::ExitCode::of(Kind::Usage).number())
+}
+
+/// The same, where words that are wrong end with another code.
+pub fn usage_with(error: &clap::Error, code: u8) -> ExitCode {
     let printed = error.print();
     if !error.use_stderr() {
         return match printed.and_then(|()| std::io::stdout().flush()) {
@@ -241,7 +251,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     if let Some(hint) = hint_of(error) {
         error_line(&format!("hint: {hint}"));
     }
-    ExitCode::from(fault::ExitCode::of(Kind::Usage).number())
+    ExitCode::from(code)
 }
 
 /// Finds the hint of the value that could not be read: clap keeps the error but not what it knows.
@@ -264,6 +274,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
         }
         if let Some(word) = cause.downcast_ref::<crate::args::RunWordError>() {
+            return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
+        if let Some(word) = cause.downcast_ref::<crate::args::ProgramWordError>() {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
         }
         if let Some(secret) = cause.downcast_ref::<crate::args::SecretError>() {

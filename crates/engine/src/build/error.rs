@@ -140,6 +140,15 @@ pub enum BuildError {
         #[source]
         problem: Arc<RunError>,
     },
+    /// A test was not run in the finished image, or did not succeed.
+    #[error("{}", self.lines().join("\n"))]
+    Test {
+        /// Which.
+        step: Box<StepName>,
+        /// What is wrong.
+        #[source]
+        problem: Arc<RunError>,
+    },
     /// What has stopped others, too.
     #[error(transparent)]
     Shared(Arc<Self>),
@@ -173,11 +182,16 @@ fn sentence(problem: &AnyFault, platform: Option<&Platform>) -> String {
 /// Shows a command that failed: its platform and step, its place, and the last that it wrote.
 fn ran(file: &BuildFile, span: Span, step: &StepName, problem: &RunError) -> Vec<String> {
     let mut lines = file.source.show(span, &format!("for {}: {problem}", step.platform));
-    if !problem.tail().is_empty() {
-        lines.push(format!("the last lines of {}:", step.in_short()));
-        lines.extend(problem.tail().iter().map(|line| format!("  {line}")));
-    }
+    lines.extend(tail(step, problem));
     lines
+}
+
+fn tail(step: &StepName, problem: &RunError) -> Vec<String> {
+    if problem.tail().is_empty() {
+        return Vec::new();
+    }
+    let lines = problem.tail().iter().map(|line| format!("  {line}"));
+    std::iter::once(format!("the last lines of {}:", step.in_short())).chain(lines).collect()
 }
 
 impl BuildError {
@@ -206,7 +220,7 @@ impl BuildError {
             Self::Syntax(problem) => problem,
             Self::Line { problem, .. } | Self::General(problem) => &**problem,
             Self::Runs(problem) => problem,
-            Self::Run { problem, .. } => &**problem,
+            Self::Run { problem, .. } | Self::Test { problem, .. } => &**problem,
             Self::Shared(problem) => return problem.inner(),
             Self::Context(problem) => problem,
             Self::Pack(problem) => problem,
@@ -224,7 +238,12 @@ impl Fault for BuildError {
     }
 
     fn hint(&self) -> Option<Hint> {
-        self.inner().and_then(Fault::hint)
+        match self {
+            Self::Test { problem, .. } if problem.lacks_shell() => Some(Hint::new(
+                "the image has no shell: write the program and its arguments as a list, `--test '[\"program\", \"argument\"]'`",
+            )),
+            _ => self.inner().and_then(Fault::hint),
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -232,6 +251,10 @@ impl Fault for BuildError {
             Self::Syntax(problems) => problems.render(),
             Self::Line { file, span, platform, problem } => file.source.show(*span, &sentence(problem, platform.as_deref())),
             Self::Run { file, span, step, problem } => ran(file, *span, step, problem),
+            Self::Test { step, problem } => {
+                let first = format!("the test for {}: {problem}", step.platform);
+                std::iter::once(first).chain(tail(step, problem)).collect()
+            }
             Self::Shared(problem) => problem.lines(),
             Self::Several(problems) => problems.iter().flat_map(Fault::lines).collect(),
             single => single.inner().map_or_else(|| vec![self.to_string()], Fault::lines),

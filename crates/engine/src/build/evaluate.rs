@@ -117,10 +117,11 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// Finds the stages whose base must be looked into: a destination may lead over its links, and what is made of its
-    /// folders keeps what they are. A base that nothing is put into is not opened.
+    /// Finds the stages whose base must be looked into: a destination may lead over its links, what is made of its
+    /// folders keeps what they are, and tests run as one of its users. A base that nothing is put into is not opened.
     fn looked_into(&self) -> BTreeSet<usize> {
-        let mut stages = BTreeSet::new();
+        let last = self.ready.outline.stages.last().filter(|_| !self.request.tests.is_empty());
+        let mut stages: BTreeSet<usize> = last.map(|last| last.index).into_iter().collect();
         for stage in self.ready.outline.stages.iter().rev() {
             let Some(recipe) = self.ready.recipes.get(&stage.index) else { continue };
             if recipe.steps.iter().any(|placed| looks(&placed.step)) {

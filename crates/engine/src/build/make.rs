@@ -56,6 +56,8 @@ pub struct BuiltImage {
     pub started: Option<Started>,
     /// Files that are for another machine, where that may be.
     pub notes: Vec<Note>,
+    /// How many tests it has passed.
+    pub tests: usize,
     /// Its files, where they were asked for.
     pub files: Option<Arc<Files>>,
 }
@@ -147,6 +149,7 @@ impl Making<'_> {
         let mut image = recipe.image.clone();
         self.finish_config(&mut image, target, base, &steps);
         let (started, notes) = self.judge(&image, stage, &steps, &made)?;
+        let tests = evaluation.test(&image, stage, &made).await?;
         layers.extend(made.iter().map(|layer| self.layered(&layer.packed)));
         let created = self.created(base, &made);
         date(&mut image, &created);
@@ -166,6 +169,7 @@ impl Making<'_> {
             cached,
             started,
             notes,
+            tests,
             files,
         })
     }

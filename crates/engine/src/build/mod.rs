@@ -16,7 +16,9 @@ mod progress;
 mod request;
 mod run_key;
 mod running;
+mod stack;
 mod step;
+mod testing;
 
 pub use error::{BuildError, ImageError};
 pub use images::{Asked, Found, Images};

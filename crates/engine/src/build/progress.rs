@@ -34,6 +34,8 @@ impl StepName {
 pub enum Happening {
     /// A step begins.
     Begun(StepName),
+    /// The command of a step runs: what it writes was not found as it was before.
+    Runs(StepName),
     /// A command has written a line.
     Wrote {
         /// Which.
@@ -50,12 +52,26 @@ pub enum Happening {
         /// It was made before.
         cached: bool,
     },
+    /// The command of a step was not run, or did not succeed.
+    Failed {
+        /// Which.
+        step: StepName,
+        /// Why, in one line.
+        problem: String,
+    },
     /// A layer of a base is looked into.
     Reading {
         /// The image that it is for.
         platform: Platform,
         /// The base.
         base: String,
+    },
+    /// An image is for another machine, so no test was run in it.
+    NotTested {
+        /// What it is for.
+        platform: Platform,
+        /// What this machine is.
+        host: Platform,
     },
     /// An optional platform cannot be built.
     LeftOut {

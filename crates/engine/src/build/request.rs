@@ -41,6 +41,8 @@ pub struct Request {
     pub scratch: PathBuf,
     /// What every command sees.
     pub commands: Settings,
+    /// `--test`: what must succeed in each image that this machine runs.
+    pub tests: Vec<String>,
 }
 
 impl Request {

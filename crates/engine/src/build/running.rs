@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dockerfile::{Network, Security};
+use fault::Fault;
 use futures_util::future::try_join_all;
 use graph::{Outlined, Placed, RunStep};
 use layer::index::PathIndex;
@@ -74,7 +75,11 @@ impl Running<'_, '_> {
                 return Ok((Arc::new(ran), true));
             }
             is_mine = true;
-            self.run(root, layers, bound, &key).await.map(|ran| (Arc::new(ran), false)).map_err(Arc::new)
+            let ran = self.run(root, layers, bound, &key).await;
+            ran.map(|ran| (Arc::new(ran), false)).map_err(|problem| {
+                self.tell_failure(&problem);
+                Arc::new(problem)
+            })
         });
         let (ran, is_cached) = match outcome.await {
             Ok((ran, is_cached)) => (Arc::clone(ran), *is_cached),
@@ -96,7 +101,8 @@ impl Running<'_, '_> {
             let user = self.step.user.clone();
             self.failed(RunError::User { user, problem: Box::new(problem) })
         })?;
-        let (stack, root) = self.stack(&ground.roots, layers).await?;
+        let stacked = self.evaluation.stack(&ground.roots, self.below, layers).await;
+        let (stack, root) = stacked.map_err(|problem| self.failed(problem.into()))?;
         let mounts = self.mounts(&ground.roots, bound).await?;
         let settings = self.evaluation.request.commands.clone();
         let job = Job {
@@ -113,7 +119,10 @@ impl Running<'_, '_> {
         let listener = Arc::new(move |stream, line: &str| {
             progress.tell(Happening::Wrote { step: name.clone(), stream, line: line.to_owned() });
         });
-        let begins = || workshop.progress.tell(Happening::Begun(self.name.clone()));
+        let begins = || {
+            workshop.progress.tell(Happening::Begun(self.name.clone()));
+            workshop.progress.tell(Happening::Runs(self.name.clone()));
+        };
         let left = workshop.runner.run(job, root, listener, begins).await.map_err(|problem| self.failed(problem))?;
         self.keep(&ground.roots, &stack, left, key).await
     }
@@ -131,28 +140,6 @@ impl Running<'_, '_> {
         }
         drop(scratch);
         Ok(ran)
-    }
-
-    /// Lays the layers below it out as folders, and says what is where in them, with the times that they have there.
-    async fn stack(&self, roots: &Roots, layers: &[Layer]) -> Result<(Stack, Arc<PathIndex>), BuildError> {
-        let failed = |problem: RootsError| self.failed(problem.into());
-        let layering = self.evaluation.layering;
-        let mut stack = match self.below.base {
-            Some(base) => roots.base(base).await.map_err(failed)?,
-            None => Stack::default(),
-        };
-        let mut index = self.below.survey.paths.clone();
-        for (made, Layer { packed, .. }) in self.below.chain.iter().zip(layers) {
-            stack = roots.over(&stack, &index, &layering.read_again(packed)).await.map_err(failed)?;
-            index.begin_layer();
-            for laid in made.lay.values() {
-                let mut entry = laid.entry.clone();
-                entry.mtime = layering.request.epoch.map_or(entry.mtime, |epoch| epoch.min(entry.mtime));
-                let inserted = index.insert(&entry);
-                inserted.map_err(|problem| self.failed(RootsError::from(problem).into()))?;
-            }
-        }
-        Ok((stack, Arc::new(index)))
     }
 
     /// Says what is mounted.
@@ -193,6 +180,11 @@ impl Running<'_, '_> {
         let contents: Arc<dyn Contents> = Arc::new(LayerFiles::new(layers, &layering.request.scratch));
         let content = Some(ran.content.clone());
         Ok(Stepped { root, lay: Arc::clone(&ran.lay), contents, words: Vec::new(), layer, content })
+    }
+
+    fn tell_failure(&self, problem: &BuildError) {
+        let problem = problem.lines().into_iter().next().unwrap_or_default();
+        self.evaluation.layering.workshop.progress.tell(Happening::Failed { step: self.name.clone(), problem });
     }
 
     fn is_shipped(&self) -> bool {

@@ -20,9 +20,10 @@ use crate::roots::{Form, Roots, Standing};
 
 pub use error::GroundError;
 pub(crate) use laid::{Footing, Laid};
-pub(crate) use starter::Starter;
+pub(crate) use starter::{Started, Starter};
 pub(crate) use stop::{Stop, StopOnDrop};
-pub(crate) use task::{Bound, Confinement, Task};
+pub use task::Confinement;
+pub(crate) use task::{Bound, SHARED_MEMORY, Task};
 
 /// What processes run on.
 pub(crate) struct Ground {

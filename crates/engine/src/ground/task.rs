@@ -8,10 +8,13 @@ use std::path::Path;
 
 use filter::{Host, Program, Setting};
 use layer::index::Login;
-use sandbox::{Attributes, Capabilities, Limit, Mount, MountKind, Network, Root, Spec, Streams, User};
+use sandbox::{Attributes, Bounds, Capabilities, Limit, Mount, MountKind, Network, Root, Spec, Streams, User};
 
 use super::error::GroundError;
 use super::surroundings::{hosts, resolv};
+
+/// How many bytes `/dev/shm` holds where nobody says otherwise, as with Docker.
+pub(crate) const SHARED_MEMORY: u64 = 64 << 20;
 
 /// A process, decided.
 pub(crate) struct Task {
@@ -35,6 +38,8 @@ pub(crate) struct Task {
     pub shared_memory: u64,
     /// What it may use.
     pub limits: Vec<Limit>,
+    /// What it and all that it starts may use.
+    pub bounds: Bounds,
     /// What it may do.
     pub confinement: Confinement,
     /// Files of its own.
@@ -47,7 +52,7 @@ pub(crate) struct Task {
 
 /// What a process may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Confinement {
+pub struct Confinement {
     /// At most these.
     pub capabilities: Capabilities,
     /// Docker's seccomp profile holds.
@@ -107,6 +112,7 @@ impl Task {
         spec.hostname.clone_from(&self.hostname);
         spec.network = self.network;
         spec.limits.clone_from(&self.limits);
+        spec.bounds = self.bounds;
         spec.streams = self.streams;
         self.confine(&mut spec);
         Ok(spec)

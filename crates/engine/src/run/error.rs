@@ -5,6 +5,7 @@ use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 use sandbox::{Exit, SandboxError};
 
+use super::output::TAIL;
 use crate::differ::DiffError;
 use crate::ground::GroundError;
 use crate::roots::RootsError;
@@ -73,6 +74,11 @@ fn ended(exit: Exit) -> String {
 }
 
 impl RunError {
+    /// Tells whether there is no shell to read the command.
+    pub(crate) fn lacks_shell(&self) -> bool {
+        matches!(self, Self::Sandbox { problem: SandboxError::NotFound { program }, .. } if program == "/bin/sh")
+    }
+
     /// Returns the last lines that the program wrote.
     pub fn tail(&self) -> &[String] {
         match self {
@@ -102,7 +108,7 @@ impl Fault for RunError {
 
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Sandbox { problem: SandboxError::NotFound { program }, .. } if program == "/bin/sh" => Some(Hint::new(
+            _ if self.lacks_shell() => Some(Hint::new(
                 "the image has no shell: write the program and its arguments as RUN [\"program\", \"argument\"], or begin with an image that has one",
             )),
             Self::Sandbox { problem, .. } => problem.hint(),
@@ -119,6 +125,7 @@ impl Fault for RunError {
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),
+            Self::Failed { tail, .. } if tail.len() == TAIL => Some(Hint::new("`polyarch logs --failed` shows all that it wrote")),
             Self::Failed { .. } | Self::Mount(_) | Self::SecretText(_) => None,
         }
     }

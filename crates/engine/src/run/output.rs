@@ -9,7 +9,7 @@ const MOST: usize = 2 << 20;
 /// What is told when that is reached.
 const CLIPPED: &str = "[output clipped, log limit 2MiB reached]";
 /// How many of its last lines are kept for whoever asks why it failed.
-const TAIL: usize = 40;
+pub(super) const TAIL: usize = 40;
 /// How long a line gets before it is cut, in bytes.
 const LONGEST: usize = 16 << 10;
 

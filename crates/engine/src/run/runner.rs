@@ -61,6 +61,24 @@ impl Runner {
     /// # Errors
     /// Where it cannot be run, or does not succeed.
     pub(crate) async fn run(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<Left, RunError> {
+        self.with(job, root, begins, move |running| running.finish(listener)).await
+    }
+
+    /// Does the same, and keeps nothing of what the command writes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(crate) async fn try_out(&self, job: Job, root: Arc<PathIndex>, listener: Listener, begins: impl FnOnce()) -> Result<(), RunError> {
+        self.with(job, root, begins, move |running| running.run(listener).map(drop)).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        job: Job,
+        root: Arc<PathIndex>,
+        begins: impl FnOnce(),
+        work: impl FnOnce(Running) -> Result<T, RunError> + Send + 'static,
+    ) -> Result<T, RunError> {
         let ground = self.ground().await?;
         // It is never closed; if it were, going without a turn would be right.
         let _turn = self.turns.acquire().await;
@@ -75,7 +93,7 @@ impl Runner {
             root,
         };
         let _stops = StopOnDrop(running.stop.clone());
-        blocking(move || running.finish(listener)).await
+        blocking(move || work(running)).await
     }
 }
 
@@ -91,15 +109,19 @@ struct Running {
 }
 
 impl Running {
+    /// Runs the command, and finds what it has written.
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
-        let Job { step, login, stack, .. } = &self.job;
-        let footing = Footing { stack, index: &self.root, login, working: &step.working };
-        let laid = self.run(&footing, listener)?;
-        let (lay, contents) = laid.diff(&footing, self.starter.standing, self.keeps_user_attributes)?;
+        let laid = self.run(listener)?;
+        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, self.keeps_user_attributes)?;
         Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
-    fn run(&self, footing: &Footing<'_>, listener: Listener) -> Result<Laid, RunError> {
+    fn footing(&self) -> Footing<'_> {
+        let Job { step, login, stack, .. } = &self.job;
+        Footing { stack, index: &self.root, login, working: &step.working }
+    }
+
+    fn run(&self, listener: Listener) -> Result<Laid, RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
         let standing = self.starter.standing;
@@ -107,7 +129,7 @@ impl Running {
             let mounts = Mounts::prepare(&self.job.mounts, &self.job.settings, beside, &self.caches, standing, laid.upper().is_some())?;
             Ok::<_, RunError>((self.job.task(&mounts), mounts))
         };
-        let mut started = self.starter.start(footing, &self.scratch.path(), &self.stop, decide)?.map_err(broken)?;
+        let mut started = self.starter.start(&self.footing(), &self.scratch.path(), &self.stop, decide)?.map_err(broken)?;
         let process = &mut started.process;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let output = Output::new(listener);

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use sandbox::Limit;
 
-/// How many bytes `/dev/shm` holds where nobody says otherwise, as with Docker.
-const SHARED_MEMORY: u64 = 64 << 20;
+use crate::ground::SHARED_MEMORY;
 
 /// What holds for every command of a build.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use graph::RunStep;
 use layer::index::Login;
-use sandbox::{Network, Streams};
+use sandbox::{Bounds, Network, Streams};
 
 use super::mounts::{Mounted, Mounts};
 use super::settings::{Access, Settings};
@@ -59,6 +59,7 @@ impl Job {
             hosts: settings.hosts.clone(),
             shared_memory: settings.shared_memory,
             limits: settings.limits.clone(),
+            bounds: Bounds::USUAL,
             confinement: if self.is_privileged { Confinement::NONE } else { Confinement::USUAL },
             files: step.inline.iter().map(script).collect(),
             mounts: mounts.mounts.clone(),

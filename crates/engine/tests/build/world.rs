@@ -82,6 +82,7 @@ impl World {
             wants_files: false,
             scratch: folder.path().to_owned(),
             commands: Settings::default(),
+            tests: Vec::new(),
         };
         Self {
             folder,

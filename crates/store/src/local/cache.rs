@@ -8,10 +8,13 @@ use std::time::{Duration, SystemTime};
 use content::{Result, Shelf};
 use serde::Serialize;
 
-use super::list::files_below;
-use super::{Pruned, Store, roots};
+use super::list::{files_below, length};
+use super::{Pruned, Store, logs, roots};
 use crate::StoreError;
 use crate::names::rfc3339;
+
+/// What logs of builds are called among the shelves.
+const LOGS: &str = "logs";
 
 /// How much lies on one shelf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,9 +51,19 @@ pub struct CacheItem {
     pub last_used: String,
     #[serde(skip)]
     used: SystemTime,
-    /// It is a folder that commands stand on.
     #[serde(skip)]
-    is_folder: bool,
+    kind: Kind,
+}
+
+/// What something is, as far as it matters to who removes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A file that is needed by nobody.
+    Document,
+    /// A folder that commands may be standing on.
+    Folder,
+    /// A log that a build may be writing.
+    Log,
 }
 
 /// What tidying would do. Nothing is done yet.
@@ -134,24 +147,21 @@ impl Store {
                     pruned.spared += 1;
                     continue;
                 }
-                let removed = match item.is_folder {
-                    true => match roots::remove(&item.path)? {
-                        true => Ok(()),
-                        false => {
-                            pruned.spared += 1;
-                            continue;
-                        }
+                let is_gone = match item.kind {
+                    Kind::Folder => roots::remove(&item.path)?,
+                    Kind::Log => logs::remove(&item.path)?,
+                    Kind::Document => match fs::remove_file(&item.path) {
+                        // Somebody else tidies at the same time.
+                        Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                        Err(error) => return Err(StoreError::io("remove what builds remember", &item.path, error).into()),
+                        Ok(()) => true,
                     },
-                    false => fs::remove_file(&item.path),
                 };
-                match removed {
-                    Ok(()) => {
-                        pruned.removed += 1;
-                        pruned.bytes = pruned.bytes.saturating_add(item.size);
-                    }
-                    // Somebody else tidies at the same time.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(StoreError::io("remove what builds remember", &item.path, error).into()),
+                if is_gone {
+                    pruned.removed += 1;
+                    pruned.bytes = pruned.bytes.saturating_add(item.size);
+                } else {
+                    pruned.spared += 1;
                 }
             }
             Ok(pruned)
@@ -160,19 +170,24 @@ impl Store {
     }
 
     /// Lists what lies on the shelves.
-    fn kept(&self) -> Result<Vec<CacheItem>, StoreError> {
+    pub(super) fn kept(&self) -> Result<Vec<CacheItem>, StoreError> {
         let folder = self.cache_folder();
         let item = |path: PathBuf| {
             let shelf = path.strip_prefix(&folder).ok()?.components().next()?.as_os_str().to_string_lossy().into_owned();
             let (size, used) = (path.symlink_metadata().ok()?.len(), last_used(&path)?);
-            Some(CacheItem { path, shelf, size, last_used: rfc3339(used), used, is_folder: false })
+            Some(CacheItem { path, shelf, size, last_used: rfc3339(used), used, kind: Kind::Document })
         };
         let standing = |(kind, path): (&str, PathBuf)| {
             let (size, used) = (roots::size(&path), last_used(&path)?);
-            Some(CacheItem { path, shelf: kind.to_owned(), size, last_used: rfc3339(used), used, is_folder: true })
+            Some(CacheItem { path, shelf: kind.to_owned(), size, last_used: rfc3339(used), used, kind: Kind::Folder })
+        };
+        let log = |(_, path): (String, PathBuf)| {
+            let (size, used) = (length(&path), last_used(&path)?);
+            Some(CacheItem { path, shelf: LOGS.to_owned(), size, last_used: rfc3339(used), used, kind: Kind::Log })
         };
         let files = files_below(&folder)?.into_iter().filter_map(item);
-        Ok(files.chain(roots::folders(&self.0.root)?.into_iter().filter_map(standing)).collect())
+        let folders = roots::folders(&self.0.root)?.into_iter().filter_map(standing);
+        Ok(files.chain(folders).chain(self.log_files()?.into_iter().filter_map(log)).collect())
     }
 }
 

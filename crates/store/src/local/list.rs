@@ -75,7 +75,7 @@ impl Store {
                 bytes: blobs.iter().map(|blob| blob.size).sum(),
                 names: store.0.names.all()?.len() as u64,
                 recall_bytes: bytes_below(&store.recall_folder())?,
-                cache_bytes: bytes_below(&store.cache_folder())?,
+                cache_bytes: store.kept()?.iter().map(|item| item.size).sum(),
                 ingest_bytes: ingest::under_way(store.0.blobs.ingest())?.iter().map(|path| length(path)).sum(),
             })
         })

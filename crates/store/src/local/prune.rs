@@ -117,6 +117,7 @@ impl Store {
             let leftovers = store.under_way()?.into_iter().map(|path| (path, Why::Interrupted, limit));
             let mut remembered = files_below(&store.recall_folder())?;
             remembered.extend(files_below(&store.cache_folder())?);
+            remembered.extend(store.log_files()?.into_iter().map(|(_, path)| path));
             let remembered = remembered.into_iter().map(|path| (path, Why::Old, store.before(RECALL_TIME)));
             for (path, why, limit) in leftovers.chain(remembered) {
                 if is_older(&path, limit) {

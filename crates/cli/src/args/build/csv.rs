@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// What Go's reader says of quotes that do not fit.
-pub(super) fn fields(line: &str) -> Result<Vec<String>, &'static str> {
+pub fn fields(line: &str) -> Result<Vec<String>, &'static str> {
     let mut fields = Vec::new();
     let mut rest = line;
     loop {

@@ -87,6 +87,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         wants_files: arguments.outputs().iter().any(|output| matches!(output, Output::Tar { .. } | Output::Local { .. })),
         scratch: session.context.scratch.clone(),
         commands,
+        tests: arguments.tests.clone(),
     };
     Ok(Order { request, is_index })
 }

@@ -1,10 +1,6 @@
 //! What `build` and `plan` show: bases, steps, and the images that were made.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-
-use engine::build::{Built, BuiltImage, Happening, ImageError, Plan, PlannedBase, Progress, StepName};
+use engine::build::{Built, BuiltImage, ImageError, Plan, PlannedBase};
 use engine::truth::Started;
 use fault::Fault;
 use graph::Step;
@@ -112,40 +108,6 @@ fn planned(target: &engine::build::Planned) -> Value {
     })
 }
 
-/// Returns a listener that shows steps: a lane for each platform on a terminal, a line for each step elsewhere.
-pub fn progress(session: &Session) -> Progress {
-    let console = session.console.clone();
-    let begun: Mutex<HashMap<String, Instant>> = Mutex::default();
-    Progress::to(move |happening| match happening {
-        Happening::Begun(step) => {
-            begun.lock().unwrap_or_else(PoisonError::into_inner).insert(in_full(&step), Instant::now());
-            console.begin_step(&step.platform.to_string(), &in_lane(&step));
-        }
-        Happening::Wrote { step, stream: _, line } => {
-            console.tail_step(&step.platform.to_string(), &in_lane(&step), &line, |line| format!("{} {line}", step.in_short()));
-        }
-        Happening::Done { step, cached } => {
-            let since = begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&in_full(&step));
-            let took = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
-            let became = if cached { "cached".to_owned() } else { format!("{took:.1} s") };
-            console.end_step(&step.platform.to_string(), &in_lane(&step), || format!("{} ({became})", in_full(&step)));
-        }
-        Happening::Reading { platform, base } => {
-            console.end_step(&platform.to_string(), "", || format!("[{platform}] looking into {base}"))
-        }
-        Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
-    })
-}
-
-fn in_lane(step: &StepName) -> String {
-    let stage = step.stage.as_ref().map(|stage| format!("{stage} ")).unwrap_or_default();
-    format!("{stage}{}/{} {}", step.number, step.of, step.text)
-}
-
-fn in_full(step: &StepName) -> String {
-    format!("{} {}", step.in_short(), step.text)
-}
-
 /// Shows what was made.
 pub fn images(session: &Session, built: &Built) {
     let mut table = Table::new(&["PLATFORM", "SIZE", "LAYERS", "ENTRYPOINT", "STEPS"]);
@@ -249,6 +211,7 @@ pub fn summary(built: &Built, plan: &IndexPlan, tags: &[Value]) -> Value {
             "layers": image.layers,
             "entrypoint": image.started.as_ref().map(|started| format!("/{}", started.path)),
             "steps": {"done": image.steps - image.cached, "cached": image.cached},
+            "tests": image.tests,
             "foreign": image.notes.iter().map(|note| json!({"path": format!("/{}", note.path), "machine": note.found.to_string()})).collect::<Vec<_>>(),
         })
     };

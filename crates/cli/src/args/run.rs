@@ -32,11 +32,9 @@ use super::foreign::Refused;
 #[derive(Args, Clone, Debug)]
 #[command(args_override_self = true, override_usage = "polyarch run [OPTIONS] IMAGE [ARG]...")]
 #[command(after_help = "Examples:
-  polyarch run alpine:3.22 cat /etc/os-release
-  polyarch run -it --entrypoint sh hello:1.0
-  polyarch run -v ./src:/src -w /src golang:1.25 go build ./...
-  tar -c . | polyarch run -i busybox tar -t
-  polyarch run --network none -u nobody oci:dist:1.0")]
+  polyarch run hello:1.0
+  polyarch run --network none --read-only hello:1.0
+  echo words | polyarch run -i -e NAME=value hello:1.0")]
 pub struct Run {
     /// The image, in any place; a name that is not here is pulled. Behind it stands what its program gets
     #[arg(value_name = "IMAGE", required = true, trailing_var_arg = true)]

@@ -46,6 +46,8 @@ pub struct Context {
     pub colour: bool,
     /// Whether stdout is a terminal.
     pub terminal: bool,
+    /// Whether stderr is a terminal.
+    pub screen: bool,
     /// Whether stdin is a terminal, on which somebody can be asked.
     pub keyboard: bool,
     /// Any other variable of the environment, by its name.
@@ -131,6 +133,7 @@ impl Context {
             scratch: std::env::temp_dir(),
             colour: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
             terminal: std::io::stdout().is_terminal(),
+            screen: std::io::stderr().is_terminal(),
             keyboard: std::io::stdin().is_terminal(),
             variables: Arc::new(|name| std::env::var_os(name)),
             now: Arc::new(SystemTime::now),

@@ -46,9 +46,9 @@ fn main() -> ExitCode {
         },
         None => (words, None),
     };
-    let command = match args::Polyarch::try_parse_from(words) {
+    let command = match args::Polyarch::try_parse_from(&words) {
         Ok(command) => command,
-        Err(error) => return console::usage(&console::without_passwords(error)),
+        Err(error) => return console::usage_with(&console::without_passwords(error), commands::usage_code(&words)),
     };
     // Before there is a second thread: a user namespace can be entered by one alone.
     let standing = standing::settle(&command.verb);

@@ -240,7 +240,10 @@ impl Opener {
     }
 
     /// Finds out what a name without a host means, where the person's own registries.conf says so.
-    async fn full_name(&self, name: &Reference) -> Result<Reference, Failure> {
+    ///
+    /// # Errors
+    /// Where several registries may be meant, and nobody may guess.
+    pub async fn full_name(&self, name: &Reference) -> Result<Reference, Failure> {
         let say = |what: &str, file: &Path| self.console.say(format!("{} is {what} by {}", name.familiar(), file.display()));
         match self.client()?.meaning(name)? {
             ShortName::AsWritten => Ok(name.clone()),

@@ -37,7 +37,7 @@ pub fn settle(verb: &Verb) -> Stands {
 fn needs_users(verb: &Verb) -> bool {
     match verb {
         Verb::Build(build) => !build.dry_run,
-        Verb::Cache { .. } => true,
+        Verb::Run(_) | Verb::Cache { .. } => true,
         _ => false,
     }
 }

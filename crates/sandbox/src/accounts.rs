@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Pid, Uid, WaitOptions, getppid, waitpid};
 use rustix::thread::{UnshareFlags, set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::error::Limitation;
 use crate::kernel::{Fork, fork, leave};
+use crate::limitation::Limitation;
 use crate::{Range, SandboxError, User, Users};
 
 /// Where the helpers that may map more than one user are looked for.

@@ -16,7 +16,7 @@ use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use self::place::Place;
-use crate::error::Limitation;
+use crate::limitation::Limitation;
 use crate::{Bounds, SandboxError};
 
 /// What names begin with. The number of the process that made it follows.

@@ -10,8 +10,8 @@ use rustix::thread::{CapabilitySet, LinkNameSpaceType, UnshareFlags, capabilitie
 
 use crate::accounts;
 use crate::channel::Channel;
-use crate::error::Limitation;
 use crate::kernel::{Fork, fork, leave};
+use crate::limitation::Limitation;
 use crate::report::Word;
 use crate::{SandboxError, Users};
 

@@ -6,6 +6,8 @@ use std::io;
 use fault::{Fault, Hint, Kind};
 use serde::{Deserialize, Serialize};
 
+use crate::Limitation;
+
 /// Why a process could not be started, or why its end is not known.
 ///
 /// It travels from the init to the caller, so what the kernel said is a [`Cause`].
@@ -95,52 +97,6 @@ pub enum SandboxError {
     Lost,
 }
 
-/// What a machine can refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Limitation {
-    /// A user namespace.
-    UserNamespace,
-    /// More than one user in a user namespace.
-    ManyUsers,
-    /// The other namespaces.
-    Namespaces,
-    /// Folders over each other.
-    Overlay,
-    /// Changing the root.
-    Root,
-    /// A network of its own.
-    Network,
-    /// A limit.
-    Limit,
-    /// A control group.
-    Cgroup,
-    /// Giving up capabilities.
-    Capabilities,
-    /// A seccomp filter.
-    Filter,
-    /// Something every kernel of these years has.
-    Kernel,
-}
-
-impl fmt::Display for Limitation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::UserNamespace => "making a user namespace failed",
-            Self::ManyUsers => "giving the sandbox more than one user failed",
-            Self::Namespaces => "making namespaces failed",
-            Self::Overlay => "laying folders over each other failed",
-            Self::Root => "changing the root failed",
-            Self::Network => "making a network failed",
-            Self::Limit => "setting a limit failed",
-            Self::Cgroup => "making a control group, which takes to bound memory, failed",
-            Self::Capabilities => "giving up capabilities failed",
-            Self::Filter => "installing the seccomp filter failed",
-            Self::Kernel => "preparing the process failed",
-        })
-    }
-}
-
 /// What the kernel said: a number that travels between processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause(i32);
@@ -170,13 +126,6 @@ impl From<io::Error> for Cause {
     }
 }
 
-impl Limitation {
-    /// Says for `map_err` that this was refused.
-    pub(crate) fn because<E: Into<Cause>>(self) -> impl FnOnce(E) -> SandboxError {
-        move |cause| SandboxError::Refused { limitation: self, cause: cause.into() }
-    }
-}
-
 impl Fault for SandboxError {
     fn kind(&self) -> Kind {
         match self {
@@ -189,13 +138,7 @@ impl Fault for SandboxError {
 
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
-            Self::Refused { limitation: Limitation::UserNamespace, .. } => {
-                "allow user namespaces: `sysctl user.max_user_namespaces`, and on Ubuntu `kernel.apparmor_restrict_unprivileged_userns`; or run as root"
-            }
-            Self::Refused { limitation: Limitation::ManyUsers, .. } => "install newuidmap, such as by `apt-get install uidmap`",
-            Self::Refused { limitation: Limitation::Cgroup, .. } => {
-                "run as root, or as a user to whom control groups are delegated, such as by `systemd-run --user --scope`; or do not bound memory"
-            }
+            Self::Refused { limitation, .. } => return limitation.hint(),
             Self::User { .. } => "only root exists in this sandbox, unless newuidmap is installed: `apt-get install uidmap`",
             Self::NoInterpreter { .. } => "look at its `#!` line, or whether it needs a loader that the image does not have",
             _ => return None,

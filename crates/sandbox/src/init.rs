@@ -7,6 +7,7 @@ mod bounds;
 mod child;
 mod devices;
 mod heeding;
+mod missing;
 mod mounts;
 mod network;
 mod program;
@@ -29,8 +30,8 @@ use rustix::thread::UnshareFlags;
 use crate::accounts;
 use crate::cgroup::Cgroups;
 use crate::channel::Channel;
-use crate::error::Limitation;
 use crate::kernel::{Fork, close_all_but, fork, leave};
+use crate::limitation::Limitation;
 use crate::report::{Order, Word};
 use crate::{Input, Network, SandboxError, Spec, Streams};
 
@@ -56,6 +57,10 @@ fn supervise() -> io::Result<()> {
         let _ = caller.say(&Word::Running, &[]);
         running.wait()
     });
+    if ended.is_err() {
+        // Whatever it was that failed, the root is closed by now.
+        root::tidy(&spec.root);
+    }
     say_last(&caller, &ended.map_or_else(Word::Failed, Word::Ended))
 }
 
@@ -92,7 +97,7 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
     leave(UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | network)
         .map_err(Limitation::Namespaces.because())?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(Limitation::Namespaces.because())?;
-    let root = root::open(&spec.root)?;
+    let root = root::open(&spec.root).map_err(missing::explain)?;
     let (words, report) = Channel::pair().map_err(kernel.because())?;
     match fork().map_err(kernel.because())? {
         Fork::Child => {
@@ -102,15 +107,15 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
                 Err(error) => error,
             };
             // The init hears this, or is gone.
-            let _ = say_last(&report, &Word::Failed(error));
+            let _ = say_last(&report, &Word::Failed(missing::explain(error)));
             std::process::exit(1)
         }
         Fork::Parent(pid) => {
             drop((report, handed));
-            // Our own ends of its output, so that the streams end with it.
-            dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because())?;
             let mut running = Running::new(pid, root, spec, cgroups, caller)?;
-            match running.listen(&words) {
+            // Our own ends of its output are closed, so that the streams end with it.
+            let closed = dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because());
+            match closed.and_then(|()| running.listen(&words)) {
                 Ok(()) => Ok(running),
                 Err(error) => {
                     running.clean();

@@ -44,21 +44,30 @@ pub(crate) fn leave(flags: UnshareFlags) -> io::Result<()> {
 ///
 /// The caller owns none but these: those that it had are dropped, and those of others are what it is called for.
 pub(crate) fn close_all_but(kept: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let close = |first: u32, last: u32| {
-        if first > last {
-            return Ok(());
-        }
+    let kept = kept.map(|kept| kept.as_raw_fd()).filter(|kept| *kept > 2);
+    let ranges = match kept.map(libc::c_int::cast_unsigned) {
+        Some(kept) => vec![(3, kept - 1), (kept + 1, u32::MAX)],
+        None => vec![(3, u32::MAX)],
+    };
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
         // SAFETY: no memory is passed. No live owner of a descriptor in this range is left, by the contract above, and in the
         // init, which is all that calls this, nothing runs beside the caller.
-        match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) } != 0 {
+            // Before Linux 5.9, or by a filter that does not know it.
+            return close_one_by_one(kept);
         }
-    };
-    match kept.map(|kept| kept.as_raw_fd().unsigned_abs()).filter(|kept| *kept > 2) {
-        Some(kept) => close(3, kept - 1).and_then(|()| close(kept + 1, u32::MAX)),
-        None => close(3, u32::MAX),
     }
+    Ok(())
+}
+
+fn close_one_by_one(kept: Option<libc::c_int>) -> io::Result<()> {
+    let entries = std::fs::read_dir("/proc/self/fd")?;
+    let open: Vec<libc::c_int> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for number in open.into_iter().filter(|number| *number > 2 && Some(*number) != kept) {
+        // SAFETY: as above. The one by which the folder was read is among them, and is closed by now, which is no error that matters.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
 }
 
 /// Sets every signal to what it does by itself, so that nothing the caller ignored is ignored by the process.

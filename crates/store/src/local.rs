@@ -188,8 +188,11 @@ impl Store {
         }
     }
 
-    /// Makes the store, if it is not there yet.
-    fn make(&self) -> Result<(), StoreError> {
+    /// Makes the store, if it is not there yet: for who puts something beside its content.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make(&self) -> Result<(), StoreError> {
         let root = &self.0.root;
         let version = root.join("version");
         if version.exists() {

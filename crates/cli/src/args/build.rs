@@ -34,7 +34,9 @@ pub use file::{FileFlag, FileSource, Files};
 pub use named::{NamedContext, NamedSource};
 pub use output::{Home, ImageOptions, Output, OutputError, Pointer, Target};
 pub use refused::BuildFlags;
-pub use run::{AgentWord, LimitWord, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord};
+pub use run::{
+    AgentWord, HostWord, LimitWord, MemorySize, NetworkWord, Right, RunWordError, RunWords, SecretError, SecretSource, SecretWord,
+};
 
 /// Build an image for every platform you name.
 ///

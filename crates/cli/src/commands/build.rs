@@ -10,7 +10,7 @@ mod log;
 mod order;
 mod progress;
 mod report;
-mod running;
+pub mod running;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use finder::Finder;
 use log::{BuildLog, head, outcome};
 
 /// The folder of the store in which layers lie unpacked.
-const ROOTS: &str = "roots";
+pub const ROOTS: &str = "roots";
 /// How many layers an image may have for Docker (moby, `maxLayerDepth`).
 const MOST_LAYERS: usize = 125;
 

@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod registry;
 mod rm;
+mod run;
 mod save;
 mod serve;
 mod shims;
@@ -23,8 +24,10 @@ mod store;
 mod tag;
 mod transfer;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use fault::{Failure, Fault, Kind};
 use serde_json::json;
 
@@ -84,13 +87,13 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
     let console = Console::new(&context);
     let session = Session { context, console: console.clone(), standing };
     let front = spoken.as_ref().map(Spoken::front);
-    // A server is ended by an interrupt, so it decides itself what that means.
-    let serving = matches!(command.verb, Verb::Serve(_));
-    let mut interrupts = Interrupts::listen();
+    // A server is ended by an interrupt, and a program gets it: they decide themselves what that means.
+    let is_heard = matches!(command.verb, Verb::Serve(_) | Verb::Run(_));
+    let mut interrupts = (!is_heard).then(Interrupts::listen);
     // Dropping the work removes what it had half written.
     let ended = tokio::select! {
         ended = carry_out(&session, command.verb, spoken) => ended,
-        _ = interrupts.next(), if !serving => Err(Interrupted.into()),
+        () = interrupted(&mut interrupts) => Err(Interrupted.into()),
     };
     console.end();
     let ended = match (ended, console.lost_output()) {
@@ -112,6 +115,21 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
     ExitCode::from(number)
 }
 
+/// Waits for a request to end, where anybody listens for one.
+async fn interrupted(interrupts: &mut Option<Interrupts>) {
+    match interrupts {
+        Some(interrupts) => drop(interrupts.next().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns the exit code of words that make no sense: that of a program which is not run, where they are of `run`.
+pub fn usage_code(words: &[OsString]) -> u8 {
+    let read = Polyarch::command().ignore_errors(true).try_get_matches_from(words);
+    let is_of_run = read.is_ok_and(|matches| matches.subcommand_name() == Some("run"));
+    if is_of_run { run::NOT_RUN } else { fault::ExitCode::of(Kind::Usage).number() }
+}
+
 async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Result<Done, Failure> {
     match verb {
         Verb::Manifest | Verb::ManifestTool | Verb::Buildx | Verb::Mquery => match spoken {
@@ -124,6 +142,7 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Create(arguments) => create::run(session, *arguments).await,
         Verb::Inspect(arguments) => inspect::run(session, arguments).await,
         Verb::Digest(arguments) => digest::run(session, arguments).await,
+        Verb::Run(arguments) => run::run(session, *arguments).await,
         Verb::Logs(arguments) => logs::run(session, &arguments).await,
         Verb::Push(arguments) => push::run(session, *arguments).await,
         Verb::Pull(arguments) => pull::run(session, arguments).await,

@@ -50,7 +50,11 @@ async fn prepare(session: &Session, arguments: &Pull) -> Result<(Opener, Vec<Job
     Ok((opener, jobs))
 }
 
-fn into_store(opener: &Opener, name: &Reference) -> Result<Opened, Failure> {
+/// Opens the place of an image that is pulled.
+///
+/// # Errors
+/// Where nothing could be named there.
+pub fn into_store(opener: &Opener, name: &Reference) -> Result<Opened, Failure> {
     let Some(tag) = name.target_tag() else {
         return Err(match name.digest() {
             Some(digest) => NameError::NoTag { name: name.clone(), digest: digest.clone() }.into(),
@@ -67,7 +71,10 @@ fn into_store(opener: &Opener, name: &Reference) -> Result<Opened, Failure> {
 }
 
 /// An image that was made here is nowhere else; pulling another one of its name would lose it.
-async fn check_not_made_here(opener: &Opener, job: &Job) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`NameError::MadeHere`]
+pub async fn check_not_made_here(opener: &Opener, job: &Job) -> Result<(), Failure> {
     let (Selector::Name(tag), Ok(name)) = (&job.to.selector, job.to.label.parse::<Reference>()) else { return Ok(()) };
     let Ok(tag) = tag.parse() else { return Ok(()) };
     let Some(made) = opener.store()?.resolve_made(&name.with(oci::Thing::Tag(tag))).await? else { return Ok(()) };

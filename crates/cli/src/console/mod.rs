@@ -233,6 +233,11 @@ pub fn without_passwords(mut error: clap::Error) -> clap::Error {
 
 /// Prints what is wrong with the words, or the help that was asked for.
 pub fn usage(error: &clap::Error) -> ExitCode {
+    usage_with(error, fault::ExitCode::of(Kind::Usage).number())
+}
+
+/// The same, where words that are wrong end with another code.
+pub fn usage_with(error: &clap::Error, code: u8) -> ExitCode {
     let printed = error.print();
     if !error.use_stderr() {
         return match printed.and_then(|()| std::io::stdout().flush()) {
@@ -246,7 +251,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     if let Some(hint) = hint_of(error) {
         error_line(&format!("hint: {hint}"));
     }
-    ExitCode::from(fault::ExitCode::of(Kind::Usage).number())
+    ExitCode::from(code)
 }
 
 /// Finds the hint of the value that could not be read: clap keeps the error but not what it knows.
@@ -269,6 +274,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
         }
         if let Some(word) = cause.downcast_ref::<crate::args::RunWordError>() {
+            return fault::Fault::hint(word).map(|hint| hint.to_string());
+        }
+        if let Some(word) = cause.downcast_ref::<crate::args::ProgramWordError>() {
             return fault::Fault::hint(word).map(|hint| hint.to_string());
         }
         if let Some(secret) = cause.downcast_ref::<crate::args::SecretError>() {

@@ -28,6 +28,13 @@ impl Stop {
 /// Kills when it is dropped.
 pub(crate) struct StopOnDrop(pub Stop);
 
+impl StopOnDrop {
+    /// Lets the process go on.
+    pub fn let_go(self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).handle = None;
+    }
+}
+
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         let mut state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);

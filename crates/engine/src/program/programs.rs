@@ -52,7 +52,7 @@ impl Programs {
         let stack = self.0.roots.base(base).await?;
         let scratch = self.0.roots.scratch()?;
         let (ground, stop) = (Arc::clone(&self.0), Stop::default());
-        let _stops = StopOnDrop(stop.clone());
+        let stops = StopOnDrop(stop.clone());
         let start = move || {
             let index = &survey.paths;
             let footing = Footing { stack: &stack, index, login: &login, working: &decided.working };
@@ -83,7 +83,9 @@ impl Programs {
             let started = ground.starter.start(&footing, &scratch.path(), &stop, decide)??;
             Ok::<_, ProgramError>(Running { started, _scratch: scratch, _ground: ground })
         };
-        blocking(start).await
+        let running = blocking(start).await?;
+        stops.let_go();
+        Ok(running)
     }
 }
 

@@ -21,8 +21,8 @@ use super::within::{Within, open_in};
 use super::{Handed, bounds, mounts, network, streams};
 use crate::accounts;
 use crate::channel::Channel;
-use crate::error::Limitation;
 use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, set_attributes};
+use crate::limitation::Limitation;
 use crate::{Network, SandboxError, Spec};
 
 /// Does everything up to and including the last step, which does not return.

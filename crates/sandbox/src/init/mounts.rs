@@ -18,6 +18,7 @@ use super::devices::Devices;
 use super::root;
 use super::within::{Wanted, Within, open_in};
 use crate::kernel::{Reach, set_attributes};
+use crate::limitation::Limitation;
 use crate::{Attributes, Mount, MountKind, Root, SandboxError, Spec};
 
 /// What /proc, /sys and the like are mounted with.
@@ -72,7 +73,11 @@ fn one(wanted: &Mount, within: &Within<'_>) -> Result<Option<Devices>, SandboxEr
             place.and_then(|place| attach(&mount, &place)).map_err(failed("a file in memory", target))?;
         }
         MountKind::Proc => {
-            let mount = made("proc", &[], INERT).map_err(failed("proc", target))?;
+            let mount = made("proc", &[], INERT).map_err(|cause| match cause {
+                // Whoever sees a part of a /proc only may not make one that shows all of it.
+                Errno::PERM => Limitation::Proc.because()(cause),
+                _ => failed("proc", target)(cause),
+            })?;
             folder().and_then(|place| attach(&mount, &place)).map_err(failed("proc", target))?;
         }
         MountKind::Sysfs => {

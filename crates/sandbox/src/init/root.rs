@@ -1,18 +1,16 @@
 //! Opening a root as a mount that is nowhere yet.
 
-use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::ffi::{CString, OsString};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
-    open_tree,
-};
+use rustix::mount::{MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags, mount, open_tree, unmount};
+use rustix::process::chdir;
 
-use crate::error::Limitation;
 use crate::kernel::{Reach, set_attributes};
+use crate::limitation::Limitation;
 use crate::{Root, SandboxError, Upper};
 
 /// Opens a root: a clone of a folder, or folders over each other.
@@ -32,28 +30,35 @@ pub(super) fn open(root: &Root) -> Result<OwnedFd, SandboxError> {
     }
 }
 
+/// Lays folders over each other by `mount(2)`: up to Linux 6.6, no other call takes more than 255 bytes of their names.
+///
+/// Its text is a page at most, in which 500 layers have to be. So each folder is opened, and is called by its number, as seen from the
+/// folder of what is open. Then a colon or a comma in a path means nothing, either.
 fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "source", "overlay")?;
-    // One after the other, since a list in one text may have 255 bytes only.
-    for lower in lowers {
-        fsconfig_set_string(&context, "lowerdir+", lower)?;
+    let folder = |path: &OsString| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let opened = lowers.iter().map(folder).collect::<Result<Vec<_>, _>>()?;
+    let numbers: Vec<String> = opened.iter().map(|folder| folder.as_raw_fd().to_string()).collect();
+    let changed = upper.map(|upper| Ok((folder(&upper.folder)?, folder(&upper.work)?))).transpose()?;
+    let mut text = format!("lowerdir={},{}", numbers.join(":"), options());
+    if let Some((upper, work)) = &changed {
+        text.push_str(&format!(",upperdir={},workdir={}", upper.as_raw_fd(), work.as_raw_fd()));
     }
-    if let Some(upper) = upper {
-        fsconfig_set_string(&context, "upperdir", &upper.folder)?;
-        fsconfig_set_string(&context, "workdir", &upper.work)?;
-    }
-    // What the upper folder holds afterwards must be read by others than the kernel: no redirects, no files without content.
-    // With `userxattr` there are none, and the kernel refuses to be told so.
-    fsconfig_set_string(&context, "index", "off")?;
-    if owns_the_machine() {
-        fsconfig_set_string(&context, "metacopy", "off")?;
-        fsconfig_set_string(&context, "redirect_dir", "off")?;
-    } else {
-        fsconfig_set_flag(&context, "userxattr")?;
-    }
-    fsconfig_create(&context)?;
-    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+    let text = CString::new(text).map_err(|_| Errno::INVAL)?;
+    // It has to be somewhere before it can be nowhere, and this place is ours: nobody else sees what we mount.
+    let place = lowers.first().ok_or(Errno::INVAL)?;
+    chdir("/proc/self/fd")?;
+    let mounted = mount("overlay", place, "overlay", MountFlags::empty(), Some(text.as_c_str()));
+    chdir("/")?;
+    mounted?;
+    let root = open_tree(CWD, place, clone());
+    unmount(place, UnmountFlags::DETACH)?;
+    root
+}
+
+/// How folders are laid over each other. What the upper one holds afterwards must be read by others than the kernel: no redirects, no
+/// files without content. With `userxattr` there are none, and the kernel refuses to be told so.
+fn options() -> &'static str {
+    if owns_the_machine() { "index=off,metacopy=off,redirect_dir=off" } else { "index=off,userxattr" }
 }
 
 /// Takes away what the kernel leaves in the work folder of an overlay that is gone: a folder that nobody may look into, which

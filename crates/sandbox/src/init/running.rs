@@ -4,13 +4,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpgid, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, getpgid, kill_process, pidfd_open, pidfd_send_signal, waitid, waitpid,
+};
 
 use super::{heeding, root, stubs};
 use crate::cgroup::{Cgroups, Kills};
 use crate::channel::Channel;
-use crate::error::Limitation;
 use crate::kernel::send_signal;
+use crate::limitation::Limitation;
 use crate::report::{Order, Stub, Word};
 use crate::{Exit, SandboxError, Spec};
 
@@ -34,9 +36,14 @@ pub(super) struct Running<'a> {
 impl<'a> Running<'a> {
     /// Takes over a process.
     pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, cgroups: Cgroups, caller: &'a Channel) -> Result<Self, SandboxError> {
-        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(Limitation::Kernel.because())?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|cause| {
+            // Nobody has waited for it, so that it is still this process which has the number.
+            let _ = kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()).map(drop));
+            Limitation::Kernel.because()(cause)
+        })?;
         let kills = Kills::begin(cgroups.kills());
-        Ok(Self { pid, process, root, spec, caller, stubs: Vec::new(), runs: false, killed: false, ended_by: None, cgroups, kills })
+        let stubs = Vec::new();
+        Ok(Self { pid, process, root, spec, caller, stubs, runs: false, killed: false, ended_by: None, cgroups, kills })
     }
 
     /// Hears what it says until it has become another program, which closes the channel.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{Bounds, Exit, MountKind, Spec, Users};
@@ -104,7 +104,8 @@ fn want_of_memory_is_seen_without_a_group_of_its_own() {
     let outcome = run(&format!("{GREEDY}; exit $?"));
     assert_eq!(outcome.end, Ok(Exit::OutOfMemory(137)), "{outcome:?}");
     let outcome = run(&format!("{GREEDY}; exit 3"));
-    assert_eq!(outcome.end, Ok(Exit::Code(3)), "{outcome:?}");
+    // Where an ordinary user can make groups, it is known even so.
+    assert!(matches!(outcome.end, Ok(Exit::Code(3) | Exit::OutOfMemory(3))), "{outcome:?}");
     maker.0.kill().unwrap();
     maker.0.wait().unwrap();
 }
@@ -172,11 +173,14 @@ fn a_group_is_gone_with_its_sandbox() {
     soon("a group is left", || groups_of(caller.id()).is_empty());
     // Nobody does, but the next sandbox.
     let mut caller = start();
-    let signal = |signal: &str, pid: u32| assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+    // A group of stopped processes is hung up on when its parent ends, so the second signal may find nobody.
+    let signal = |signal: &str, pid: u32| Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
     let inits = children_of(caller.id());
-    inits.iter().for_each(|init| signal("-STOP", *init));
+    inits.iter().for_each(|init| assert!(signal("-STOP", *init).success()));
     caller.kill().unwrap();
-    inits.iter().for_each(|init| signal("-KILL", *init));
+    inits.iter().for_each(|init| {
+        signal("-KILL", *init);
+    });
     caller.wait().unwrap();
     soon("it lives", || !groups_of(caller.id()).iter().any(inside));
     fixture.run("true");

@@ -79,7 +79,7 @@ fn who_cannot_enter_is_as_before() {
         Refusal::of(libc::SYS_setns),
     ];
     for refusal in refusals {
-        let after = state(&["--enter", &single()], &[refusal]);
+        let after = state(&["--enter", &single()], std::slice::from_ref(&refusal));
         assert_eq!(after.1, "making a user namespace failed: Operation not permitted (os error 1)\n", "{refusal:?}");
         assert_eq!(after.0, before.0, "{refusal:?}");
     }

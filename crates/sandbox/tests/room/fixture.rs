@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::Read;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, RwLock};
 use std::thread;
 
 use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Starting, Upper, Users};
 use tempfile::TempDir;
+use testkit::refuse::{self, Refusal};
 
 /// An ordinary user whom this machine does not know.
 pub const NOBODY: u32 = 54_321;
@@ -146,7 +148,16 @@ impl Fixture {
 
     /// Runs a spec by the program, however that is started.
     pub fn outcome_of(&self, program: Command, spec: &Spec) -> Outcome {
-        let output = self.spawn_by(program, spec).wait_with_output().unwrap();
+        self.outcome_by(program, spec, Command::spawn)
+    }
+
+    /// Runs a spec where system calls are refused.
+    pub fn outcome_without(&self, refused: &[Refusal], errno: i32, spec: &Spec) -> Outcome {
+        self.outcome_by(self.program(), spec, |program| refuse::spawn(program, refused, errno.unsigned_abs()))
+    }
+
+    fn outcome_by(&self, program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Outcome {
+        let output = self.spawn_as(program, spec, spawn).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             // Who writes this down is the example.
@@ -159,16 +170,20 @@ impl Fixture {
     }
 
     /// Starts the program that runs a spec, as whom the fixture is for.
-    pub fn spawn(&self, spec: &Spec) -> Child {
+    pub fn spawn(&self, spec: &Spec) -> Caller {
         self.spawn_by(self.program(), spec)
     }
 
     /// Starts the program that runs a spec, with pipes.
-    pub fn spawn_by(&self, mut program: Command, spec: &Spec) -> Child {
+    pub fn spawn_by(&self, program: Command, spec: &Spec) -> Caller {
+        self.spawn_as(program, spec, Command::spawn)
+    }
+
+    fn spawn_as(&self, mut program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Caller {
         self.spec_for(&mut program, spec);
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let _files_are_closed = FORKING.read().unwrap();
-        program.spawn().unwrap()
+        Caller(Some(spawn(&mut program).unwrap()))
     }
 
     /// Writes a spec down for the program.
@@ -204,6 +219,39 @@ impl Fixture {
         let launcher = Launcher::of(&self.path("program")).unwrap();
         let _files_are_closed = FORKING.read().unwrap();
         launcher.begin(spec)
+    }
+}
+
+/// The program that runs a spec. It is killed when this is dropped, so that a test that fails leaves nothing that lives on.
+pub struct Caller(Option<Child>);
+
+impl Caller {
+    /// Reads its output, and waits for its end.
+    pub fn wait_with_output(mut self) -> std::io::Result<Output> {
+        self.0.take().unwrap().wait_with_output()
+    }
+}
+
+impl Deref for Caller {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Caller {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -11,5 +11,6 @@ mod entered;
 mod fixture;
 mod mounted;
 mod process;
+mod restricted;
 mod streams;
 mod view;

@@ -12,9 +12,9 @@ use clap::Args;
 
 pub use agent::AgentWord;
 pub use error::RunWordError;
-use host::HostWord;
+pub use host::HostWord;
 pub use limit::LimitWord;
-use memory::MemorySize;
+pub use memory::MemorySize;
 pub use network::{NetworkWord, Right};
 pub use secret::{SecretError, SecretSource, SecretWord};
 

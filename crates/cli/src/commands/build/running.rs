@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use engine::build::Target;
 use engine::run::{Access, Rights, Settings};
 
-use crate::args::{LimitWord, NetworkWord, Right, RunWords};
+use crate::args::{HostnameWord, LimitWord, NetworkWord, Right, RunWords};
 use crate::context::Context;
 
 pub use error::RunningError;
@@ -21,9 +21,6 @@ const HOSTNAME: &str = "BUILDKIT_SANDBOX_HOSTNAME";
 
 /// BuildKit's argument for what the ids of cache mounts are told apart by.
 const CACHE_NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
-
-/// How long the name of a machine may be (sethostname(2), `__NEW_UTS_LEN`).
-const LONGEST_NAME: usize = 64;
 
 /// Returns what every command of a build sees. `docker` has the proxies of docker's file.
 ///
@@ -65,11 +62,10 @@ fn same<'a>(mut values: impl Iterator<Item = Option<&'a str>>, key: &'static str
 
 fn hostname(arguments: &[&BTreeMap<String, String>]) -> Result<Option<String>, RunningError> {
     let Some(name) = agreed(arguments, HOSTNAME)?.filter(|name| !name.is_empty()) else { return Ok(None) };
-    // It is written into /etc/hosts, too.
-    if name.len() > LONGEST_NAME || name.contains(|character: char| character.is_whitespace() || character.is_control()) {
-        return Err(RunningError::Hostname(name.to_owned()));
+    match name.parse::<HostnameWord>() {
+        Ok(HostnameWord(name)) => Ok(Some(name)),
+        Err(_) => Err(RunningError::Hostname(name.to_owned())),
     }
-    Ok(Some(name.to_owned()))
 }
 
 #[cfg(test)]

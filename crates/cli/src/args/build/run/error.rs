@@ -19,7 +19,7 @@ pub enum RunWordError {
     #[error("bad network {0:?}: expected default, host or none")]
     Network(String),
     /// Docker's word for the machine behind its bridge.
-    #[error("bad host {0:?}: there is no host-gateway, as no bridge stands between a RUN and this machine")]
+    #[error("bad host {0:?}: there is no host-gateway, as no bridge stands between what runs and this machine")]
     Gateway(String),
     /// A right that nobody has.
     #[error("bad right {text:?}: expected network.host or security.insecure")]
@@ -63,7 +63,7 @@ impl Fault for RunWordError {
             Self::Network(_) => "polyarch has no networks of its own: default and host are this machine's, none is none".to_owned(),
             Self::Gateway(text) => {
                 let name = text.split(['=', ':']).next().unwrap_or_default();
-                format!("a RUN sees this machine's network, where this machine is 127.0.0.1: --add-host {name}:127.0.0.1")
+                format!("what runs sees this machine's network, where this machine is 127.0.0.1: --add-host {name}:127.0.0.1")
             }
             Self::Right { text, .. } if text.split('=').next() == Some("device") => {
                 "no device of this machine is handed to a RUN".to_owned()

@@ -1,0 +1,131 @@
+//! `run`: a program of an image, on this machine's own platform.
+
+mod error;
+mod image;
+mod order;
+mod signals;
+mod streams;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::cache::Cache;
+use engine::program::{ProgramError, Programs, Running, Wish};
+use fault::{Failure, Kind, Wishing};
+use oci::Locator;
+use sandbox::{Exit, SandboxError};
+use tokio::signal::unix::SignalKind;
+use tokio::time::timeout;
+
+use crate::args::Run;
+use crate::commands::build::ROOTS;
+use crate::commands::{Done, Interrupted, Session};
+use crate::open::Opener;
+
+use self::image::Finder;
+use self::signals::Signals;
+use self::streams::Passing;
+
+/// Docker's exit codes, which scripts know: something went wrong before the program was there; it cannot be run; it is not found.
+pub const NOT_RUN: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// How long a signal waits for a program that is about to run, which may do so already. What takes longer is not waited for.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// A program that was not run, and the exit code for that.
+struct NotRun {
+    failure: Failure,
+    code: u8,
+}
+
+impl<F: Into<Failure>> From<F> for NotRun {
+    fn from(failure: F) -> Self {
+        Self { failure: failure.into(), code: NOT_RUN }
+    }
+}
+
+/// Runs the verb.
+pub async fn run(session: &Session, arguments: Run) -> Result<Done, Failure> {
+    let image = arguments.words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    let wish = format!("run {}", arguments.name.as_deref().unwrap_or(&image));
+    match program(session, &arguments).await {
+        Ok(code) => Ok(Done::Program(code)),
+        Err(NotRun { failure, .. }) if failure.fault().kind() == Kind::Interrupted => Err(failure).wishing(|| wish),
+        Err(NotRun { failure, code }) => {
+            session.console.end();
+            session.console.fail(&failure.wishing(wish));
+            Ok(Done::Program(code))
+        }
+    }
+}
+
+async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {
+    arguments.check()?;
+    let locator = order::image(arguments)?;
+    let streams = streams::decide(&session.context, arguments)?;
+    let wish = order::wish(session, arguments, streams)?;
+    let mut signals = Signals::listen();
+    let mut starting = pin!(start(session, arguments, &locator, wish));
+    let (mut running, early) = tokio::select! {
+        running = &mut starting => (running?, None),
+        signal = signals.end() => match timeout(GRACE, starting).await {
+            Ok(running) => (running?, Some(signal)),
+            Err(_) => return Err(Interrupted.into()),
+        },
+    };
+    session.console.end();
+    if let Some(signal) = early {
+        running.process().handle().signal(signal.as_raw_value());
+    }
+    let exit = finish(running, arguments.interactive, signals).await?;
+    if matches!(exit, Exit::OutOfMemory(_)) {
+        session.console.warn("it was ended since there was not enough memory");
+    }
+    Ok(u8::try_from(exit.status() & 0xff).unwrap_or(u8::MAX))
+}
+
+async fn start(session: &Session, arguments: &Run, locator: &Locator, wish: Wish) -> Result<Running, NotRun> {
+    let opener = Opener::new(session.context.clone(), session.console.clone());
+    opener.store()?.make()?;
+    let programs = Programs::open(&session.context.store.join(ROOTS), session.standing.clone()).await?;
+    let base = Finder::new(session, &opener, arguments.platform.as_ref()).find(locator, arguments.pull).await?;
+    let cache = Cache::new(Arc::new(opener.store()?.clone()), session.context.now.clone());
+    programs.start(&base, &cache, wish).await.map_err(|problem| NotRun { code: code_of(&problem), failure: problem.into() })
+}
+
+const fn code_of(problem: &ProgramError) -> u8 {
+    match problem {
+        ProgramError::Sandbox(SandboxError::NotFound { .. } | SandboxError::NoInterpreter { .. }) => NOT_FOUND,
+        ProgramError::Sandbox(SandboxError::NotExecutable { .. } | SandboxError::Format { .. } | SandboxError::Execute { .. }) => {
+            NOT_EXECUTABLE
+        }
+        _ => NOT_RUN,
+    }
+}
+
+/// Passes on streams and signals until the program has ended.
+async fn finish(mut running: Running, interactive: bool, mut signals: Signals) -> Result<Exit, NotRun> {
+    let mut passing = Passing::begin(running.process(), interactive)?;
+    let handle = running.process().handle();
+    let mut waiting = tokio::task::spawn_blocking(move || running.wait());
+    let exit = loop {
+        tokio::select! {
+            ended = &mut waiting => break ended.unwrap_or_else(|_| Err(SandboxError::Lost.into())),
+            signal = signals.next() => {
+                // A terminal tells of its size itself.
+                if signal != SignalKind::window_change() || !passing.resize() {
+                    handle.signal(signal.as_raw_value());
+                }
+            }
+        }
+    };
+    // Whoever reads what it has written may have stopped to.
+    tokio::select! {
+        _ = passing.done.recv() => (),
+        _ = signals.end() => (),
+    }
+    Ok(exit?)
+}

@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, Who, everyone, finish};
 const SOON: Duration = Duration::from_secs(10);
 
 /// Finds processes of this machine by a word of their command lines.
-fn processes(word: &str) -> Vec<String> {
+pub fn processes(word: &str) -> Vec<String> {
     let lines = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(word)).collect()
 }

@@ -165,7 +165,7 @@ fn what_a_container_forbids_is_said_with_what_allows_it() {
     assert_eq!((ran.code, of(&ran, "namespaces").0.as_str()), (1, "ok"), "{ran:?}");
     let (state, found, mend) = of(&ran, "proc");
     assert_eq!(state, "missing");
-    assert!(found.contains("mounting proc on /proc failed") && mend.contains("systempaths=unconfined"), "{found} {mend}");
+    assert!(found.contains("mounting a /proc failed") && mend.contains("systempaths=unconfined"), "{found} {mend}");
 }
 
 #[test]

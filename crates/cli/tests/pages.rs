@@ -187,6 +187,43 @@ fn commands_of_a_build() {
     page.run_file(&root().join("docs/dockerfile-run.md"));
 }
 
+/// A folder with an image that has a shell, and one for another machine.
+fn diner() -> Option<Home> {
+    let Some(tar) = testkit::busybox_layer() else {
+        testkit::skip("no busybox: apt-get install busybox-static");
+        return None;
+    };
+    if !testkit::has_users() {
+        testkit::skip("an image's own user takes more than one: apt-get install uidmap, and a line in /etc/subuid");
+        return None;
+    }
+    let home = Home::new();
+    home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
+    home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+    let foreign = Image::new("linux/arm64").text("foreign").build();
+    write_layout(&home.path().join("foreign"), &[(&foreign.manifest, Some("1.0"))], &[&foreign]);
+    std::fs::create_dir(home.path().join("app")).unwrap();
+    let text = "FROM busybox:1.37\nENV GREETING=hello\nWORKDIR /srv\nRUN echo \"$GREETING from the image\" > greeting\nUSER www-data\n\
+                CMD [\"cat\", \"greeting\"]\n";
+    std::fs::write(home.path().join("app/Dockerfile"), text).unwrap();
+    Some(home)
+}
+
+/// The page about programs of images.
+#[test]
+fn programs() {
+    let Some(home) = diner() else { return };
+    let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
+    page.run_file(&root().join("docs/run.md"));
+}
+
+#[test]
+fn programs_that_are_not_run() {
+    let Some(home) = diner() else { return };
+    home.done(&["build", "--platform=linux/amd64", "-t", "app:1.0", "app"]);
+    run_in(&home, "run.md");
+}
+
 /// Runs the page of an example as it is read: from the root of the repository.
 fn example(name: &str) {
     let home = Home::new();

@@ -130,9 +130,19 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
 
 fn copy(program: &Path) -> io::Result<OwnedFd> {
     let memory = in_memory("sandbox", &mut File::open(program)?)?;
-    fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    seal(&memory)?;
     // Nobody who holds it for writing can run it (ETXTBSY), so it is opened again.
     Ok(File::open(format!("/proc/self/fd/{}", memory.as_raw_fd()))?.into())
+}
+
+/// Lets nobody change what is in memory any more.
+///
+/// The seal against writing fails while the kernel itself holds a page, to move it or to take it back (EBUSY). The one against future
+/// writing asks for nothing, and is worth the same where nothing is mapped; kernels before 5.1 do not know it.
+fn seal(memory: &OwnedFd) -> io::Result<()> {
+    let always = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    let sealed = fcntl_add_seals(memory, SealFlags::FUTURE_WRITE | always).or_else(|_| fcntl_add_seals(memory, SealFlags::WRITE | always));
+    Ok(sealed?)
 }
 
 fn start(error: io::Error) -> SandboxError {

@@ -82,6 +82,13 @@ pub enum Verb {
     /// Print the digest a name points to
     Digest(Digest),
     /// Run a program of an image, on this machine's own platform
+    ///
+    /// The words are those of `docker run`, and nothing stands behind them: no daemon, no container that stays, and nobody needs to be
+    /// root. What the program writes to the files of the image is thrown away; its network is this machine's. What stands behind the
+    /// image is the program's, flags too.
+    ///
+    /// The exit code is the program's; 128 and the number of a signal that ended it; 127 where it is not found, 126 where it is none
+    /// that can be run, and 125 where something else goes wrong before.
     Run(Box<Run>),
     /// Show the output of a build's steps again
     Logs(Logs),

@@ -28,20 +28,13 @@ pub use variable::VariableWord;
 use super::build::{HostWord, LimitWord, MemorySize, NetworkWord, truth};
 use super::foreign::Refused;
 
-/// Run a program of an image, on this machine's own platform.
-///
-/// The words are those of `docker run`, and nothing stands behind them: no daemon, no container that stays. The program sees the
-/// files of the image, and what it writes to them is thrown away; its network is this machine's. Its exit code is that of this
-/// command, 128 and the number of a signal that ended it; 127 where it is not found, 126 where it cannot be run, and 125 for
-/// everything else that goes wrong before.
+/// What runs, what it sees, and what it may.
 #[derive(Args, Clone, Debug)]
 #[command(args_override_self = true, override_usage = "polyarch run [OPTIONS] IMAGE [ARG]...")]
 #[command(after_help = "Examples:
-  polyarch run alpine:3.22 cat /etc/os-release
-  polyarch run -it --entrypoint sh hello:1.0
-  polyarch run -v ./src:/src -w /src golang:1.25 go build ./...
-  tar -c . | polyarch run -i busybox tar -t
-  polyarch run --network none -u nobody oci:dist:1.0")]
+  polyarch run hello:1.0
+  polyarch run --network none --read-only hello:1.0
+  echo words | polyarch run -i -e NAME=value hello:1.0")]
 pub struct Run {
     /// The image, in any place; a name that is not here is pulled. Behind it stands what its program gets
     #[arg(value_name = "IMAGE", required = true, trailing_var_arg = true)]

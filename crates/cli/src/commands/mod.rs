@@ -89,11 +89,11 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
     let front = spoken.as_ref().map(Spoken::front);
     // A server is ended by an interrupt, and a program gets it: they decide themselves what that means.
     let is_heard = matches!(command.verb, Verb::Serve(_) | Verb::Run(_));
-    let mut interrupts = Interrupts::listen();
+    let mut interrupts = (!is_heard).then(Interrupts::listen);
     // Dropping the work removes what it had half written.
     let ended = tokio::select! {
         ended = carry_out(&session, command.verb, spoken) => ended,
-        _ = interrupts.next(), if !is_heard => Err(Interrupted.into()),
+        () = interrupted(&mut interrupts) => Err(Interrupted.into()),
     };
     console.end();
     let ended = match (ended, console.lost_output()) {
@@ -113,6 +113,14 @@ pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) ->
         }
     };
     ExitCode::from(number)
+}
+
+/// Waits for a request to end, where anybody listens for one.
+async fn interrupted(interrupts: &mut Option<Interrupts>) {
+    match interrupts {
+        Some(interrupts) => drop(interrupts.next().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Returns the exit code of words that make no sense: that of a program which is not run, where they are of `run`.

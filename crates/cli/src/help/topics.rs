@@ -51,7 +51,8 @@ A name that is read (a source of create, inspect, digest, FROM in a build):
   2. else the registry in the name is asked; a copy that was pulled before is read instead
      where it is still that, and used as it is where the registry cannot be reached;
   3. a line on stderr says who answered.
-For copy a bare name is always in its registry.
+For copy a bare name is always in its registry. run takes what is here, made or pulled, and
+pulls what is not (--pull missing|always|never).
 store:NAME asks the local store alone, docker://NAME the registry alone.
 
 Without a host the registry is Docker Hub: hello:1.0 is docker.io/library/hello:1.0, and
@@ -110,12 +111,14 @@ fn exit_codes() -> String {
         let _ = writeln!(text, "{:>4}  {}", code.number(), code.meaning());
         text
     }) + "`serve -- CMD` ends with the exit code of CMD; `manifest`, `manifest-tool`, `buildx` and `mquery` with
-that of the tool whose words they speak.\n"
+that of the tool whose words they speak. `run` ends with that of the program, or as docker does: 128 and
+the number of a signal; 127 where there is no such program, 126 where it cannot be run, 125 where
+anything else kept it from running.\n"
 }
 
 fn environment() -> String {
     VARIABLES.iter().fold(String::new(), |mut text, (name, meaning)| {
         let _ = writeln!(text, "{name:<27} {meaning}");
         text
-    }) + "Nothing else of the environment is read, but the variables that `--build-arg KEY` and `--secret` name.\n"
+    }) + "Nothing else of the environment is read, but the variables that `--build-arg KEY`, `--secret` and `run --env KEY` name.\n"
 }

@@ -1,11 +1,17 @@
 //! How programs end, and what is told of it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::kitchen::Kitchen;
-use crate::started::{BASE, Started, UNHEEDING, gone, is_running, run};
+use crate::program::binary;
+use crate::program::endless::Endless;
+use crate::started::{BASE, PATIENCE, Started, UNHEEDING, gone, is_running, run};
 
 #[test]
 fn the_exit_code_is_the_programs() {
@@ -80,6 +86,50 @@ fn signals_are_passed_on_and_end_what_does_not_heed_them() {
 }
 
 #[test]
+fn what_is_ignored_from_the_beginning_is_not_passed_on() {
+    let Some(kitchen) = Kitchen::new() else { return };
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]).arg(binary()).args(["run", BASE]).args(UNHEEDING);
+    command.env("HOME", kitchen.home.path()).current_dir(kitchen.home.path());
+    let mut started = Started::new(&mut command);
+    assert_eq!(started.line(), "ID=busybox");
+    started.signal(Signal::HUP);
+    started.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(started.child.try_wait().unwrap().is_none(), "nohup would be of no use");
+    started.signal(Signal::TERM);
+    assert_eq!(started.ended().0, 143);
+}
+
+#[test]
+fn a_pull_without_end_is_interrupted() {
+    let Some(kitchen) = Kitchen::new() else { return };
+    let registry = Endless::start();
+    let name = format!("{}/app:1", registry.host);
+    let mut started = Started::new(&mut kitchen.home.command(&["run", "--plain-http", &name]));
+    let mut said = BufReader::new(started.child.stderr.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), format!("asking {name}"));
+    // Until the layer is on its way.
+    let begun = Instant::now();
+    let blobs = kitchen.home.path().join(".local/share/polyarch");
+    while !is_under_way(&blobs) {
+        assert!(begun.elapsed() < PATIENCE, "nothing comes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    started.signal(Signal::INT);
+    assert_eq!(started.child.wait().unwrap().code(), Some(130));
+    assert!(!is_under_way(&blobs), "what had come is gone");
+    assert_eq!(said.next().unwrap().unwrap(), format!("error: cannot run {name}: interrupted"));
+}
+
+fn is_under_way(folder: &Path) -> bool {
+    fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        entry.file_name().to_string_lossy().starts_with(".polyarch-") || is_folder && is_under_way(&entry.path())
+    })
+}
+
+#[test]
 fn nothing_outlives_it_and_nothing_it() {
     let Some(kitchen) = Kitchen::new() else { return };
     let word = format!("7{}", std::process::id());
@@ -89,7 +139,7 @@ fn nothing_outlives_it_and_nothing_it() {
     let started = Started::script(&kitchen, &[], &format!("trap '' TERM HUP INT; echo much > /file; echo ready; sleep {word}"));
     assert!(
         is_running(&word) || {
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(Duration::from_millis(500));
             is_running(&word)
         }
     );

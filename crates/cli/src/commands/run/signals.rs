@@ -1,5 +1,6 @@
 //! Signals that are passed on to a program.
 
+use std::fs;
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -19,13 +20,23 @@ const PASSED: [SignalKind; 7] = [
 /// Those among them that ask for the end.
 const ENDING: [SignalKind; 4] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
 
+/// Reads whether a signal is ignored, of what the kernel lists of a process (proc_pid_status(5)).
+fn is_ignored(status: &str, signal: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal.as_raw_value() - 1) & 1 == 1)
+}
+
 /// The signals that come from now on; none is lost between two looks.
 pub struct Signals(Vec<(SignalKind, Signal)>);
 
 impl Signals {
     /// Begins to listen; the system's own answers are gone for the rest of the run. Must be called inside the runtime.
+    ///
+    /// What this program was started to ignore it goes on ignoring: `nohup` asks for that, and a shell for what runs behind it.
     pub fn listen() -> Self {
-        Self(PASSED.into_iter().filter_map(|kind| Some((kind, signal(kind).ok()?))).collect())
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let wanted = PASSED.into_iter().filter(|kind| !is_ignored(&status, *kind));
+        Self(wanted.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect())
     }
 
     /// Waits for the next one.
@@ -46,5 +57,18 @@ impl Signals {
                 return signal;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_says_what_is_ignored() {
+        let status = "Name:\tpolyarch\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001003\nSigCgt:\t0\n";
+        let ignored: Vec<bool> = PASSED.into_iter().map(|kind| is_ignored(status, kind)).collect();
+        assert_eq!(ignored, [true, false, true, false, false, false, false]);
+        assert!(!is_ignored("", SignalKind::hangup()));
     }
 }

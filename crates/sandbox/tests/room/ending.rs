@@ -23,6 +23,15 @@ fn seconds(test: u32) -> String {
     format!("{}{test:03}", std::process::id())
 }
 
+/// Waits until there is a process: a shell says something before what it does next has begun.
+fn there(word: &str) {
+    let begin = Instant::now();
+    while !processes(word).iter().any(|line| line.starts_with(word)) {
+        assert!(begin.elapsed() < SOON, "expected {word}, got {:?}", processes(word));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn gone(word: &str) {
     let begin = Instant::now();
     while !processes(word).is_empty() {
@@ -96,7 +105,8 @@ fn a_caller_that_is_killed_takes_all_with_it() {
         let mut caller = fixture.spawn(&spec);
         let mut line = String::new();
         BufReader::new(caller.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!((line.as_str(), processes(&word).is_empty()), ("ready\n", false), "{who:?}");
+        assert_eq!(line, "ready\n", "{who:?}");
+        there(&format!("sleep {word} "));
         caller.kill().unwrap();
         caller.wait().unwrap();
         gone(&word);

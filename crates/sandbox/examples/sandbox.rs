@@ -1,4 +1,5 @@
-//! Starts what a spec in a file says, as JSON, and passes on what it reads and writes.
+//! Starts what a spec in a file says, as JSON, and passes on what it reads and writes. Whose files should be is written to the file
+//! of that name and `.owners`.
 //!
 //! With `--enter USERS` it enters a user namespace first, where USERS is JSON too; with `-- COMMAND` it becomes that command instead,
 //! even if it could not enter, so that one sees what has become of it.
@@ -8,6 +9,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -38,8 +40,10 @@ fn main() -> ExitCode {
         measure(&words.next().unwrap());
         return ExitCode::SUCCESS;
     }
-    let document = std::fs::read(words.next().unwrap()).unwrap();
-    match run(&serde_json::from_slice(&document).unwrap()) {
+    let mut file = words.next().unwrap();
+    let document = std::fs::read(&file).unwrap();
+    file.push(".owners");
+    match run(&serde_json::from_slice(&document).unwrap(), &file) {
         Ok(Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap()),
         Ok(exit) => {
             eprintln!("{}", serde_json::to_string(&exit).unwrap());
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(spec: &Spec) -> Result<Exit, sandbox::SandboxError> {
+fn run(spec: &Spec, list: &OsStr) -> Result<Exit, sandbox::SandboxError> {
     let mut process = Launcher::of_this_program()?.start(spec)?;
     // Neither of these ends before its other side does, which may be never.
     if let Some(mut stdin) = process.stdin.take() {
@@ -72,11 +76,15 @@ fn run(spec: &Spec) -> Result<Exit, sandbox::SandboxError> {
     if let Some(other) = other {
         other.join().unwrap().unwrap();
     }
-    process.wait()
+    let ended = process.finish()?;
+    if !ended.owners.is_empty() {
+        std::fs::write(list, serde_json::to_vec(&ended.owners).unwrap()).unwrap();
+    }
+    Ok(ended.exit)
 }
 
 /// Compares a sandbox with a bare chroot, as the median of many runs.
-fn measure(root: &std::ffi::OsStr) {
+fn measure(root: &OsStr) {
     let scratch = tempfile::tempdir().unwrap();
     let launcher = Launcher::of_this_program().unwrap();
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());

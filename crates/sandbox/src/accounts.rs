@@ -78,12 +78,17 @@ pub(crate) fn become_root() -> Result<(), Errno> {
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }
 
-/// Becomes the user that the process runs as, and keeps the capabilities for a last while.
+/// Refuses what is no number of anybody.
+pub(crate) fn check(user: &User) -> Result<(), SandboxError> {
+    let all = [user.uid, user.gid].into_iter().chain(user.groups.iter().copied());
+    if all.into_iter().any(|number| number == u32::MAX) { Err(failed(user, Errno::INVAL)) } else { Ok(()) }
+}
+
+/// Becomes the user that the process runs as, which was checked, and keeps the capabilities for a last while.
 pub(crate) fn become_user(user: &User) -> Result<(), SandboxError> {
-    let failed = |cause: Errno| SandboxError::User { user: format!("{}:{}", user.uid, user.gid), cause: cause.into() };
-    let known = |number: u32| if number == u32::MAX { Err(failed(Errno::INVAL)) } else { Ok(number) };
-    let (uid, gid) = (Uid::from_raw(known(user.uid)?), Gid::from_raw(known(user.gid)?));
-    let groups = user.groups.iter().map(|group| known(*group).map(Gid::from_raw)).collect::<Result<Vec<_>, _>>()?;
+    let failed = |cause: Errno| failed(user, cause);
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
     set_keep_capabilities(true).map_err(Limitation::Capabilities.because())?;
     match set_thread_groups(&groups) {
         // Where no group can be dropped, those that the caller has stay, and mean nothing inside.
@@ -92,4 +97,8 @@ pub(crate) fn become_user(user: &User) -> Result<(), SandboxError> {
     }
     set_thread_res_gid(gid, gid, gid).map_err(failed)?;
     set_thread_res_uid(uid, uid, uid).map_err(failed)
+}
+
+fn failed(user: &User, cause: Errno) -> SandboxError {
+    SandboxError::User { user: format!("{}:{}", user.uid, user.gid), cause: cause.into() }
 }

@@ -1,10 +1,12 @@
 //! What the caller, the init and the process say to each other by: documents, each whole, and descriptors with them.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::cmsg_space;
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown,
@@ -83,10 +85,17 @@ impl From<Channel> for OwnedFd {
     }
 }
 
+/// Puts something into memory, to be read from its start: what is too long to be said is handed over like this.
+pub(crate) fn in_memory(name: &str, content: &mut impl Read) -> io::Result<OwnedFd> {
+    let mut memory = File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    io::copy(content, &mut memory)?;
+    memory.rewind()?;
+    Ok(memory.into())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::{Read, Seek, Write};
+    use std::io::Write;
 
     use super::*;
 

@@ -11,6 +11,7 @@ mod missing;
 mod mounts;
 mod network;
 mod program;
+mod registrar;
 mod root;
 mod running;
 mod streams;
@@ -19,7 +20,7 @@ mod within;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -33,9 +34,10 @@ use crate::channel::Channel;
 use crate::kernel::{Fork, close_all_but, fork, leave};
 use crate::limitation::Limitation;
 use crate::report::{Order, Word};
-use crate::{Input, Network, SandboxError, Spec, Streams};
+use crate::{Input, Network, SandboxError, Spec, Strangers, Streams};
 
-use self::running::Running;
+use self::registrar::Office;
+use self::running::{Beside, Running};
 
 /// Runs the init, whose standard input is the channel to the caller, and ends the program.
 pub(crate) fn run() -> ! {
@@ -45,7 +47,7 @@ pub(crate) fn run() -> ! {
 }
 
 fn supervise() -> io::Result<()> {
-    close_all_but(None)?;
+    close_all_but(&[])?;
     let caller = Channel::from(fcntl_dupfd_cloexec(stdin(), 3)?);
     let Some((Order::Start, handed)) = caller.hear()? else { return Err(io::ErrorKind::InvalidData.into()) };
     let mut handed = handed.into_iter().peekable();
@@ -61,7 +63,10 @@ fn supervise() -> io::Result<()> {
         // Whatever it was that failed, the root is closed by now.
         root::tidy(&spec.root);
     }
-    say_last(&caller, &ended.map_or_else(Word::Failed, Word::Ended))
+    match ended {
+        Ok((exit, owners)) => caller.say(&Word::Ended(exit), owners.as_ref().map(AsFd::as_fd).as_slice()),
+        Err(error) => say_last(&caller, &Word::Failed(error)),
+    }
 }
 
 /// What the caller hands over for the process.
@@ -93,6 +98,7 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(kernel.because())?;
     dup2_stdin(&null).map_err(kernel.because())?;
     accounts::enter(&spec.users)?;
+    let registrar = (spec.strangers == Strangers::Played).then(|| Office::open(spec)).transpose()?;
     let network = if spec.network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
     leave(UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | network)
         .map_err(Limitation::Namespaces.because())?;
@@ -112,7 +118,7 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
         }
         Fork::Parent(pid) => {
             drop((report, handed));
-            let mut running = Running::new(pid, root, spec, cgroups, caller)?;
+            let mut running = Running::new(pid, root, spec, Beside { cgroups, registrar }, caller)?;
             // Our own ends of its output are closed, so that the streams end with it.
             let closed = dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because());
             match closed.and_then(|()| running.listen(&words)) {

@@ -4,7 +4,7 @@
 
 use std::ffi::{CString, c_char};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use rustix::mount::MountAttrFlags;
@@ -40,30 +40,29 @@ pub(crate) fn leave(flags: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { rustix::thread::unshare_unsafe(flags.difference(UnshareFlags::FILES)) }?)
 }
 
-/// Closes every descriptor but the first three and perhaps one more.
+/// Closes every descriptor but the first three and those that are kept.
 ///
 /// The caller owns none but these: those that it had are dropped, and those of others are what it is called for.
-pub(crate) fn close_all_but(kept: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let kept = kept.map(|kept| kept.as_raw_fd()).filter(|kept| *kept > 2);
-    let ranges = match kept.map(libc::c_int::cast_unsigned) {
-        Some(kept) => vec![(3, kept - 1), (kept + 1, u32::MAX)],
-        None => vec![(3, u32::MAX)],
-    };
-    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+pub(crate) fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<u32> = kept.iter().map(|kept| kept.as_raw_fd().cast_unsigned()).filter(|kept| *kept > 2).collect();
+    kept.sort_unstable();
+    let firsts = [3].into_iter().chain(kept.iter().map(|kept| kept + 1));
+    let lasts = kept.iter().map(|kept| kept - 1).chain([u32::MAX]);
+    for (first, last) in firsts.zip(lasts).filter(|(first, last)| first <= last) {
         // SAFETY: no memory is passed. No live owner of a descriptor in this range is left, by the contract above, and in the
-        // init, which is all that calls this, nothing runs beside the caller.
+        // init and what it forks, which is all that calls this, nothing runs beside the caller.
         if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) } != 0 {
             // Before Linux 5.9, or by a filter that does not know it.
-            return close_one_by_one(kept);
+            return close_one_by_one(&kept);
         }
     }
     Ok(())
 }
 
-fn close_one_by_one(kept: Option<libc::c_int>) -> io::Result<()> {
+fn close_one_by_one(kept: &[u32]) -> io::Result<()> {
     let entries = std::fs::read_dir("/proc/self/fd")?;
     let open: Vec<libc::c_int> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-    for number in open.into_iter().filter(|number| *number > 2 && Some(*number) != kept) {
+    for number in open.into_iter().filter(|number| *number > 2 && !kept.contains(&number.cast_unsigned())) {
         // SAFETY: as above. The one by which the folder was read is among them, and is closed by now, which is no error that matters.
         unsafe { libc::close(number) };
     }
@@ -118,6 +117,20 @@ pub(crate) fn set_attributes(mount: impl AsFd, set: MountAttrFlags, reach: Reach
 
 /// Installs a seccomp filter: eight bytes for each instruction, in this machine's order.
 pub(crate) fn filter(program: &[u8]) -> io::Result<()> {
+    install(program, 0).map(drop)
+}
+
+/// Installs a seccomp filter some of whose calls are answered by who holds what this returns.
+pub(crate) fn listen(program: &[u8]) -> io::Result<OwnedFd> {
+    let listens = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    // Without it, which came with Linux 5.19, a signal has a call asked again that was asked already.
+    let number = install(program, listens | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).or_else(|_| install(program, listens))?;
+    let number = libc::c_int::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the kernel has made this descriptor for us just now, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn install(program: &[u8], flags: libc::c_ulong) -> io::Result<libc::c_long> {
     let (instructions, rest) = program.as_chunks::<8>();
     let mut instructions: Vec<libc::sock_filter> = instructions
         .iter()
@@ -133,8 +146,67 @@ pub(crate) fn filter(program: &[u8]) -> io::Result<()> {
     let program = libc::sock_fprog { len, filter: instructions.as_mut_ptr() };
     // SAFETY: the program points at as many instructions as it says, and both live until the call returns. The kernel checks
     // the instructions themselves.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, ptr::from_ref(&program)) };
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, ptr::from_ref(&program)) };
+    if result >= 0 { Ok(result) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A call of a process that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    /// Which one it is.
+    pub id: u64,
+    /// The thread that calls.
+    pub thread: u32,
+    /// The number of the call.
+    pub call: i64,
+    /// What it is called with.
+    pub arguments: [u64; 6],
+}
+
+/// What a call is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It returns this.
+    Value(u32),
+    /// It fails with this.
+    Error(i32),
+    /// The kernel carries it out.
+    Proceed,
+}
+
+/// Takes the next call that waits.
+pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Notice> {
+    // A kernel of the future may have more to say. It wants nothing but zeros in there.
+    let mut room = [0_u64; 64];
+    const { assert!(size_of::<[u64; 64]>() > size_of::<libc::seccomp_notif>()) };
+    // SAFETY: the room is larger than what is written there, is aligned like it, and lives until the call returns.
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, room.as_mut_ptr()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has filled it in, every pattern of bits is one of it, and it is aligned like what it is read from.
+    let notice = unsafe { room.as_ptr().cast::<libc::seccomp_notif>().read() };
+    Ok(Notice { id: notice.id, thread: notice.pid, call: notice.data.nr.into(), arguments: notice.data.args })
+}
+
+/// Answers a call. An error says that nobody waits for it any more.
+pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::Result<()> {
+    let (val, error, flags) = match answer {
+        Answer::Value(value) => (value.into(), 0, 0),
+        Answer::Error(number) => (0, -number, 0),
+        Answer::Proceed => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+    };
+    let flags = u32::try_from(flags).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let mut response = libc::seccomp_notif_resp { id, val, error, flags };
+    // SAFETY: the response lives until the call returns, and is what this call takes.
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, ptr::from_mut(&mut response)) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Tells whether a call still waits. If so, what was opened of its thread before was that thread's.
+pub(crate) fn waits(listener: BorrowedFd<'_>, id: u64) -> bool {
+    // SAFETY: the number lives until the call returns, and is what this call takes.
+    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, ptr::from_ref(&id)) == 0 }
 }
 
 /// Becomes another program; returns only if that failed.

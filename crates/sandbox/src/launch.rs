@@ -1,7 +1,7 @@
 //! Starting the init: ourselves, from a copy in memory.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals};
 
 use crate::cgroup::Cgroups;
-use crate::channel::Channel;
+use crate::channel::{Channel, in_memory};
 use crate::process::Ends;
 use crate::report::Order;
 use crate::{Input, Output, Process, SandboxError, Spec, Starting, Streams, init};
@@ -143,14 +143,6 @@ fn seal(memory: &OwnedFd) -> io::Result<()> {
     let always = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     let sealed = fcntl_add_seals(memory, SealFlags::FUTURE_WRITE | always).or_else(|_| fcntl_add_seals(memory, SealFlags::WRITE | always));
     Ok(sealed?)
-}
-
-/// Puts something into memory, to be read from its start.
-fn in_memory(name: &str, content: &mut impl Read) -> io::Result<OwnedFd> {
-    let mut memory = File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
-    io::copy(content, &mut memory)?;
-    memory.rewind()?;
-    Ok(memory.into())
 }
 
 fn start(error: io::Error) -> SandboxError {

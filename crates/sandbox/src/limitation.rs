@@ -37,6 +37,8 @@ pub enum Limitation {
     Capabilities,
     /// A seccomp filter.
     Filter,
+    /// Answering for users that do not exist.
+    Strangers,
     /// Something every kernel of these years has.
     Kernel,
 }
@@ -65,6 +67,9 @@ impl Limitation {
             Self::Cgroup => {
                 "run as root, or as a user to whom control groups are delegated, such as by `systemd-run --user --scope`; or do not bound memory"
             }
+            Self::Strangers => {
+                "this takes Linux 5.5, and that no other program answers by a seccomp filter; or grant this user more in /etc/subuid"
+            }
             Self::Filter => "this takes a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)",
             Self::Network | Self::Limit | Self::Capabilities => return None,
         }))
@@ -86,6 +91,7 @@ impl fmt::Display for Limitation {
             Self::Limit => "setting a limit failed",
             Self::Cgroup => "making a control group, which takes to bound memory, failed",
             Self::Capabilities => "giving up capabilities failed",
+            Self::Strangers => "answering for users that do not exist failed",
             Self::Filter => "installing the seccomp filter failed",
             Self::Kernel => "preparing the process failed",
         })

@@ -1,6 +1,7 @@
 //! A process that runs in a sandbox, and how it ended.
 
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::fs::File;
+use std::io::{self, BufReader, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::process::Child;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::report::{Order, Word};
-use crate::{SandboxError, Terminal, TypedSignal};
+use crate::{Ended, SandboxError, Terminal, TypedSignal};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,10 +145,22 @@ impl Process {
     ///
     /// # Errors
     /// [`SandboxError::Lost`] if the init was killed, which takes the process with it.
-    pub fn wait(mut self) -> Result<Exit, SandboxError> {
+    pub fn wait(self) -> Result<Exit, SandboxError> {
+        self.finish().map(|ended| ended.exit)
+    }
+
+    /// Does the same, and says whose files should be, with [`Strangers::Played`](crate::Strangers::Played).
+    ///
+    /// # Errors
+    /// As with [`wait`](Self::wait).
+    pub fn finish(mut self) -> Result<Ended, SandboxError> {
         drop(self.stdin.take());
         match self.handle.0.hear() {
-            Ok(Some((Word::Ended(exit), _))) => Ok(exit),
+            Ok(Some((Word::Ended(exit), handed))) => {
+                let list = handed.into_iter().next();
+                let owners = list.map_or_else(|| Some(Vec::new()), |list| serde_json::from_reader(BufReader::new(File::from(list))).ok());
+                Ok(Ended { exit, owners: owners.ok_or(SandboxError::Lost)? })
+            }
             Ok(Some((Word::Failed(error), _))) => Err(error),
             _ => Err(SandboxError::Lost),
         }

@@ -33,11 +33,13 @@ pub(crate) enum Word {
     NoCgroups,
     /// The caller's side of the terminal, which is handed over.
     Terminal,
+    /// What answers the calls of the filter that asks, which is handed over.
+    Listener,
     /// The process runs.
     Running,
     /// There will be no process.
     Failed(SandboxError),
-    /// The process has ended, and all others with it.
+    /// The process has ended, and all others with it. A list of what should be somebody's is handed over, if there is one.
     Ended(Exit),
 }
 

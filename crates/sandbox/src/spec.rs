@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bounds, Capabilities, Limit, Streams, Users};
+use crate::{Bounds, Capabilities, Limit, Strangers, Streams, Users};
 
 /// One process and the root that it sees.
 ///
@@ -47,6 +47,8 @@ pub struct Spec {
     pub no_new_privileges: bool,
     /// Which users there are.
     pub users: Users,
+    /// What becomes of the users that there are not.
+    pub strangers: Strangers,
     /// What the process reads from and writes to.
     pub streams: Streams,
 }
@@ -91,6 +93,7 @@ impl Spec {
             filter: Vec::new(),
             no_new_privileges: false,
             users: Users::Same,
+            strangers: Strangers::Refused,
             streams: Streams::PIPED,
         }
     }

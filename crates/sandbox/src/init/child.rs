@@ -18,12 +18,13 @@ use rustix::thread::{
 use super::program::Program;
 use super::streams::Ends;
 use super::within::{Within, open_in};
-use super::{Handed, bounds, mounts, network, streams};
+use super::{Handed, bounds, mounts, network, registrar, streams};
 use crate::accounts;
 use crate::channel::Channel;
-use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, set_attributes};
+use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, listen, set_attributes};
 use crate::limitation::Limitation;
-use crate::{Network, SandboxError, Spec};
+use crate::report::Word;
+use crate::{Network, SandboxError, Spec, Strangers};
 
 /// Does everything up to and including the last step, which does not return.
 ///
@@ -53,7 +54,7 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, handed: Handed, counted: bool, r
     fchdir(&folder).map_err(failed)?;
     ends.take_place().map_err(kernel.because())?;
     drop((folder, root));
-    close_all_but(Some(report.as_fd())).map_err(kernel.because())?;
+    close_all_but(&[report.as_fd()]).map_err(kernel.because())?;
     forget_signals();
     give_up(spec, report)?;
     Err(program.execute())
@@ -91,14 +92,18 @@ fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
             remove_capability_from_bounding_set(one).map_err(failed.because())?;
         }
     }
+    accounts::check(&spec.user)?;
     streams::give_to(&spec.user, spec.streams);
-    accounts::become_user(&spec.user)?;
+    let plays = spec.strangers == Strangers::Played;
+    if !plays {
+        accounts::become_user(&spec.user)?;
+    }
     match clear_ambient_capability_set() {
         Ok(()) | Err(Errno::INVAL) => {}
         Err(error) => return Err(failed.because()(error)),
     }
     // Whoever may not gain anything by programs may filter itself; for all others it takes a right, which goes right after.
-    let filters = !spec.filter.is_empty() && !spec.no_new_privileges;
+    let filters = (plays || !spec.filter.is_empty()) && !spec.no_new_privileges;
     let last = if filters { wanted | CapabilitySet::SYS_ADMIN } else { wanted };
     hold(last).map_err(failed.because())?;
     // Only now, since becoming another user takes it back. If the init ended before, nobody hears the pipe.
@@ -108,6 +113,11 @@ fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
     }
     if spec.no_new_privileges {
         set_no_new_privs(true).map_err(failed.because())?;
+    }
+    if plays {
+        let asks = registrar::filter().ok_or_else(|| Limitation::Strangers.because()(Errno::NOSYS))?;
+        let listener = listen(&asks).map_err(Limitation::Strangers.because())?;
+        report.say(&Word::Listener, &[listener.as_fd()]).map_err(|_| SandboxError::Lost)?;
     }
     if !spec.filter.is_empty() {
         filter(&spec.filter).map_err(Limitation::Filter.because())?;

@@ -8,6 +8,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, getpgid, kill_process, pidfd_open, pidfd_send_signal, waitid, waitpid,
 };
 
+use super::registrar::Office;
 use super::{heeding, root, stubs};
 use crate::cgroup::{Cgroups, Kills};
 use crate::channel::Channel;
@@ -15,6 +16,14 @@ use crate::kernel::send_signal;
 use crate::limitation::Limitation;
 use crate::report::{Order, Stub, Word};
 use crate::{Exit, SandboxError, Spec};
+
+/// What there is besides, for the process.
+pub(super) struct Beside {
+    /// What holds it.
+    pub cgroups: Cgroups,
+    /// Who answers for users that do not exist.
+    pub registrar: Option<Office>,
+}
 
 /// A process that was forked.
 pub(super) struct Running<'a> {
@@ -31,19 +40,21 @@ pub(super) struct Running<'a> {
     ended_by: Option<i32>,
     cgroups: Cgroups,
     kills: Kills,
+    registrar: Option<Office>,
 }
 
 impl<'a> Running<'a> {
     /// Takes over a process.
-    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, cgroups: Cgroups, caller: &'a Channel) -> Result<Self, SandboxError> {
+    pub fn new(pid: Pid, root: OwnedFd, spec: &'a Spec, beside: Beside, caller: &'a Channel) -> Result<Self, SandboxError> {
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|cause| {
             // Nobody has waited for it, so that it is still this process which has the number.
             let _ = kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()).map(drop));
             Limitation::Kernel.because()(cause)
         })?;
+        let Beside { cgroups, registrar } = beside;
         let kills = Kills::begin(cgroups.kills());
         let stubs = Vec::new();
-        Ok(Self { pid, process, root, spec, caller, stubs, runs: false, killed: false, ended_by: None, cgroups, kills })
+        Ok(Self { pid, process, root, spec, caller, stubs, runs: false, killed: false, ended_by: None, cgroups, kills, registrar })
     }
 
     /// Hears what it says until it has become another program, which closes the channel.
@@ -58,6 +69,10 @@ impl<'a> Running<'a> {
                 }
                 Ok(Some((Word::Stub(stub), _))) => self.stubs.push(stub),
                 Ok(Some((Word::NoStub, _))) => drop(self.stubs.pop()),
+                Ok(Some((Word::Listener, handed))) => {
+                    let (listener, office) = handed.first().zip(self.registrar.as_ref()).ok_or(SandboxError::Lost)?;
+                    office.begin(listener.as_fd(), self.pid)?;
+                }
                 Ok(Some((Word::NoCgroups, _))) => self.kills = Kills::begin(None),
                 Ok(Some((Word::Terminal, handed))) => {
                     let handed: Vec<BorrowedFd<'_>> = handed.iter().map(AsFd::as_fd).collect();
@@ -70,24 +85,25 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Waits until the process ends, and takes away what was made for it.
-    pub fn wait(mut self) -> Result<Exit, SandboxError> {
+    /// Waits until the process ends, and takes away what was made for it. Returns whose files should be, as a document, where
+    /// somebody has kept a register of that.
+    pub fn wait(mut self) -> Result<(Exit, Option<OwnedFd>), SandboxError> {
         let process = self.process.try_clone().map_err(Limitation::Kernel.because())?;
         self.attend(process.as_fd())?;
         let status = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED).map_err(Limitation::Kernel.because());
         let for_memory = self.kills.any();
         let (killed, exact, ended_by) = (self.killed, self.kills.exact, self.ended_by);
-        self.leave();
+        let owners = self.leave()?;
         let status = status?.ok_or(SandboxError::Lost)?;
         let exit = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Exit::Code(code),
-            (None, Some(_)) if killed => return Ok(Exit::Killed),
+            (None, Some(_)) if killed => return Ok((Exit::Killed, owners)),
             (None, Some(signal)) => Exit::Signal(ended_by.unwrap_or(signal)),
             (None, None) => return Err(SandboxError::Lost),
         };
         // What was killed elsewhere on the machine says something only if something here was killed by nobody that we know.
         let told = if exact { !exit.is_success() } else { exit.status() == Exit::Killed.status() };
-        Ok(if for_memory && told { Exit::OutOfMemory(exit.status()) } else { exit })
+        Ok((if for_memory && told { Exit::OutOfMemory(exit.status()) } else { exit }, owners))
     }
 
     /// Does what the caller says until something else can be read. Kills the process when the caller is gone or falls silent.
@@ -151,14 +167,16 @@ impl<'a> Running<'a> {
         // It is ours and may have ended by itself: there is nothing that could fail, and nobody to tell.
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
         let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
-        self.leave();
+        let _ = self.leave();
     }
 
-    /// Takes away what was made for the process, once everything of it is gone.
-    fn leave(self) {
+    /// Takes away what was made for the process, once everything of it is gone. Returns what the registrar has to say.
+    fn leave(self) -> Result<Option<OwnedFd>, SandboxError> {
+        let owners = self.registrar.map(|office| office.close().ok_or(SandboxError::Lost)).transpose();
         stubs::remove(&self.root, &self.stubs);
         drop(self.root);
         root::tidy(&self.spec.root);
         drop(self.cgroups);
+        owners
     }
 }

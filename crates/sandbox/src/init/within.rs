@@ -131,7 +131,7 @@ fn mount_of(file: impl AsFd) -> Result<u64, Errno> {
 }
 
 /// Splits a path into a folder and the name in it, without resolving anything.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
     let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);

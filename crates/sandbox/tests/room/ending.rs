@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, Who, everyone, finish};
 const SOON: Duration = Duration::from_secs(10);
 
 /// Finds processes of this machine by a word of their command lines.
-fn processes(word: &str) -> Vec<String> {
+pub fn processes(word: &str) -> Vec<String> {
     let lines = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(word)).collect()
 }
@@ -21,6 +21,15 @@ fn processes(word: &str) -> Vec<String> {
 /// A number of seconds that no other test sleeps.
 fn seconds(test: u32) -> String {
     format!("{}{test:03}", std::process::id())
+}
+
+/// Waits until there is a process: a shell says something before what it does next has begun.
+fn there(word: &str) {
+    let begin = Instant::now();
+    while !processes(word).iter().any(|line| line.starts_with(word)) {
+        assert!(begin.elapsed() < SOON, "expected {word}, got {:?}", processes(word));
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn gone(word: &str) {
@@ -96,7 +105,8 @@ fn a_caller_that_is_killed_takes_all_with_it() {
         let mut caller = fixture.spawn(&spec);
         let mut line = String::new();
         BufReader::new(caller.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!((line.as_str(), processes(&word).is_empty()), ("ready\n", false), "{who:?}");
+        assert_eq!(line, "ready\n", "{who:?}");
+        there(&format!("sleep {word} "));
         caller.kill().unwrap();
         caller.wait().unwrap();
         gone(&word);

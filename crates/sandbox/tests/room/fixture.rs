@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, RwLock};
 use std::thread;
 
-use sandbox::{Exit, Launcher, Process, Root, SandboxError, Spec, Starting, Upper, Users};
+use sandbox::{Exit, Launcher, Owned, Process, Root, SandboxError, Spec, Starting, Upper, Users};
 use tempfile::TempDir;
 use testkit::refuse::{self, Refusal};
 
 /// An ordinary user whom this machine does not know.
 pub const NOBODY: u32 = 54_321;
 
-const APPLETS: [&str; 28] = [
+const APPLETS: [&str; 34] = [
     "sh", "cat", "ls", "id", "env", "pwd", "hostname", "kill", "sleep", "grep", "touch", "mkdir", "rm", "readlink", "ip", "ps", "true",
-    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount", "tty", "stty",
+    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount", "tty", "stty", "su", "mknod", "ln", "mv", "chmod", "sed",
 ];
 
 /// Who starts sandboxes.
@@ -38,6 +38,8 @@ pub struct Outcome {
     pub stdout: String,
     /// The exit status, or what is written instead of one.
     pub end: Result<Exit, String>,
+    /// Whose files should be, by path.
+    pub owners: Vec<Owned>,
 }
 
 /// A root, and a folder for what changes.
@@ -112,6 +114,22 @@ impl Fixture {
         self.scratch.path().join(name)
     }
 
+    /// Writes a file, and makes the folders above it. It is the one's who starts sandboxes, since an overlay copies up nobody else's.
+    pub fn write(&self, name: &str, content: &str) {
+        let is_root_s = self.who == Who::Nobody && testkit::is_root();
+        let mut made = Vec::new();
+        let mut folder = self.path(name);
+        while !folder.exists() {
+            made.push(folder.clone());
+            folder.pop();
+        }
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), content).unwrap();
+        for path in made.iter().filter(|_| is_root_s) {
+            chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+
     /// Describes a shell with a script.
     pub fn spec(&self, script: &str) -> Spec {
         self.command(&["sh", "-c", script])
@@ -157,7 +175,9 @@ impl Fixture {
     }
 
     fn outcome_by(&self, program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Outcome {
-        let output = self.spawn_as(program, spec, spawn).wait_with_output().unwrap();
+        let mut program = program;
+        let list = self.spec_for(&mut program, spec).with_added_extension("owners");
+        let output = self.spawn_as(program, spawn).wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let end = match output.status.code() {
             // Who writes this down is the example.
@@ -166,7 +186,9 @@ impl Fixture {
             Some(code) => Ok(Exit::Code(code)),
             None => panic!("the program was killed: {stderr}"),
         };
-        Outcome { stdout: String::from_utf8_lossy(&output.stdout).trim().to_owned(), end }
+        let mut owners: Vec<Owned> = serde_json::from_slice(&fs::read(list).unwrap()).unwrap();
+        owners.sort_by(|one, other| one.path.cmp(&other.path));
+        Outcome { stdout: String::from_utf8_lossy(&output.stdout).trim().to_owned(), end, owners }
     }
 
     /// Starts the program that runs a spec, as whom the fixture is for.
@@ -176,22 +198,27 @@ impl Fixture {
 
     /// Starts the program that runs a spec, with pipes.
     pub fn spawn_by(&self, program: Command, spec: &Spec) -> Caller {
-        self.spawn_as(program, spec, Command::spawn)
+        let mut program = program;
+        self.spec_for(&mut program, spec);
+        self.spawn_as(program, Command::spawn)
     }
 
-    fn spawn_as(&self, mut program: Command, spec: &Spec, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Caller {
-        self.spec_for(&mut program, spec);
+    fn spawn_as(&self, mut program: Command, spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>) -> Caller {
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let _files_are_closed = FORKING.read().unwrap();
         Caller(Some(spawn(&mut program).unwrap()))
     }
 
-    /// Writes a spec down for the program.
-    pub fn spec_for(&self, program: &mut Command, spec: &Spec) {
+    /// Writes a spec down for the program, and says where. What that has to say of owners is written beside it.
+    pub fn spec_for(&self, program: &mut Command, spec: &Spec) -> PathBuf {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let file = self.path(&format!("spec{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         fs::write(&file, serde_json::to_vec(spec).unwrap()).unwrap();
-        program.arg(file);
+        let list = file.with_added_extension("owners");
+        fs::write(&list, "[]").unwrap();
+        fs::set_permissions(&list, fs::Permissions::from_mode(0o666)).unwrap();
+        program.arg(&file);
+        file
     }
 
     /// Returns the program, as whom the fixture is for.

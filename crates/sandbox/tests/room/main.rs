@@ -12,5 +12,6 @@ mod fixture;
 mod mounted;
 mod process;
 mod restricted;
+mod strangers;
 mod streams;
 mod view;

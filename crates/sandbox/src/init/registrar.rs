@@ -1,0 +1,212 @@
+//! The registrar: a process beside the init that answers for users who do not exist.
+//!
+//! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, becomes somebody or
+//! asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
+//! the /proc of this machine. It does nothing that the one who asks could not do.
+
+mod asking;
+mod calls;
+mod files;
+mod identity;
+mod people;
+mod register;
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, chroot, fchdir, getppid, set_parent_process_death_signal, umask, waitpid};
+use rustix::stdio::{dup2_stderr, dup2_stdout};
+
+use self::asking::Asking;
+use self::identity::Identity;
+use self::register::Register;
+use crate::channel::{Channel, in_memory};
+use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, waits};
+use crate::limitation::Limitation;
+use crate::{Root, SandboxError, Spec};
+
+pub(super) use self::calls::filter;
+
+/// The registrar, as the init has it.
+pub(super) struct Office {
+    process: Pid,
+    words: Channel,
+}
+
+impl Office {
+    /// Begins it, before there is anybody who could ask. It has to stay outside of the sandbox's processes, which end with the first.
+    pub fn open(spec: &Spec) -> Result<Self, SandboxError> {
+        let failed = Limitation::Strangers;
+        let init = rustix::process::getpid();
+        let (words, theirs) = Channel::pair().map_err(failed.because())?;
+        match fork().map_err(failed.because())? {
+            Fork::Child => {
+                drop(words);
+                let ended = serve(init, spec, &theirs);
+                std::process::exit(if ended.is_ok() { 0 } else { 1 })
+            }
+            Fork::Parent(process) => Ok(Self { process, words }),
+        }
+    }
+
+    /// Hands over what it is asked by, and by whom at first.
+    pub fn begin(&self, listener: BorrowedFd<'_>, first: Pid) -> Result<(), SandboxError> {
+        self.words.say(&first.as_raw_nonzero().get().cast_unsigned(), &[listener]).map_err(Limitation::Strangers.because())
+    }
+
+    /// Ends it, when nobody is left who could ask. Returns a list of [`Owned`](crate::Owned) as a document, unless it has failed.
+    pub fn close(self) -> Option<OwnedFd> {
+        let _ = self.words.fall_silent();
+        self.words.hear::<()>().ok().flatten().and_then(|((), handed)| handed.into_iter().next())
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        let _ = self.words.fall_silent();
+        // It has nothing open in the root any more when it has ended.
+        let _ = waitpid(Some(self.process), WaitOptions::empty());
+    }
+}
+
+/// Waits until there is somebody who can ask, and then answers to the end.
+fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if getppid() != Some(init) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let folder = |path: &OsStr| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let proc = folder(OsStr::new("/proc"))?;
+    let changed = match &spec.root {
+        Root::Folder(path) => Some(folder(path)?),
+        Root::Overlay { upper, .. } => upper.as_ref().map(|upper| folder(&upper.folder)).transpose()?,
+    };
+    let kept: Vec<BorrowedFd<'_>> =
+        [Some(words.as_fd()), Some(proc.as_fd()), changed.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
+    close_all_but(&kept)?;
+    // Our own ends of the process's output, so that the streams end with it.
+    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    dup2_stdout(&null).and_then(|()| dup2_stderr(&null))?;
+    let Some((first, handed)) = words.hear::<u32>()? else { return Ok(()) };
+    let listener = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
+    let root = openat(&proc, format!("{first}/root"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    stand_in(&root)?;
+    umask(Mode::empty());
+    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::default());
+    let mut registrar =
+        Registrar { listener: &listener, proc: &proc, stands_in: files::folder_of(&root)?, root, first, initial, known, register };
+    registrar.work(words)?;
+    // Where nothing can be changed, nothing has become anybody's.
+    let owners = changed.map(|changed| registrar.register.close(&changed)).unwrap_or_default();
+    let document = in_memory("owners", &mut serde_json::to_vec(&owners)?.as_slice())?;
+    words.say(&(), &[document.as_fd()])
+}
+
+/// What it knows.
+struct Registrar<'a> {
+    listener: &'a OwnedFd,
+    /// The /proc of this machine.
+    proc: &'a OwnedFd,
+    /// What the first process has as `/`, and so do we.
+    root: OwnedFd,
+    /// The same, to be compared with what others have.
+    stands_in: (u64, u64),
+    first: u32,
+    initial: Identity,
+    /// Those who are somebody else than who they descend from, by number, with when they were started.
+    known: HashMap<u32, (u64, Identity)>,
+    register: Register,
+}
+
+impl Registrar<'_> {
+    /// Answers until the init says that it is over.
+    fn work(&mut self, words: &Channel) -> io::Result<()> {
+        let mut somebody_can_ask = true;
+        loop {
+            let mut watched = vec![PollFd::new(words, PollFlags::IN)];
+            if somebody_can_ask {
+                watched.push(PollFd::new(self.listener, PollFlags::IN));
+            }
+            match poll(&mut watched, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let heard: Vec<PollFlags> = watched.iter().map(PollFd::revents).collect();
+            match heard.get(1) {
+                Some(events) if events.contains(PollFlags::IN) => self.answer_one(),
+                Some(events) if !events.is_empty() => somebody_can_ask = false,
+                // The init says nothing but that it is over.
+                _ if heard.first().is_some_and(|events| !events.is_empty()) => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    fn answer_one(&mut self) {
+        // Who was killed meanwhile waits for no answer, in both.
+        let Ok(notice) = receive(self.listener.as_fd()) else { return };
+        let reply = self.reply(&notice).unwrap_or_else(|error| Answer::Error(error.raw_os_error()));
+        let _ = answer(self.listener.as_fd(), notice.id, reply);
+    }
+
+    fn reply(&mut self, notice: &Notice) -> Result<Answer, Errno> {
+        let listener = self.listener;
+        let waits = || waits(listener.as_fd(), notice.id);
+        let asking = Asking::new(self.proc.as_fd(), notice.thread, &waits);
+        let [one, two, three, four, five, _] = notice.arguments;
+        match notice.call {
+            libc::SYS_fchown => self.give(&asking, &Place::open(one), low(two), low(three)),
+            libc::SYS_fchownat => {
+                let flags = low(five).cast_signed();
+                let place = Place { base: low(one).cast_signed(), path: two, flags };
+                if flags & !(libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) != 0 {
+                    return Err(Errno::INVAL);
+                }
+                self.give(&asking, &place, low(three), low(four))
+            }
+            #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+            libc::SYS_chown => self.give(&asking, &Place::named(one, 0), low(two), low(three)),
+            #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+            libc::SYS_lchown => self.give(&asking, &Place::named(one, libc::AT_SYMLINK_NOFOLLOW), low(two), low(three)),
+            #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+            libc::SYS_mknod => self.device(&asking, &Place::named(one, 0), low(two), low(three)),
+            libc::SYS_mknodat => {
+                let place = Place { base: low(one).cast_signed(), path: two, flags: 0 };
+                self.device(&asking, &place, low(three), low(four))
+            }
+            _ => self.identify(&asking, notice),
+        }
+    }
+}
+
+/// What a call names: a descriptor, or a path that begins at one.
+struct Place {
+    base: i32,
+    path: u64,
+    flags: i32,
+}
+
+impl Place {
+    fn open(descriptor: u64) -> Self {
+        Self { base: low(descriptor).cast_signed(), path: 0, flags: libc::AT_EMPTY_PATH }
+    }
+
+    const fn named(path: u64, flags: i32) -> Self {
+        Self { base: libc::AT_FDCWD, path, flags }
+    }
+}
+
+/// What the kernel reads of an argument that is no address.
+const fn low(argument: u64) -> u32 {
+    (argument & 0xffff_ffff) as u32
+}
+
+fn stand_in(root: &OwnedFd) -> Result<(), Errno> {
+    fchdir(root)?;
+    chroot(".")
+}

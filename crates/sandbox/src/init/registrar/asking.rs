@@ -1,0 +1,171 @@
+//! A process that waits for an answer: its memory, and what its paths mean.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
+/// The longest path, with the NUL at its end.
+const LONGEST_PATH: usize = 4096;
+
+/// A thread, seen in a /proc in which it has this number.
+pub(super) struct Asking<'a> {
+    proc: BorrowedFd<'a>,
+    thread: u32,
+    /// Tells whether it still waits, so that nobody else can have its number.
+    waits: &'a dyn Fn() -> bool,
+}
+
+/// What /proc says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kin {
+    /// The process that the thread belongs to.
+    pub process: u32,
+    /// Its parent.
+    pub parent: u32,
+    /// What it has as its number itself.
+    pub own: u32,
+    /// Its file mode mask.
+    pub mask: u32,
+}
+
+impl<'a> Asking<'a> {
+    /// Looks at a thread.
+    pub const fn new(proc: BorrowedFd<'a>, thread: u32, waits: &'a dyn Fn() -> bool) -> Self {
+        Self { proc, thread, waits }
+    }
+
+    /// Looks at another one, that may have ended.
+    pub const fn other(&self, thread: u32) -> Self {
+        Self { thread, ..*self }
+    }
+
+    fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let open = openat(self.proc, format!("{}/{name}", self.thread), flags | OFlags::CLOEXEC, Mode::empty())?;
+        if (self.waits)() { Ok(open) } else { Err(Errno::SRCH) }
+    }
+
+    /// Opens what it has as `/`.
+    pub fn root(&self) -> Result<OwnedFd, Errno> {
+        self.open("root", OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    /// Opens what a path of it begins at: a descriptor of it, or its working folder.
+    pub fn base(&self, descriptor: i32) -> Result<OwnedFd, Errno> {
+        match descriptor {
+            libc::AT_FDCWD => self.open("cwd", OFlags::PATH),
+            number if number >= 0 => self.open(&format!("fd/{number}"), OFlags::PATH).map_err(|error| match error {
+                Errno::NOENT => Errno::BADF,
+                other => other,
+            }),
+            _ => Err(Errno::BADF),
+        }
+    }
+
+    /// Reads a path from its memory.
+    pub fn path(&self, address: u64) -> Result<Vec<u8>, Errno> {
+        let memory = self.memory(OFlags::RDONLY)?;
+        let mut path = Vec::new();
+        // Not past the end of a page, behind which there may be nothing.
+        let mut at = address;
+        while path.len() < LONGEST_PATH {
+            let mut piece = vec![0; usize::try_from(4096 - at % 4096).unwrap_or(1).min(LONGEST_PATH - path.len())];
+            let length = memory.read_at(&mut piece, at).map_err(|_| Errno::FAULT)?;
+            let piece = piece.get(..length).filter(|piece| !piece.is_empty()).ok_or(Errno::FAULT)?;
+            if let Some(end) = piece.iter().position(|byte| *byte == 0) {
+                path.extend_from_slice(piece.get(..end).unwrap_or_default());
+                return Ok(path);
+            }
+            path.extend_from_slice(piece);
+            at = at.checked_add(length as u64).ok_or(Errno::FAULT)?;
+        }
+        Err(Errno::NAMETOOLONG)
+    }
+
+    /// Reads numbers from its memory.
+    pub fn numbers(&self, address: u64, count: u32) -> Result<Vec<u32>, Errno> {
+        let mut bytes = vec![0; usize::try_from(count).map_err(|_| Errno::INVAL)?.saturating_mul(4)];
+        if count > 0 {
+            self.memory(OFlags::RDONLY)?.read_exact_at(&mut bytes, address).map_err(|_| Errno::FAULT)?;
+        }
+        let (numbers, _) = bytes.as_chunks::<4>();
+        Ok(numbers.iter().map(|number| u32::from_ne_bytes(*number)).collect())
+    }
+
+    /// Writes numbers to its memory.
+    pub fn write(&self, address: u64, numbers: &[u32]) -> Result<(), Errno> {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        self.memory(OFlags::WRONLY)?.write_all_at(&bytes, address).map_err(|_| Errno::FAULT)
+    }
+
+    fn memory(&self, flags: OFlags) -> Result<File, Errno> {
+        self.open("mem", flags).map(File::from)
+    }
+
+    /// Reads what /proc says of it.
+    pub fn kin(&self) -> Result<Kin, Errno> {
+        let mut text = String::new();
+        let read = File::from(self.open("status", OFlags::RDONLY)?).read_to_string(&mut text);
+        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Kin::read(&text).ok_or(Errno::SRCH)
+    }
+
+    /// Tells when it was started, which no other process of this number has in common with it.
+    pub fn start(&self) -> io::Result<u64> {
+        let mut text = String::new();
+        File::from(self.open("stat", OFlags::RDONLY)?).read_to_string(&mut text)?;
+        // The name of the program stands in parentheses, and may have any in it.
+        let fields = text.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        fields.split(' ').nth(19).and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Opens a path of it, where what it has as `/` is ours.
+    pub fn find(&self, descriptor: i32, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
+        if path.is_empty() {
+            return Err(Errno::NOENT);
+        }
+        if path.starts_with(b"/") {
+            return openat(CWD, self.with_number(path)?, flags, Mode::empty());
+        }
+        openat(self.base(descriptor)?.as_fd(), path, flags, Mode::empty())
+    }
+
+    /// Writes the process's own number for what means the one that asks: we are not it.
+    fn with_number(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+        let own = |rest: &[u8]| Ok([format!("/proc/{}", self.kin()?.own).as_bytes(), rest].concat());
+        for (name, means) in
+            [("/proc/self", ""), ("/dev/fd", "/fd"), ("/dev/stdin", "/fd/0"), ("/dev/stdout", "/fd/1"), ("/dev/stderr", "/fd/2")]
+        {
+            if let Some(rest) = path.strip_prefix(name.as_bytes()).filter(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+                return own(&[means.as_bytes(), rest].concat());
+            }
+        }
+        Ok(path.to_owned())
+    }
+}
+
+impl Kin {
+    fn read(status: &str) -> Option<Self> {
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        let number = |name: &str| field(name)?.parse().ok();
+        let own = field("NSpid").and_then(|numbers| numbers.split_whitespace().last()?.parse().ok());
+        let mask = u32::from_str_radix(field("Umask").unwrap_or("22"), 8).ok()?;
+        Some(Self { process: number("Tgid")?, parent: number("PPid")?, own: own?, mask })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kin_is_read() {
+        let status = "Name:\tPPid:\t7\nUmask:\t0027\nTgid:\t40\nPid:\t41\nPPid:\t30\nNSpid:\t41\t3\n";
+        assert_eq!(Kin::read(status), Some(Kin { process: 40, parent: 30, own: 3, mask: 0o27 }));
+        assert_eq!(Kin::read("Tgid:\t40\n"), None);
+    }
+}

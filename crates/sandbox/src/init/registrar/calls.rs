@@ -1,0 +1,116 @@
+//! The calls that the registrar answers, as a seccomp filter.
+
+/// What `struct seccomp_data` has at the places of the number, the machine, and the low half of an argument.
+const NUMBER: u32 = 0;
+const MACHINE: u32 = 4;
+const fn argument(number: u32) -> u32 {
+    let high_first = if cfg!(target_endian = "big") { 4 } else { 0 };
+    16 + 8 * number + high_first
+}
+
+/// `AUDIT_ARCH_*` of this machine, where its calls are known by the names below. Others keep their own calls: the 32-bit ones that
+/// a machine also has are the kernel's to answer.
+const THIS_MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(0xc000_003e)
+} else if cfg!(target_arch = "aarch64") {
+    Some(0xc000_00b7)
+} else if cfg!(target_arch = "riscv64") {
+    Some(0xc000_00f3)
+} else if cfg!(all(target_arch = "powerpc64", target_endian = "little")) {
+    Some(0xc000_0015)
+} else if cfg!(target_arch = "s390x") {
+    Some(0x8000_0016)
+} else {
+    None
+};
+
+/// Calls by which something gets an owner.
+const OWNERS: [i64; 2] = [libc::SYS_fchown, libc::SYS_fchownat];
+
+/// The same, where the machine has the older ones.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+const OLDER: [i64; 2] = [libc::SYS_chown, libc::SYS_lchown];
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+const OLDER: [i64; 0] = [];
+
+/// Calls by which a process becomes somebody, or asks who it is.
+const IDENTITY: [i64; 16] = [
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+    libc::SYS_getresuid,
+    libc::SYS_getresgid,
+    libc::SYS_getgroups,
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    libc::SYS_setgroups,
+];
+
+/// Calls that make devices, among others, with the place of the mode among their arguments.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+const DEVICES: [(i64, u32); 2] = [(libc::SYS_mknodat, 2), (libc::SYS_mknod, 1)];
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+const DEVICES: [(i64, u32); 1] = [(libc::SYS_mknodat, 2)];
+
+/// What the kernel does with a call.
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
+
+/// Instructions of classic BPF: load a word, mask it, jump if it is equal, return.
+const LOAD: u16 = 0x20;
+const MASK: u16 = 0x54;
+const EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+
+/// Returns the filter: it has the registrar asked, and permits all else. None where this machine's calls are not known.
+pub(in crate::init) fn filter() -> Option<Vec<u8>> {
+    let machine = THIS_MACHINE?;
+    let mut program = Program::default();
+    program.step(LOAD, 0, 0, MACHINE);
+    program.step(EQUAL, 1, 0, machine);
+    program.step(RETURN, 0, 0, ALLOW);
+    program.step(LOAD, 0, 0, NUMBER);
+    for call in OWNERS.iter().chain(&OLDER).chain(&IDENTITY) {
+        program.step(EQUAL, 0, 1, number(*call));
+        program.step(RETURN, 0, 0, ASK);
+    }
+    for (call, mode) in DEVICES {
+        program.step(EQUAL, 0, 6, number(call));
+        program.step(LOAD, 0, 0, argument(mode));
+        program.step(MASK, 0, 0, libc::S_IFMT);
+        program.step(EQUAL, 1, 0, libc::S_IFCHR);
+        program.step(EQUAL, 0, 1, libc::S_IFBLK);
+        program.step(RETURN, 0, 0, ASK);
+        program.step(RETURN, 0, 0, ALLOW);
+    }
+    program.step(EQUAL, 0, 4, number(libc::SYS_prctl));
+    program.step(LOAD, 0, 0, argument(0));
+    program.step(EQUAL, 0, 1, libc::PR_SET_KEEPCAPS.cast_unsigned());
+    program.step(RETURN, 0, 0, ASK);
+    program.step(RETURN, 0, 0, ALLOW);
+    program.step(RETURN, 0, 0, ALLOW);
+    Some(program.0)
+}
+
+fn number(call: i64) -> u32 {
+    // No call has a number that is negative or that large.
+    u32::try_from(call).unwrap_or(u32::MAX)
+}
+
+#[derive(Default)]
+struct Program(Vec<u8>);
+
+impl Program {
+    fn step(&mut self, code: u16, jump_true: u8, jump_false: u8, value: u32) {
+        self.0.extend(code.to_ne_bytes());
+        self.0.extend([jump_true, jump_false]);
+        self.0.extend(value.to_ne_bytes());
+    }
+}

@@ -1,0 +1,112 @@
+//! Becoming somebody, and being told who one is.
+
+use rustix::io::Errno;
+
+use super::Registrar;
+use super::asking::Asking;
+use super::identity::{Identity, Ids};
+use super::low;
+use crate::kernel::{Answer, Notice};
+
+/// How many processes are remembered before those that have ended are forgotten.
+const MANY: usize = 1024;
+
+/// How many ancestors are asked for who they are.
+const MOST_ANCESTORS: usize = 1024;
+
+/// The most groups that one can be in (`NGROUPS_MAX`).
+const MOST_GROUPS: u32 = 65_536;
+
+impl Registrar<'_> {
+    /// Answers a call that asks for an identity or changes it.
+    pub(super) fn identify(&mut self, asking: &Asking<'_>, notice: &Notice) -> Result<Answer, Errno> {
+        let before = self.who(asking)?;
+        let [one, two, three, ..] = notice.arguments;
+        let (first, second, third) = (low(one), low(two), low(three));
+        let is_root = before.is_root();
+        let mut who = before.clone();
+        let mut value = 0;
+        match notice.call {
+            libc::SYS_getuid => value = who.user.real,
+            libc::SYS_geteuid => value = who.user.effective,
+            libc::SYS_getgid => value = who.group.real,
+            libc::SYS_getegid => value = who.group.effective,
+            libc::SYS_getresuid => tell(asking, [one, two, three], who.user)?,
+            libc::SYS_getresgid => tell(asking, [one, two, three], who.group)?,
+            libc::SYS_getgroups => value = tell_groups(asking, first, two, &who.groups)?,
+            libc::SYS_setuid => who.user.set_one(first, is_root)?,
+            libc::SYS_setgid => who.group.set_one(first, is_root)?,
+            libc::SYS_setreuid => who.user.set_two(first, second, is_root)?,
+            libc::SYS_setregid => who.group.set_two(first, second, is_root)?,
+            libc::SYS_setresuid => who.user.set_three(first, second, third, is_root)?,
+            libc::SYS_setresgid => who.group.set_three(first, second, third, is_root)?,
+            libc::SYS_setfsuid => value = who.user.set_files(first, is_root),
+            libc::SYS_setfsgid => value = who.group.set_files(first, is_root),
+            libc::SYS_prctl => who.keeps_rights = before.is_root() && two == 1,
+            libc::SYS_setgroups if !is_root => return Err(Errno::PERM),
+            libc::SYS_setgroups if first > MOST_GROUPS => return Err(Errno::INVAL),
+            libc::SYS_setgroups => who.groups = asking.numbers(two, first)?,
+            _ => return Ok(Answer::Proceed),
+        }
+        if who != before {
+            self.remember(asking, who)?;
+        }
+        // What it keeps it keeps from the kernel, too.
+        Ok(if notice.call == libc::SYS_prctl { Answer::Proceed } else { Answer::Value(value) })
+    }
+
+    /// Tells who a process believes to be: what it has become, or who it descends from.
+    pub(super) fn who(&mut self, asking: &Asking<'_>) -> Result<Identity, Errno> {
+        if self.known.is_empty() {
+            return Ok(self.initial.clone());
+        }
+        let kin = asking.kin()?;
+        let mut process = kin.process;
+        for _ in 0..MOST_ANCESTORS {
+            let one = asking.other(process);
+            match self.known.get(&process) {
+                Some((start, identity)) if one.start().ok() == Some(*start) => {
+                    let identity = identity.clone();
+                    if process != kin.process {
+                        // Whom it descends from may be gone when it asks again.
+                        self.remember(asking, identity.clone())?;
+                    }
+                    return Ok(identity);
+                }
+                _ if process == self.first => break,
+                _ => match one.kin() {
+                    Ok(kin) => process = kin.parent,
+                    Err(_) => break,
+                },
+            }
+        }
+        Ok(self.initial.clone())
+    }
+
+    fn remember(&mut self, asking: &Asking<'_>, who: Identity) -> Result<(), Errno> {
+        if self.known.len() >= MANY {
+            self.known.retain(|process, (start, _)| asking.other(*process).start().ok() == Some(*start));
+        }
+        let process = asking.kin()?.process;
+        let start = asking.other(process).start().map_err(|_| Errno::SRCH)?;
+        self.known.insert(process, (start, who));
+        Ok(())
+    }
+}
+
+fn tell(asking: &Asking<'_>, addresses: [u64; 3], ids: Ids) -> Result<(), Errno> {
+    let values = [ids.real, ids.effective, ids.saved];
+    addresses.iter().zip(values).try_for_each(|(address, value)| asking.write(*address, &[value]))
+}
+
+fn tell_groups(asking: &Asking<'_>, room: u32, address: u64, groups: &[u32]) -> Result<u32, Errno> {
+    let count = u32::try_from(groups.len()).map_err(|_| Errno::OVERFLOW)?;
+    if room == 0 || count == 0 {
+        return Ok(count);
+    }
+    if room < count {
+        return Err(Errno::INVAL);
+    }
+    asking.write(address, groups)?;
+    Ok(count)
+}

@@ -1,0 +1,157 @@
+//! The register: whose each file should be, by what the file is and not by its name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, ResolveFlags, Statx, StatxFlags, statx};
+use rustix::io::Errno;
+
+use super::super::within::open_as;
+use crate::{Device, Owned};
+
+/// How many files have an entry at most. Whoever gives more away is refused.
+const MOST: usize = 1 << 20;
+
+/// What a file is: where it lies, and when it was made, since numbers are given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    system: (u32, u32),
+    number: u64,
+    made: (i64, u32),
+}
+
+impl Key {
+    fn of(found: &Statx) -> Self {
+        Self {
+            system: (found.stx_dev_major, found.stx_dev_minor),
+            number: found.stx_ino,
+            made: (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
+        }
+    }
+
+    /// Tells what an open file is.
+    pub fn of_open(file: impl AsFd) -> Result<Self, Errno> {
+        look(file, b"", AtFlags::EMPTY_PATH).map(|found| Self::of(&found))
+    }
+}
+
+/// An entry.
+#[derive(Debug, Default)]
+struct Entry {
+    /// Where the file was when it was given away last.
+    path: Vec<u8>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    device: Option<Device>,
+}
+
+/// Whose files should be.
+#[derive(Debug, Default)]
+pub(super) struct Register(HashMap<Key, Entry>);
+
+impl Register {
+    /// Writes down whose a file is; what is not said stays as it was.
+    pub fn give(&mut self, key: Key, path: Vec<u8>, uid: Option<u32>, gid: Option<u32>) -> Result<(), Errno> {
+        let entry = self.entry(key)?;
+        entry.path = path;
+        entry.uid = uid.or(entry.uid);
+        entry.gid = gid.or(entry.gid);
+        Ok(())
+    }
+
+    /// Writes down which device a file is.
+    pub fn is_device(&mut self, key: Key, path: Vec<u8>, device: Device) -> Result<(), Errno> {
+        let entry = self.entry(key)?;
+        *entry = Entry { path, device: Some(device), ..Entry::default() };
+        Ok(())
+    }
+
+    fn entry(&mut self, key: Key) -> Result<&mut Entry, Errno> {
+        if self.0.len() >= MOST && !self.0.contains_key(&key) {
+            return Err(Errno::DQUOT);
+        }
+        Ok(self.0.entry(key).or_default())
+    }
+
+    /// Finds all that is left of what was written down, below our `/`, in which nobody changes anything any more. What is new or changed
+    /// there is also below `changed`.
+    pub fn close(&self, changed: &OwnedFd) -> Vec<Owned> {
+        let mut found = Vec::new();
+        let mut is_complete = true;
+        for (key, entry) in &self.0 {
+            match look(CWD, &entry.path, AtFlags::SYMLINK_NOFOLLOW) {
+                // It may have other names, too.
+                Ok(there) if Key::of(&there) == *key && (there.stx_nlink == 1 || is_folder(&there)) => {
+                    found.extend(entry.owned(&entry.path))
+                }
+                _ => is_complete = false,
+            }
+        }
+        if !is_complete {
+            let known: BTreeSet<OsString> = found.iter().map(|owned| owned.path.clone()).collect();
+            self.search(changed, |owned| {
+                if !known.contains(&owned.path) {
+                    found.push(owned);
+                }
+            });
+        }
+        found
+    }
+
+    /// Looks at everything, folder by folder. What cannot be looked at has no entry: it was there before, or is too deep for anybody.
+    fn search(&self, changed: &OwnedFd, mut tell: impl FnMut(Owned)) {
+        let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+        let mut folders = vec![b"/".to_vec()];
+        while let Some(folder) = folders.pop() {
+            let Ok(open) = open_as(changed, &folder, OFlags::RDONLY | OFlags::DIRECTORY, rules) else { continue };
+            let Ok(entries) = Dir::new(open) else { continue };
+            for name in entries.flatten().map(|entry| entry.file_name().to_bytes().to_vec()) {
+                if matches!(&*name, b"." | b"..") {
+                    continue;
+                }
+                let path = [folder.as_slice(), if folder.ends_with(b"/") { b"" } else { b"/" }, &name].concat();
+                let Ok(there) = look(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+                if let Some(owned) = self.0.get(&Key::of(&there)).and_then(|entry| entry.owned(&path)) {
+                    tell(owned);
+                }
+                if is_folder(&there) {
+                    folders.push(path);
+                }
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn owned(&self, path: &[u8]) -> Option<Owned> {
+        let is_said = |id: &u32| *id != 0 || self.path == path;
+        let (uid, gid) = (self.uid.filter(is_said), self.gid.filter(is_said));
+        let says_something = uid.is_some() || gid.is_some() || self.device.is_some();
+        says_something.then(|| Owned { path: OsString::from_vec(path.to_owned()), uid, gid, device: self.device })
+    }
+}
+
+fn look(folder: impl AsFd, path: &[u8], flags: AtFlags) -> Result<Statx, Errno> {
+    statx(folder, path, flags, StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK | StatxFlags::BTIME)
+}
+
+fn is_folder(found: &Statx) -> bool {
+    FileType::from_raw_mode(found.stx_mode.into()) == FileType::Directory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_stays() {
+        let key = Key { system: (0, 1), number: 2, made: (3, 4) };
+        let mut register = Register::default();
+        register.give(key, b"/a".to_vec(), Some(3), None).unwrap();
+        register.give(key, b"/b".to_vec(), None, Some(4)).unwrap();
+        let entry = &register.0[&key];
+        assert_eq!((entry.path.as_slice(), entry.uid, entry.gid), (b"/b".as_slice(), Some(3), Some(4)));
+    }
+}

@@ -1,0 +1,238 @@
+//! Users that do not exist, and look as if they did.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use sandbox::{Attributes, Capabilities, Device, Exit, Mount, MountKind, Owned, Root, Spec, Strangers, User};
+use testkit::refuse::Refusal;
+
+use crate::ending::processes;
+use crate::fixture::{Fixture, Outcome, everyone};
+
+const PASSWD: &str = "root:x:0:0::/:/bin/sh\nann:x:33:44::/:/bin/sh\n";
+const GROUP: &str = "root:x:0:\nann:x:44:\nothers:x:55:ann\n";
+
+fn played(fixture: &Fixture, script: &str) -> Spec {
+    fixture.write("base/etc/passwd", PASSWD);
+    fixture.write("base/etc/group", GROUP);
+    Spec { strangers: Strangers::Played, ..fixture.spec(script) }
+}
+
+/// Writes owners as `path uid:gid`, with `-` for what was not said.
+fn owners(outcome: &Outcome) -> Vec<String> {
+    let number = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let line = |owned: &Owned| format!("{} {}:{}", owned.path.display(), number(owned.uid), number(owned.gid));
+    outcome.owners.iter().map(line).collect()
+}
+
+#[test]
+fn whoever_becomes_somebody_believes_it() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        // Somebody else has no password, and root's is not known.
+        let script = "id -un; id -gn; su ann -c 'id; sh -c id; su root -c id; echo $?'; id -u";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        let ann = "uid=33(ann) gid=44(ann) groups=44(ann),55(others)";
+        let expected = format!("root\nroot\n{ann}\n{ann}\n1\n0");
+        assert_eq!((outcome.stdout.as_str(), outcome.end), (expected.as_str(), Ok(Exit::Code(0))), "{who:?}");
+        // Nothing of it is true, and what is not asked about is as it was.
+        let owner = fs::metadata(fixture.path("base")).unwrap().uid();
+        fixture.outcome(&played(&fixture, "su ann -c 'echo > /tmp/of-ann'"));
+        assert_eq!(fs::metadata(fixture.path("upper/tmp/of-ann")).unwrap().uid(), owner, "{who:?}");
+    }
+}
+
+#[test]
+fn the_user_of_the_process_may_be_anybody() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let user = User { uid: 33, gid: 44, groups: vec![44, 55] };
+        let spec = Spec { user, ..played(&fixture, "id; touch /tmp/x; chown 7 /tmp/x 2>&1; chown ann:others /tmp/x && echo fine") };
+        let outcome = fixture.outcome(&spec);
+        let expected = "uid=33(ann) gid=44(ann) groups=44(ann),55(others)\nchown: /tmp/x: Operation not permitted\nfine";
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome)), (expected, vec!["/tmp/x 33:55".to_owned()]), "{who:?}");
+        let nobody = Spec { user: User { uid: u32::MAX, ..User::default() }, ..played(&fixture, "true") };
+        let refusal = fixture.outcome(&nobody).end.unwrap_err();
+        assert!(refusal.starts_with("running as 4294967295:0: "), "{who:?}: {refusal}");
+    }
+}
+
+#[test]
+fn what_is_given_away_is_told_by_where_it_is_at_last() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        for name in ["data/deep/one", "data/two", "etc/kept", "etc/changed"] {
+            fixture.write(&format!("base/{name}"), "");
+        }
+        let script = "exec 2>&1; cd /tmp && set -e
+            chown 1:2 /etc/kept; chown 3:4 /data/two
+            chown -R 5:6 /data/deep
+            echo > new; chown 7:8 new; mv new /home/moved
+            echo > gone; chown 9:9 gone; rm gone
+            ln -s nowhere link; chown -h 10:11 link
+            echo > one; chown 12:13 one; ln one other
+            echo > again; chown 14:15 again; rm again; sleep 0.02; echo > again
+            mkdir -p root/bin root/etc; busybox cp /bin/busybox root/bin; chroot root /bin/busybox chown 16:17 /etc; chroot root /bin/busybox chown 18:18 etc/..
+            chown 19 /dev/null /dev/stdout /dev/shm
+            chown 20:20 /etc/changed; chown 0:0 /etc/changed
+            sed -i s/x/y/ /etc/passwd; touch ../etc/passwd; echo > plain; chown -1:-1 plain 2>/dev/null || true";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), ("", &Ok(Exit::Code(0))), "{who:?}");
+        let expected = [
+            "/data/deep 5:6",
+            "/data/deep/one 5:6",
+            "/data/two 3:4",
+            "/etc/changed 0:0",
+            "/etc/kept 1:2",
+            "/home/moved 7:8",
+            "/tmp/link 10:11",
+            "/tmp/one 12:13",
+            "/tmp/other 12:13",
+            "/tmp/root 18:18",
+            "/tmp/root/etc 16:17",
+        ];
+        assert_eq!(owners(&outcome), expected, "{who:?}");
+        // It is in the upper folder, since a layer has to say so.
+        assert!(fixture.path("upper/data/deep/one").is_file() && fixture.path("upper/etc/kept").is_file(), "{who:?}");
+    }
+}
+
+/// Who copies the owner of a file finds root's, whosever it is.
+#[test]
+fn what_is_given_to_root_and_renamed_may_be_anybody_s() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "cd /etc; echo > passwd+; chown 0:0 passwd+; mv passwd+ passwd; echo > group+; chown 0:5 group+; mv group+ group";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!(owners(&outcome), ["/etc/group -:5"], "{who:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_given_away_is_not() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let attributes = Attributes { read_only: true, ..Attributes::default() };
+        let kind = MountKind::Bind { source: Root::Folder(fixture.path("outside").into()), inside: None, attributes };
+        let script = "for path in /missing /etc/passwd/x /fixed /loop; do chown 1 $path; done 2>&1; su ann -c 'chown 1 /etc/passwd' 2>&1";
+        let mut spec = played(&fixture, script);
+        spec.mounts.push(Mount { target: "/fixed".into(), kind, keep_target: false });
+        std::os::unix::fs::symlink("loop", fixture.path("base/loop")).unwrap();
+        let before = fs::metadata(fixture.path("outside")).unwrap();
+        let outcome = fixture.outcome(&spec);
+        let expected = "chown: /missing: No such file or directory\nchown: /etc/passwd/x: Not a directory\n\
+                        chown: /fixed: Read-only file system\nchown: /loop: Too many levels of symbolic links\n\
+                        chown: /etc/passwd: Operation not permitted";
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome).len()), (expected, 0), "{who:?}");
+        assert_eq!(fs::metadata(fixture.path("outside")).unwrap().ctime_nsec(), before.ctime_nsec(), "{who:?}");
+    }
+}
+
+/// As the kernel has it: rights of a program are lost when it is given away.
+#[test]
+fn a_program_that_is_given_away_loses_its_rights() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "cd /tmp; echo > x; chmod 4755 x; chown 7:8 x; stat -c %a x; chmod 4755 x; stat -c %a x";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome)), ("755\n4755", vec!["/tmp/x 7:8".to_owned()]), "{who:?}");
+    }
+}
+
+#[test]
+fn devices_are_told_too() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "mknod -m 640 /home/disk b 8 1 && chown 0:6 /home/disk && mknod /home/zero c 1 5 && mknod /home/pipe p && ls /home";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), ("disk\npipe\nzero", &Ok(Exit::Code(0))), "{who:?}");
+        let device = |is_block, major, minor| Some(Device { is_block, major, minor });
+        let expected = [
+            Owned { path: "/home/disk".into(), uid: Some(0), gid: Some(6), device: device(true, 8, 1) },
+            Owned { path: "/home/zero".into(), uid: None, gid: None, device: device(false, 1, 5) },
+        ];
+        assert_eq!(outcome.owners, expected, "{who:?}");
+        let mode = |name: &str| fs::metadata(fixture.path("upper/home").join(name)).unwrap().mode();
+        assert_eq!((mode("disk") & 0o177_777, mode("zero") & 0o177_777), (0o100_640, 0o100_644), "{who:?}");
+    }
+}
+
+/// Answers `mkdir` with an error of its own, as a profile would.
+fn no_folders() -> Vec<u8> {
+    let step = |code: u16, yes: u8, no: u8, value: u32| {
+        let mut bytes = code.to_ne_bytes().to_vec();
+        bytes.extend([yes, no]);
+        bytes.extend(value.to_ne_bytes());
+        bytes
+    };
+    let number = |call| u32::try_from(call).unwrap();
+    let refused = step(0x06, 0, 0, 0x0005_0000 | 5);
+    let calls = [libc::SYS_mkdirat, libc::SYS_fchownat].map(|call| [step(0x15, 0, 1, number(call)), refused.clone()].concat());
+    [step(0x20, 0, 0, 0), calls.concat(), step(0x06, 0, 0, 0x7fff_0000)].concat()
+}
+
+/// What the caller's filter refuses is refused, whoever answers for the rest.
+#[test]
+fn another_filter_has_its_say() {
+    for who in everyone() {
+        for no_new_privileges in [false, true] {
+            let fixture = Fixture::of(who);
+            let script = "chroot /tmp /x 2>/dev/null; su ann -c id; grep -E '^(CapEff|Seccomp):' /proc/self/status | tr -d '\\t\\n'";
+            let spec = Spec { filter: no_folders(), no_new_privileges, ..played(&fixture, script) };
+            let outcome = fixture.outcome(&spec);
+            let expected = "uid=33(ann) gid=44(ann) groups=44(ann),55(others)\nCapEff:00000000a80425fbSeccomp:2";
+            assert_eq!((outcome.stdout.as_str(), outcome.end), (expected, Ok(Exit::Code(0))), "{who:?}");
+            let spec = Spec { filter: no_folders(), ..played(&fixture, "chown -R 1 /tmp 2>/dev/null") };
+            assert_eq!(owners(&fixture.outcome(&spec)).len(), usize::from(cfg!(target_arch = "x86_64")), "{who:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_answers_ends_with_the_sandbox() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let place = fixture.path("program").display().to_string();
+        for script in ["kill -9 $$; exec missing", "missing", "chown 1 /tmp; (sleep 600 &) ; exit 5"] {
+            let end = fixture.outcome(&played(&fixture, script)).end;
+            assert!(matches!(end, Ok(Exit::Code(127 | 5))), "{who:?}: {end:?}");
+        }
+        let spec = Spec { arguments: vec!["missing".into()], ..played(&fixture, "") };
+        assert_eq!(fixture.outcome(&spec).end, Err("missing: not found".to_owned()), "{who:?}");
+        // The caller may be killed, too.
+        let mut caller = fixture.spawn(&played(&fixture, "chown 1 /tmp; echo; sleep 600"));
+        std::io::Read::read_exact(caller.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+        let begin = Instant::now();
+        while fs::read_dir(fixture.path("work")).unwrap().count() > 0 || !processes(&place).is_empty() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{who:?}: {:?}", processes(&place));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_answer_it_is_said() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        // Asking somebody is this flag, of a call that also installs other filters.
+        let listens = Refusal::of(libc::SYS_seccomp).with(1, 8);
+        let outcome = fixture.outcome_without(&[listens], libc::EINVAL, &played(&fixture, "true"));
+        let expected = "answering for users that do not exist failed: Invalid argument (os error 22)";
+        assert_eq!(outcome.end, Err(expected.to_owned()), "{who:?}");
+        assert_eq!(fs::read_dir(fixture.path("work")).unwrap().count(), 0, "{who:?}");
+    }
+}
+
+/// Whoever has no right to it may not give files away, where nobody answers.
+#[test]
+fn without_an_answer_the_kernel_has_the_word() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let spec = Spec { capabilities: Capabilities::NONE, ..fixture.spec("echo > /tmp/x; chown 1:1 /tmp/x 2>/dev/null || echo no") };
+        let outcome = fixture.outcome(&spec);
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome).len()), ("no", 0), "{who:?}");
+    }
+}

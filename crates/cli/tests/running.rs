@@ -25,3 +25,5 @@ mod started;
 mod streams;
 #[path = "running/terminal.rs"]
 mod terminal;
+#[path = "runs/theirs.rs"]
+mod theirs;

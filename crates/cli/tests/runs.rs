@@ -18,5 +18,9 @@ mod mounts;
 mod program;
 #[path = "runs/secrets.rs"]
 mod secrets;
+#[path = "runs/strangers.rs"]
+mod strangers;
 #[path = "runs/testing.rs"]
 mod testing;
+#[path = "runs/theirs.rs"]
+mod theirs;

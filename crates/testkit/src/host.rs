@@ -37,22 +37,6 @@ pub fn is_root() -> bool {
     false
 }
 
-/// Tells whether commands can run as users of their own: the tests run as root, or this user is granted some and newuidmap is
-/// there.
-#[cfg(unix)]
-pub fn has_users() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    if is_root() {
-        return true;
-    }
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let uid = std::fs::metadata("/proc/self").map_or_else(|_| String::new(), |process| process.uid().to_string());
-    let passwd = read("/etc/passwd");
-    let name = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid)).and_then(|line| line.split(':').next());
-    let is_granted = |text: String| text.lines().any(|line| line.split(':').next().is_some_and(|who| who == uid || Some(who) == name));
-    binary("newuidmap").is_some() && is_granted(read("/etc/subuid")) && is_granted(read("/etc/subgid"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::binary;

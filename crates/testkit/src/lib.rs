@@ -22,6 +22,4 @@ pub mod transcript;
 mod wire;
 
 pub use busybox::busybox_layer;
-#[cfg(unix)]
-pub use host::has_users;
 pub use host::{binary, is_root, skip};

@@ -1,9 +1,11 @@
 //! Commands that fail, or mean harm.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::kitchen::{Kitchen, written};
+use crate::program::{Ran, binary};
 
 #[test]
 fn a_failure_is_told_with_its_platform_its_step_its_status_and_its_last_lines() {
@@ -98,4 +100,29 @@ fn a_hundred_thousand_files_are_one_layer() {
     let said = kitchen.built("RUN mkdir /m && cd /m && seq 1 100000 | xargs touch\nRUN ls /m | wc -l; rm -r /m\n", &[]);
     assert_eq!(written(&said), ["100000"]);
     kitchen.is_tidy();
+}
+
+/// A tmpfs of 64 MiB, with the store on it.
+#[test]
+fn a_full_disk_stops_the_build_and_nothing_of_it_is_left() {
+    let Some(kitchen) = Kitchen::new() else { return };
+    kitchen.put("fills/Dockerfile", "FROM base\nRUN dd if=/dev/zero of=/big bs=1M count=100\n");
+    // This one fits, and the layer that is made of it does not.
+    kitchen.put("doubles/Dockerfile", "FROM base\nRUN dd if=/dev/urandom of=/big bs=1M count=40 2>/dev/null\n");
+    kitchen.put("fits/Dockerfile", "FROM base\nRUN dd if=/dev/urandom of=/big bs=1M count=10 2>/dev/null\n");
+    let script = "mkdir store && mount -t tmpfs -o size=64m tmpfs store || exit 99
+        for context in fills doubles fits; do
+            \"$0\" --store store build --platform=linux/amd64 --build-context=base=oci-layout://base:amd64 -t made:1 context/$context
+            echo \"$context $? $(ls store/roots/*/work | wc -l) $(\"$0\" --store store ls -q | grep -c made)\"
+        done";
+    let mut command = Command::new("unshare");
+    if !testkit::is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--mount", "sh", "-c", script]).arg(binary()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let ran = Ran::of(command.env("HOME", kitchen.home.path()).current_dir(kitchen.home.path()));
+    assert_ne!(ran.code, 99, "{}", ran.stderr);
+    let ends: Vec<&str> = ran.stdout.lines().filter(|line| line.split(' ').count() == 4).collect();
+    assert_eq!(ends, ["fills 4 0 0", "doubles 3 0 0", "fits 0 0 1"], "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stderr.matches("No space left on device").count(), 3, "{}", ran.stderr);
 }

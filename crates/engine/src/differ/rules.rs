@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use graph::TreePath;
+use layer::tar::EntryKind;
 
 use super::same::Lower;
 
@@ -10,6 +11,11 @@ use super::same::Lower;
 pub trait Owners {
     /// Returns the user's and the group's number in the image of what has these on the disk; `None` where they have none there.
     fn in_image(&self, path: &TreePath, uid: u64, gid: u64) -> Option<(u64, u64)>;
+
+    /// Returns what an empty file stands for, where whoever made it could make no device.
+    fn device(&self, _path: &TreePath) -> Option<EntryKind> {
+        None
+    }
 
     /// Tells whether a user's number on the disk is root's in the image: rights that a program has there only are rights in
     /// the image.

@@ -78,6 +78,9 @@ impl Upper {
         let mut entry = entry.clone();
         let owner = rules.owners.in_image(path, entry.uid, entry.gid);
         (entry.uid, entry.gid) = owner.ok_or(DiffError::Owner { path: path.clone(), uid: entry.uid, gid: entry.gid })?;
+        if entry.kind == (EntryKind::File { size: 0 }) {
+            entry.kind = rules.owners.device(path).unwrap_or(entry.kind);
+        }
         keep(&mut entry.xattrs, rules);
         Ok(Seen::There { entry, is_opaque })
     }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use graph::{Lay, Times, TreePath, lay_workdir};
+use graph::{Lay, Times, lay_workdir};
 use layer::index::{Login, PathIndex};
-use sandbox::{Root, Upper};
+use sandbox::{Owned, Root, Upper};
 
 use super::error::GroundError;
-use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Owners, Snapshot, diff, diff_copy};
+use super::owners::Lone;
+use crate::differ::{AsOnDisk, DiffError, DiffRules, Lower, Snapshot, diff, diff_copy};
 use crate::pack::Contents;
 use crate::roots::{Form, LayerFolder, Stack, Standing, merge};
 
@@ -72,16 +73,17 @@ impl Laid {
         self.before.is_none().then_some(&*self.folder)
     }
 
-    /// Finds what was written, when nobody has any of it mounted any more.
+    /// Finds what was written, when nobody has any of it mounted any more. `said` tells whose it is, where the disk does not.
     pub fn diff(
         &self,
         footing: &Footing<'_>,
         standing: Standing,
+        said: &[Owned],
         keeps_user_attributes: bool,
     ) -> Result<(Lay, Arc<dyn Contents>), DiffError> {
         let Footing { stack, index, .. } = *footing;
         let lower = stack.folders().iter().rev().map(|folder| Lower::open(folder)).collect::<Result<Vec<_>, _>>();
-        let lone = Lone(index);
+        let lone = Lone::new(index, said);
         let rules = DiffRules {
             owners: if standing.has_owners() { &AsOnDisk } else { &lone },
             marks: standing.marks(),
@@ -119,17 +121,4 @@ fn made(folder: &Path) -> Result<(), GroundError> {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Owners where there is only one: what was somebody else's before stays so, and what is new is root's.
-struct Lone<'a>(&'a PathIndex);
-
-impl Owners for Lone<'_> {
-    fn in_image(&self, path: &TreePath, uid: u64, gid: u64) -> Option<(u64, u64)> {
-        Some(self.0.at(path.bytes()).map_or((uid, gid), |node| (node.uid, node.gid)))
-    }
-
-    fn is_root(&self, uid: u64) -> bool {
-        uid == 0
-    }
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod laid;
+mod owners;
 mod starter;
 mod stop;
 mod surroundings;
@@ -45,7 +46,8 @@ impl Ground {
             let launcher = Arc::new(Launcher::of_this_program().map_err(GroundError::Nowhere)?);
             let roots = Roots::open(&folder, standing)?;
             let lays_over = Arc::new(AtomicBool::new(roots.form() == Form::Overlay));
-            Ok(Self { roots, starter: Starter { standing, launcher, lays_over } })
+            let plays = Arc::new(AtomicBool::new(!standing.has_owners()));
+            Ok(Self { roots, starter: Starter { standing, launcher, lays_over, plays } })
         };
         blocking(open).await
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbox::{Launcher, Limitation, Process, SandboxError};
+use sandbox::{Launcher, Limitation, Process, SandboxError, Spec, Strangers};
 use tempfile::TempDir;
 
 use super::error::GroundError;
@@ -21,6 +21,8 @@ pub(crate) struct Starter {
     pub(super) launcher: Arc<Launcher>,
     /// The kernel lays folders over each other where the layers are, as far as is known.
     pub(super) lays_over: Arc<AtomicBool>,
+    /// There is but one user, and the sandbox makes it look as if there were more, as far as is known.
+    pub(super) plays: Arc<AtomicBool>,
 }
 
 /// A process that runs, and what is kept for it as long as it does.
@@ -65,11 +67,34 @@ impl Starter {
     ) -> Result<Result<Started<T>, SandboxError>, E> {
         let beside = tempfile::tempdir_in(place).map_err(GroundError::io(place))?;
         let (task, held) = decide(&laid, beside.path())?;
-        let spec = task.spec(laid.root.clone(), beside.path())?;
-        let running = self.launcher.begin(&spec).and_then(|starting| {
+        let mut spec = task.spec(laid.root.clone(), beside.path())?;
+        let running = self.launch(&mut spec, stop);
+        Ok(running.map(|process| Started { process, laid, _held: held, _beside: beside }))
+    }
+
+    /// Starts a process among the users that there are, or that there seem to be.
+    fn launch(&self, spec: &mut Spec, stop: &Stop) -> Result<Process, SandboxError> {
+        spec.strangers = if self.plays() { Strangers::Played } else { Strangers::Refused };
+        let begun = self.launcher.begin(spec).and_then(|starting| {
             stop.kills(starting.handle());
             starting.running()
         });
-        Ok(running.map(|process| Started { process, laid, _held: held, _beside: beside }))
+        match begun {
+            Err(SandboxError::Refused { limitation: Limitation::Strangers, .. }) if self.plays() => {
+                self.plays.store(false, Ordering::Relaxed);
+                self.launch(spec, stop)
+            }
+            other => other,
+        }
+    }
+
+    /// Tells whether processes see users that this machine does not grant.
+    pub fn plays(&self) -> bool {
+        self.plays.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether there is nobody but root, and no way to make it look otherwise.
+    pub fn is_lone(&self) -> bool {
+        !self.standing.has_owners() && !self.plays()
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use graph::Lay;
 use layer::index::PathIndex;
-use sandbox::SandboxError;
+use sandbox::{Ended, Owned, SandboxError};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::error::RunError;
@@ -111,8 +111,8 @@ struct Running {
 impl Running {
     /// Runs the command, and finds what it has written.
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
-        let laid = self.run(listener)?;
-        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, self.keeps_user_attributes)?;
+        let (laid, owners) = self.run(listener)?;
+        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, &owners, self.keeps_user_attributes)?;
         Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
@@ -121,7 +121,8 @@ impl Running {
         Footing { stack, index: &self.root, login, working: &step.working }
     }
 
-    fn run(&self, listener: Listener) -> Result<Laid, RunError> {
+    /// Runs the command, and says whose files are of what it has written, where the disk does not.
+    fn run(&self, listener: Listener) -> Result<(Laid, Vec<Owned>), RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
         let standing = self.starter.standing;
@@ -133,7 +134,7 @@ impl Running {
         let process = &mut started.process;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let output = Output::new(listener);
-        let exit = thread::scope(|scope| {
+        let ended = thread::scope(|scope| {
             if let Some(stderr) = stderr {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Error, stderr));
@@ -142,11 +143,11 @@ impl Running {
                 let output = output.clone();
                 scope.spawn(move || output.read(Stream::Output, stdout));
             }
-            started.process.wait()
+            started.process.finish()
         });
-        match exit.map_err(broken)? {
-            exit if exit.is_success() => Ok(started.laid),
-            exit => Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone: !standing.has_owners() }),
+        match ended.map_err(broken)? {
+            Ended { exit, owners } if exit.is_success() => Ok((started.laid, owners)),
+            Ended { exit, .. } => Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone: self.starter.is_lone() }),
         }
     }
 }

@@ -172,6 +172,8 @@ pub(crate) enum Answer {
     Error(i32),
     /// The kernel carries it out.
     Proceed,
+    /// It has returned already.
+    Returned,
 }
 
 /// Takes the next call that waits.
@@ -195,12 +197,34 @@ pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::R
         Answer::Value(value) => (value.into(), 0, 0),
         Answer::Error(number) => (0, -number, 0),
         Answer::Proceed => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+        Answer::Returned => return Ok(()),
     };
     let flags = u32::try_from(flags).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     let mut response = libc::seccomp_notif_resp { id, val, error, flags };
     // SAFETY: the response lives until the call returns, and is what this call takes.
     let result = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, ptr::from_mut(&mut response)) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives the process that calls a descriptor of this file, and returns what its call is to be answered with.
+///
+/// Kernels before 5.9 cannot (EINVAL). Since 5.14 both is one, so that no signal can come between.
+pub(crate) fn hand_over(listener: BorrowedFd<'_>, id: u64, file: BorrowedFd<'_>, closes: bool) -> io::Result<Answer> {
+    let give = |flags: libc::c_ulong| {
+        let invalid = |_| io::Error::from_raw_os_error(libc::EINVAL);
+        let flags = u32::try_from(flags).map_err(invalid)?;
+        let newfd_flags = if closes { libc::O_CLOEXEC.cast_unsigned() } else { 0 };
+        let srcfd = file.as_raw_fd().cast_unsigned();
+        let given = libc::seccomp_notif_addfd { id, flags, srcfd, newfd: 0, newfd_flags };
+        // SAFETY: the structure lives until the call returns, and is what this call takes.
+        let number = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, ptr::from_ref(&given)) };
+        u32::try_from(number).map_err(|_| io::Error::last_os_error())
+    };
+    match give(libc::SECCOMP_ADDFD_FLAG_SEND) {
+        Ok(_) => Ok(Answer::Returned),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => give(0).map(Answer::Value),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells whether a call still waits. If so, what was opened of its thread before was that thread's.

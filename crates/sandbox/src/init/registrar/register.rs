@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, ResolveFlags, Statx, StatxFlags, statx};
 use rustix::io::Errno;
 
-use super::super::within::open_as;
+use super::super::within::{open_as, split};
 use crate::{Device, Owned};
 
 /// How many files have an entry at most. Whoever gives more away is refused.
@@ -58,6 +58,15 @@ impl Register {
         entry.path = path;
         entry.uid = uid.or(entry.uid);
         entry.gid = gid.or(entry.gid);
+        Ok(())
+    }
+
+    /// Writes down who has made a file. Its group is that of the folder that it is made in, if that folder passes its own on.
+    pub fn is_made(&mut self, key: Key, path: Vec<u8>, uid: u32, gid: u32) -> Result<(), Errno> {
+        let (folder, _) = split(&path);
+        let passed_on = look(CWD, folder, AtFlags::empty()).ok().filter(|found| u32::from(found.stx_mode) & libc::S_ISGID != 0);
+        let gid = passed_on.and_then(|found| self.0.get(&Key::of(&found))?.gid).unwrap_or(gid);
+        *self.entry(key)? = Entry { path, uid: Some(uid), gid: Some(gid), device: None };
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -231,6 +231,19 @@ pub(crate) fn hand_over(listener: BorrowedFd<'_>, id: u64, file: BorrowedFd<'_>,
 pub(crate) fn waits(listener: BorrowedFd<'_>, id: u64) -> bool {
     // SAFETY: the number lives until the call returns, and is what this call takes.
     unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, ptr::from_ref(&id)) == 0 }
+}
+
+/// Tells what a file is in its file system, beyond its number, which others had before: none has this in common with it.
+pub(crate) fn handle(folder: BorrowedFd<'_>, path: &CStr) -> io::Result<Vec<u8>> {
+    // The length and the kind of what comes after them.
+    let mut room = [0_u32; 2 + libc::MAX_HANDLE_SZ as usize / 4];
+    room[0] = libc::MAX_HANDLE_SZ.cast_unsigned();
+    let mut mount = 0;
+    let (folder, handle) = (folder.as_raw_fd(), room.as_mut_ptr().cast());
+    // SAFETY: the room is aligned for what is written there, has as much space behind its first two numbers as the first says,
+    // and lives until the call returns, as do the path, which ends in NUL, and the number of the mount.
+    let result = unsafe { libc::name_to_handle_at(folder, path.as_ptr(), handle, ptr::from_mut(&mut mount), 0) };
+    if result == 0 { Ok(room.iter().flat_map(|number| number.to_ne_bytes()).collect()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Becomes another program; returns only if that failed.

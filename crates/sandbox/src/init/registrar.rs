@@ -101,14 +101,13 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     stand_in(&root)?;
     let all = capabilities(None)?.permitted;
     act_with(spec.capabilities.set() | CapabilitySet::SYS_CHROOT | CapabilitySet::SYS_PTRACE)?;
-    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::default());
+    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(changed));
     let stands_in = files::folder_of(&root)?;
     let mut registrar =
         Registrar { listener: &listener, proc: &proc, stands_in, root, first, initial, known, most_known: people::MANY, register };
     registrar.work(words)?;
     act_with(all)?;
-    // Where nothing can be changed, nothing has become anybody's.
-    let owners = changed.map(|changed| registrar.register.close(&changed)).unwrap_or_default();
+    let owners = registrar.register.close();
     let document = in_memory("owners", &mut serde_json::to_vec(&owners)?.as_slice())?;
     words.say(&(), &[document.as_fd()])
 }

@@ -72,7 +72,7 @@ fn what_is_given_away_is_told_by_where_it_is_at_last() {
             echo > gone; chown 9:9 gone; rm gone
             ln -s nowhere link; chown -h 10:11 link
             echo > one; chown 12:13 one; ln one other
-            echo > again; chown 14:15 again; rm again; sleep 0.02; echo > again
+            echo > again; chown 14:15 again; rm again; echo > again
             mkdir -p root/bin root/etc; busybox cp /bin/busybox root/bin; chroot root /bin/busybox chown 16:17 /etc; chroot root /bin/busybox chown 18:18 etc/..
             chown 19 /dev/null /dev/stdout /dev/shm
             chown 20:20 /etc/changed; chown 0:0 /etc/changed

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -172,6 +172,8 @@ pub(crate) enum Answer {
     Error(i32),
     /// The kernel carries it out.
     Proceed,
+    /// It has returned already.
+    Returned,
 }
 
 /// Takes the next call that waits.
@@ -195,6 +197,7 @@ pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::R
         Answer::Value(value) => (value.into(), 0, 0),
         Answer::Error(number) => (0, -number, 0),
         Answer::Proceed => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+        Answer::Returned => return Ok(()),
     };
     let flags = u32::try_from(flags).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     let mut response = libc::seccomp_notif_resp { id, val, error, flags };
@@ -203,10 +206,44 @@ pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::R
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Gives the process that calls a descriptor of this file, and returns what its call is to be answered with.
+///
+/// Kernels before 5.9 cannot (EINVAL). Since 5.14 both is one, so that no signal can come between.
+pub(crate) fn hand_over(listener: BorrowedFd<'_>, id: u64, file: BorrowedFd<'_>, closes: bool) -> io::Result<Answer> {
+    let give = |flags: libc::c_ulong| {
+        let invalid = |_| io::Error::from_raw_os_error(libc::EINVAL);
+        let flags = u32::try_from(flags).map_err(invalid)?;
+        let newfd_flags = if closes { libc::O_CLOEXEC.cast_unsigned() } else { 0 };
+        let srcfd = file.as_raw_fd().cast_unsigned();
+        let given = libc::seccomp_notif_addfd { id, flags, srcfd, newfd: 0, newfd_flags };
+        // SAFETY: the structure lives until the call returns, and is what this call takes.
+        let number = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, ptr::from_ref(&given)) };
+        u32::try_from(number).map_err(|_| io::Error::last_os_error())
+    };
+    match give(libc::SECCOMP_ADDFD_FLAG_SEND) {
+        Ok(_) => Ok(Answer::Returned),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => give(0).map(Answer::Value),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tells whether a call still waits. If so, what was opened of its thread before was that thread's.
 pub(crate) fn waits(listener: BorrowedFd<'_>, id: u64) -> bool {
     // SAFETY: the number lives until the call returns, and is what this call takes.
     unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, ptr::from_ref(&id)) == 0 }
+}
+
+/// Tells what a file is in its file system, beyond its number, which others had before: none has this in common with it.
+pub(crate) fn handle(folder: BorrowedFd<'_>, path: &CStr) -> io::Result<Vec<u8>> {
+    // The length and the kind of what comes after them.
+    let mut room = [0_u32; 2 + libc::MAX_HANDLE_SZ as usize / 4];
+    room[0] = libc::MAX_HANDLE_SZ.cast_unsigned();
+    let mut mount = 0;
+    let (folder, handle) = (folder.as_raw_fd(), room.as_mut_ptr().cast());
+    // SAFETY: the room is aligned for what is written there, has as much space behind its first two numbers as the first says,
+    // and lives until the call returns, as do the path, which ends in NUL, and the number of the mount.
+    let result = unsafe { libc::name_to_handle_at(folder, path.as_ptr(), handle, ptr::from_mut(&mut mount), 0) };
+    if result == 0 { Ok(room.iter().flat_map(|number| number.to_ne_bytes()).collect()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Becomes another program; returns only if that failed.

@@ -8,6 +8,7 @@ mod asking;
 mod calls;
 mod files;
 mod identity;
+mod making;
 mod people;
 mod register;
 
@@ -19,11 +20,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, chroot, fchdir, getppid, set_parent_process_death_signal, umask, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, chroot, fchdir, getppid, set_parent_process_death_signal, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use self::asking::Asking;
 use self::identity::Identity;
+use self::making::Making;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
 use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, waits};
@@ -96,13 +99,15 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     let listener = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
     let root = openat(&proc, format!("{first}/root"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     stand_in(&root)?;
-    umask(Mode::empty());
-    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::default());
+    let all = capabilities(None)?.permitted;
+    act_with(spec.capabilities.set() | CapabilitySet::SYS_CHROOT | CapabilitySet::SYS_PTRACE)?;
+    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(changed));
+    let stands_in = files::folder_of(&root)?;
     let mut registrar =
-        Registrar { listener: &listener, proc: &proc, stands_in: files::folder_of(&root)?, root, first, initial, known, register };
+        Registrar { listener: &listener, proc: &proc, stands_in, root, first, initial, known, most_known: people::MANY, register };
     registrar.work(words)?;
-    // Where nothing can be changed, nothing has become anybody's.
-    let owners = changed.map(|changed| registrar.register.close(&changed)).unwrap_or_default();
+    act_with(all)?;
+    let owners = registrar.register.close();
     let document = in_memory("owners", &mut serde_json::to_vec(&owners)?.as_slice())?;
     words.say(&(), &[document.as_fd()])
 }
@@ -118,8 +123,10 @@ struct Registrar<'a> {
     stands_in: (u64, u64),
     first: u32,
     initial: Identity,
-    /// Those who are somebody else than who they descend from, by number, with when they were started.
+    /// Those who have asked since anybody became somebody, by number, with when they were started.
     known: HashMap<u32, (u64, Identity)>,
+    /// How many these may be before those that have ended are forgotten.
+    most_known: usize,
     register: Register,
 }
 
@@ -173,13 +180,10 @@ impl Registrar<'_> {
             libc::SYS_chown => self.give(&asking, &Place::named(one, 0), low(two), low(three)),
             #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
             libc::SYS_lchown => self.give(&asking, &Place::named(one, libc::AT_SYMLINK_NOFOLLOW), low(two), low(three)),
-            #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
-            libc::SYS_mknod => self.device(&asking, &Place::named(one, 0), low(two), low(three)),
-            libc::SYS_mknodat => {
-                let place = Place { base: low(one).cast_signed(), path: two, flags: 0 };
-                self.device(&asking, &place, low(three), low(four))
-            }
-            _ => self.identify(&asking, notice),
+            _ => match Making::of(notice) {
+                Some(making) => self.make(&asking, notice.id, &making),
+                None => self.identify(&asking, notice),
+            },
         }
     }
 }
@@ -204,6 +208,12 @@ impl Place {
 /// What the kernel reads of an argument that is no address.
 const fn low(argument: u64) -> u32 {
     (argument & 0xffff_ffff) as u32
+}
+
+/// Limits what we may do to what those may who ask, and what it takes to look at them.
+fn act_with(rights: CapabilitySet) -> Result<(), Errno> {
+    let CapabilitySets { permitted, inheritable, .. } = capabilities(None)?;
+    set_capabilities(None, CapabilitySets { effective: permitted & rights, permitted, inheritable })
 }
 
 fn stand_in(root: &OwnedFd) -> Result<(), Errno> {

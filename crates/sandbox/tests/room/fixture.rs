@@ -17,9 +17,10 @@ use testkit::refuse::{self, Refusal};
 /// An ordinary user whom this machine does not know.
 pub const NOBODY: u32 = 54_321;
 
-const APPLETS: [&str; 34] = [
+const APPLETS: [&str; 38] = [
     "sh", "cat", "ls", "id", "env", "pwd", "hostname", "kill", "sleep", "grep", "touch", "mkdir", "rm", "readlink", "ip", "ps", "true",
-    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount", "tty", "stty", "su", "mknod", "ln", "mv", "chmod", "sed",
+    "chroot", "wc", "stat", "tr", "cut", "df", "chown", "dd", "mount", "tty", "stty", "su", "mknod", "ln", "mv", "chmod", "sed", "mkfifo",
+    "mktemp", "cp", "tar",
 ];
 
 /// Who starts sandboxes.

@@ -72,7 +72,7 @@ fn what_is_given_away_is_told_by_where_it_is_at_last() {
             echo > gone; chown 9:9 gone; rm gone
             ln -s nowhere link; chown -h 10:11 link
             echo > one; chown 12:13 one; ln one other
-            echo > again; chown 14:15 again; rm again; sleep 0.02; echo > again
+            echo > again; chown 14:15 again; rm again; echo > again
             mkdir -p root/bin root/etc; busybox cp /bin/busybox root/bin; chroot root /bin/busybox chown 16:17 /etc; chroot root /bin/busybox chown 18:18 etc/..
             chown 19 /dev/null /dev/stdout /dev/shm
             chown 20:20 /etc/changed; chown 0:0 /etc/changed
@@ -234,5 +234,124 @@ fn without_an_answer_the_kernel_has_the_word() {
         let spec = Spec { capabilities: Capabilities::NONE, ..fixture.spec("echo > /tmp/x; chown 1:1 /tmp/x 2>/dev/null || echo no") };
         let outcome = fixture.outcome(&spec);
         assert_eq!((outcome.stdout.as_str(), owners(&outcome).len()), ("no", 0), "{who:?}");
+    }
+}
+
+/// Makes something of every kind, in a folder that is there already.
+const MAKES: &str = "umask 027; cd /home/open && > plain && mkdir -p folder/deep && ln -s nowhere link && mkfifo pipe && mktemp ./temporary-XXXXXX >/dev/null \
+    && cp -r /data copied && cp copied/one changed && sed -i s/x/y/ changed && mkdir untarred && tar cf - -C copied . | tar xf - -C untarred \
+    && > folder/moved && mv folder/moved . && ln plain linked && ln -s made dangling && > dangling && mkdir left && rmdir left";
+
+/// What is there then, by name.
+const MADE: [&str; 18] = [
+    "changed",
+    "copied",
+    "copied/deep",
+    "copied/one",
+    "dangling",
+    "folder",
+    "folder/deep",
+    "link",
+    "linked",
+    "made",
+    "moved",
+    "pipe",
+    "plain",
+    "temporary",
+    "untarred",
+    "untarred/deep",
+    "untarred/one",
+    "",
+];
+
+fn everything(fixture: &Fixture) {
+    fixture.write("base/data/one", "x\n");
+    fixture.write("base/data/deep/x", "");
+    fs::remove_file(fixture.path("base/data/deep/x")).unwrap();
+}
+
+#[test]
+fn what_somebody_makes_is_somebody_s() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        everything(&fixture);
+        let script =
+            format!("mkdir -m 777 /home/open; > /home/open/of-root; su ann -c '{MAKES}'; > /home/later; mkdir /home/open/of-root-too");
+        let outcome = fixture.outcome(&played(&fixture, &script));
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), ("", &Ok(Exit::Code(0))), "{who:?}");
+        let expected = |start: &str| -> Vec<String> {
+            MADE.iter().filter(|name| !name.is_empty()).map(|name| format!("{start}{name} 33:44")).collect()
+        };
+        let without_end = |owners: Vec<String>| -> Vec<String> {
+            owners
+                .iter()
+                .map(|line| line.split_once("temporary-").map_or_else(|| line.clone(), |(start, _)| format!("{start}temporary 33:44")))
+                .collect()
+        };
+        assert_eq!(without_end(owners(&outcome)), expected("/home/open/"), "{who:?}");
+        let mode = |name: &str| fs::symlink_metadata(fixture.path("upper/home/open").join(name)).unwrap().mode() & 0o177_777;
+        let modes = ["plain", "folder/deep", "pipe", "made"].map(mode);
+        assert_eq!(modes, [0o100_640, 0o040_750, 0o010_640, 0o100_640], "{who:?}");
+        // The same for whom the process is from the start.
+        let fixture = Fixture::of(who);
+        everything(&fixture);
+        fixture.write("base/home/open/there", "");
+        let user = User { uid: 33, gid: 44, groups: vec![44] };
+        let outcome = fixture.outcome(&Spec { user, ..played(&fixture, MAKES) });
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), ("", &Ok(Exit::Code(0))), "{who:?}");
+        assert_eq!(without_end(owners(&outcome)), expected("/home/open/"), "{who:?}");
+    }
+}
+
+#[test]
+fn what_is_there_stays_whose_it_is() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "cd /tmp; > of-root; > given; chown 7:8 given; mkdir -m 2777 group; chown :9 group
+            su ann -c 'echo x > of-root; echo x >> given; echo x > /dev/null; echo out > /dev/stdout; cd group; > inherited; mkdir folder; > folder/x'
+            cat of-root given; > /tmp/group/of-root";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!(outcome.stdout, "out\nx\nx", "{who:?}");
+        let expected =
+            ["/tmp/given 7:8", "/tmp/group 0:9", "/tmp/group/folder 33:9", "/tmp/group/folder/x 33:9", "/tmp/group/inherited 33:9"];
+        assert_eq!(owners(&outcome), expected, "{who:?}");
+    }
+}
+
+#[test]
+fn paths_are_those_of_who_makes_something() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "mkdir -p /tmp/root/bin /tmp/root/etc /tmp/root/in; cd /tmp/root; busybox cp /bin/busybox bin; busybox cp /etc/passwd /etc/group etc
+            ln -s busybox bin/sh; ln -s /in/behind etc/dangling
+            chroot /tmp/root /bin/busybox su ann -c 'cd in; > relative; > /in/absolute; > /etc/dangling; /bin/busybox mkdir ../in/folder'";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        let expected = ["absolute", "behind", "folder", "relative"].map(|name| format!("/tmp/root/in/{name} 33:44"));
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome)), ("", expected.to_vec()), "{who:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_not() {
+    for who in everyone() {
+        let script = "cd /tmp; mkdir there closed; chmod 555 closed; ln -s loop loop
+            for name in missing/x there loop closed/x /fixed/x /etc/passwd/x; do
+                > $name; set -C; > $name; set +C; mkdir $name; ln -sn x $name; mkfifo $name
+            done 2>&1";
+        let says = |user: User| {
+            let fixture = Fixture::of(who);
+            let attributes = Attributes { read_only: true, ..Attributes::default() };
+            let kind = MountKind::Bind { source: Root::Folder(fixture.path("outside").into()), inside: None, attributes };
+            // Without the rights of root, since what may not be written to is to be that.
+            let mut spec = Spec { user, capabilities: Capabilities::NONE, ..played(&fixture, script) };
+            spec.mounts.push(Mount { target: "/fixed".into(), kind, keep_target: false });
+            fixture.outcome(&spec)
+        };
+        let (root, ann) = (says(User::default()), says(User { uid: 33, gid: 44, groups: vec![44] }));
+        assert!(root.stdout.lines().count() >= 20, "{who:?}: {}", root.stdout);
+        let only_there =
+            owners(&ann).iter().all(|line| ["there", "there/x", "closed", "loop"].map(|name| format!("/tmp/{name} 33:44")).contains(line));
+        assert!(only_there, "{who:?}: {:?}", owners(&ann));
+        assert_eq!(ann.stdout, root.stdout, "{who:?}");
     }
 }

@@ -5,8 +5,10 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
+
+use crate::init::within::split;
 
 /// The longest path, with the NUL at its end.
 const LONGEST_PATH: usize = 4096;
@@ -41,6 +43,11 @@ impl<'a> Asking<'a> {
     /// Looks at another one, that may have ended.
     pub const fn other(&self, thread: u32) -> Self {
         Self { thread, ..*self }
+    }
+
+    /// Its number.
+    pub const fn thread(&self) -> u32 {
+        self.thread
     }
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -95,6 +102,13 @@ impl<'a> Asking<'a> {
         Ok(numbers.iter().map(|number| u32::from_ne_bytes(*number)).collect())
     }
 
+    /// Reads large numbers from its memory.
+    pub fn large_numbers<const COUNT: usize>(&self, address: u64) -> Result<[u64; COUNT], Errno> {
+        let mut bytes = [[0; 8]; COUNT];
+        self.memory(OFlags::RDONLY)?.read_exact_at(bytes.as_flattened_mut(), address).map_err(|_| Errno::FAULT)?;
+        Ok(bytes.map(u64::from_ne_bytes))
+    }
+
     /// Writes numbers to its memory.
     pub fn write(&self, address: u64, numbers: &[u32]) -> Result<(), Errno> {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
@@ -124,14 +138,16 @@ impl<'a> Asking<'a> {
 
     /// Opens a path of it, where what it has as `/` is ours.
     pub fn find(&self, descriptor: i32, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
-        if path.is_empty() {
-            return Err(Errno::NOENT);
+        self.way(descriptor, path)?.open(flags)
+    }
+
+    /// Tells how we get where a path of it leads, where what it has as `/` is ours.
+    pub fn way(&self, descriptor: i32, path: &[u8]) -> Result<Way, Errno> {
+        match path.first() {
+            None => Err(Errno::NOENT),
+            Some(b'/') => Ok(Way { base: None, path: self.with_number(path)? }),
+            Some(_) => Ok(Way { base: Some(self.base(descriptor)?), path: path.to_owned() }),
         }
-        if path.starts_with(b"/") {
-            return openat(CWD, self.with_number(path)?, flags, Mode::empty());
-        }
-        openat(self.base(descriptor)?.as_fd(), path, flags, Mode::empty())
     }
 
     /// Writes the process's own number for what means the one that asks: we are not it.
@@ -145,6 +161,40 @@ impl<'a> Asking<'a> {
             }
         }
         Ok(path.to_owned())
+    }
+}
+
+/// How we get where a path of another process leads.
+pub(super) struct Way {
+    /// Where it begins, if that is not `/`.
+    base: Option<OwnedFd>,
+    pub path: Vec<u8>,
+}
+
+impl Way {
+    /// Where the path begins.
+    pub fn base(&self) -> BorrowedFd<'_> {
+        self.base.as_ref().map_or(CWD, AsFd::as_fd)
+    }
+
+    /// Opens what is there, for being looked at.
+    pub fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        openat(self.base(), &self.path, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    /// Goes on where a link points that is at its end. None if there is none.
+    pub fn behind_link(self, asking: &Asking<'_>) -> Result<Option<Self>, Errno> {
+        let target = match readlinkat(self.base(), &self.path, Vec::new()) {
+            Ok(target) => target.into_bytes(),
+            Err(Errno::INVAL) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if target.starts_with(b"/") {
+            return asking.way(libc::AT_FDCWD, &target).map(Some);
+        }
+        let (folder, _) = split(&self.path);
+        let folder = Self { path: if folder.is_empty() { b".".to_vec() } else { folder.to_owned() }, ..self };
+        Ok(Some(Self { base: Some(folder.open(OFlags::DIRECTORY)?), path: target }))
     }
 }
 

@@ -53,20 +53,32 @@ const IDENTITY: [i64; 16] = [
     libc::SYS_setgroups,
 ];
 
-/// Calls that make devices, among others, with the place of the mode among their arguments.
+/// Calls that make something. What is to be opened by `openat2` stands in memory, where no filter looks.
+const MAKING: [i64; 4] = [libc::SYS_mkdirat, libc::SYS_symlinkat, libc::SYS_mknodat, libc::SYS_openat2];
+
+/// The same, where the machine has the older ones.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
-const DEVICES: [(i64, u32); 2] = [(libc::SYS_mknodat, 2), (libc::SYS_mknod, 1)];
+const MAKING_OLDER: [i64; 4] = [libc::SYS_mkdir, libc::SYS_symlink, libc::SYS_mknod, libc::SYS_creat];
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-const DEVICES: [(i64, u32); 1] = [(libc::SYS_mknodat, 2)];
+const MAKING_OLDER: [i64; 0] = [];
+
+/// Calls that make something if they are told so, with the place of what tells it among their arguments.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+const OPENING: [(i64, u32); 2] = [(libc::SYS_openat, 2), (libc::SYS_open, 1)];
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+const OPENING: [(i64, u32); 1] = [(libc::SYS_openat, 2)];
+
+/// What tells them so: a name is to be made, or a file without one, which is this besides being a folder that is opened.
+const MAKES: i32 = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
 
 /// What the kernel does with a call.
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
 
-/// Instructions of classic BPF: load a word, mask it, jump if it is equal, return.
+/// Instructions of classic BPF: load a word, jump if it is equal, jump if it has any of these bits, return.
 const LOAD: u16 = 0x20;
-const MASK: u16 = 0x54;
 const EQUAL: u16 = 0x15;
+const ANY: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
 /// Returns the filter: it has the registrar asked, and permits all else. None where this machine's calls are not known.
@@ -77,18 +89,16 @@ pub(in crate::init) fn filter() -> Option<Vec<u8>> {
     program.step(EQUAL, 1, 0, machine);
     program.step(RETURN, 0, 0, ALLOW);
     program.step(LOAD, 0, 0, NUMBER);
-    for call in OWNERS.iter().chain(&OLDER).chain(&IDENTITY) {
-        program.step(EQUAL, 0, 1, number(*call));
-        program.step(RETURN, 0, 0, ASK);
-    }
-    for (call, mode) in DEVICES {
-        program.step(EQUAL, 0, 6, number(call));
-        program.step(LOAD, 0, 0, argument(mode));
-        program.step(MASK, 0, 0, libc::S_IFMT);
-        program.step(EQUAL, 1, 0, libc::S_IFCHR);
-        program.step(EQUAL, 0, 1, libc::S_IFBLK);
+    for (call, flags) in OPENING {
+        program.step(EQUAL, 0, 4, number(call));
+        program.step(LOAD, 0, 0, argument(flags));
+        program.step(ANY, 0, 1, MAKES.cast_unsigned());
         program.step(RETURN, 0, 0, ASK);
         program.step(RETURN, 0, 0, ALLOW);
+    }
+    for call in OWNERS.iter().chain(&OLDER).chain(&IDENTITY).chain(&MAKING).chain(&MAKING_OLDER) {
+        program.step(EQUAL, 0, 1, number(*call));
+        program.step(RETURN, 0, 0, ASK);
     }
     program.step(EQUAL, 0, 4, number(libc::SYS_prctl));
     program.step(LOAD, 0, 0, argument(0));

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, chownat, major, mi
 use rustix::io::Errno;
 
 use super::asking::Asking;
+use super::making::masked;
 use super::register::Key;
 use super::{Place, Registrar, stand_in};
 use crate::Device;
@@ -44,19 +45,15 @@ impl Registrar<'_> {
     /// Makes an empty file that stands for a device.
     pub(super) fn device(&mut self, asking: &Asking<'_>, place: &Place, mode: u32, number: u32) -> Result<Answer, Errno> {
         let is_block = FileType::from_raw_mode(mode) == FileType::BlockDevice;
-        if !is_block && number == 0 {
-            // What overlays take for a file that is gone, which everybody may make.
-            return Ok(Answer::Proceed);
-        }
         if !self.who(asking)?.is_root() {
             return Err(Errno::PERM);
         }
         let path = asking.path(place.path)?;
-        let mask = asking.kin()?.mask;
+        let mask = Mode::from_raw_mode(asking.kin()?.mask);
         let file = self.in_root_of(asking, || {
             let (folder, name) = split(&path);
             let folder = asking.find(place.base, if folder.is_empty() { b"." } else { folder }, OFlags::DIRECTORY)?;
-            mknodat(&folder, name, FileType::RegularFile, Mode::from_raw_mode(mode & 0o7777 & !mask), 0)?;
+            masked(mask, || mknodat(&folder, name, FileType::RegularFile, Mode::from_raw_mode(mode & 0o7777), 0))?;
             rustix::fs::openat(&folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
         })?;
         let device = Device { is_block, major: major(number.into()), minor: minor(number.into()) };
@@ -66,7 +63,7 @@ impl Registrar<'_> {
     }
 
     /// Does something where the process has its `/`, which may have changed it.
-    fn in_root_of<T>(&self, asking: &Asking<'_>, act: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    pub(super) fn in_root_of<T>(&self, asking: &Asking<'_>, act: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
         let root = asking.root()?;
         if folder_of(&root)? == self.stands_in {
             return act();
@@ -81,7 +78,7 @@ impl Registrar<'_> {
     }
 
     /// Tells where a file is, seen from where we stand.
-    fn path_of(&self, file: &OwnedFd) -> Result<Vec<u8>, Errno> {
+    pub(super) fn path_of(&self, file: &OwnedFd) -> Result<Vec<u8>, Errno> {
         Ok(readlinkat(self.proc, format!("self/fd/{}", file.as_raw_fd()), Vec::new())?.into_bytes())
     }
 }

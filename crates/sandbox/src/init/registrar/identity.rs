@@ -33,6 +33,11 @@ impl Identity {
         Self { user: all(user.uid), group: all(user.gid), groups: user.groups.clone(), keeps_rights: false }
     }
 
+    /// Tells whether what it makes is root's.
+    pub const fn makes_for_root(&self) -> bool {
+        self.user.files == 0 && self.group.files == 0
+    }
+
     /// Tells whether it may become anybody.
     pub const fn is_root(&self) -> bool {
         self.user.effective == 0 || self.keeps_rights

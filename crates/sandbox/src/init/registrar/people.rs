@@ -8,8 +8,8 @@ use super::identity::{Identity, Ids};
 use super::low;
 use crate::kernel::{Answer, Notice};
 
-/// How many processes are remembered before those that have ended are forgotten.
-const MANY: usize = 1024;
+/// How many processes are remembered before those that have ended are forgotten, at first.
+pub(super) const MANY: usize = 1024;
 
 /// How many ancestors are asked for who they are.
 const MOST_ANCESTORS: usize = 1024;
@@ -60,32 +60,42 @@ impl Registrar<'_> {
         if self.known.is_empty() {
             return Ok(self.initial.clone());
         }
-        let kin = asking.kin()?;
-        let mut process = kin.process;
+        // Most have one thread only, which has the number of the process.
+        if let Some(identity) = self.recall(asking) {
+            return Ok(identity);
+        }
+        let process = asking.kin()?.process;
+        let identity = self.inherited(asking, process);
+        // Whom it descends from may be gone when it asks again.
+        self.remember(asking, identity.clone())?;
+        Ok(identity)
+    }
+
+    /// Finds the nearest ancestor that is known, the process itself first.
+    fn inherited(&self, asking: &Asking<'_>, process: u32) -> Identity {
+        let mut ancestor = process;
         for _ in 0..MOST_ANCESTORS {
-            let one = asking.other(process);
-            match self.known.get(&process) {
-                Some((start, identity)) if one.start().ok() == Some(*start) => {
-                    let identity = identity.clone();
-                    if process != kin.process {
-                        // Whom it descends from may be gone when it asks again.
-                        self.remember(asking, identity.clone())?;
-                    }
-                    return Ok(identity);
-                }
-                _ if process == self.first => break,
-                _ => match one.kin() {
-                    Ok(kin) => process = kin.parent,
-                    Err(_) => break,
-                },
+            let one = asking.other(ancestor);
+            if let Some(identity) = self.recall(&one) {
+                return identity;
+            }
+            match one.kin() {
+                Ok(kin) if ancestor != self.first => ancestor = kin.parent,
+                _ => break,
             }
         }
-        Ok(self.initial.clone())
+        self.initial.clone()
+    }
+
+    fn recall(&self, asking: &Asking<'_>) -> Option<Identity> {
+        let (start, identity) = self.known.get(&asking.thread())?;
+        (asking.start().ok() == Some(*start)).then(|| identity.clone())
     }
 
     fn remember(&mut self, asking: &Asking<'_>, who: Identity) -> Result<(), Errno> {
-        if self.known.len() >= MANY {
+        if self.known.len() >= self.most_known {
             self.known.retain(|process, (start, _)| asking.other(*process).start().ok() == Some(*start));
+            self.most_known = (2 * self.known.len()).max(MANY);
         }
         let process = asking.kin()?.process;
         let start = asking.other(process).start().map_err(|_| Errno::SRCH)?;

@@ -1,20 +1,21 @@
 //! The register: whose each file should be, by what the file is and not by its name.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, ResolveFlags, Statx, StatxFlags, statx};
 use rustix::io::Errno;
 
-use super::super::within::open_as;
+use super::super::within::{open_as, split};
+use crate::kernel::handle;
 use crate::{Device, Owned};
 
 /// How many files have an entry at most. Whoever gives more away is refused.
 const MOST: usize = 1 << 20;
 
-/// What a file is: where it lies, and when it was made, since numbers are given again.
+/// What a file is: where it lies, and when it was made, since numbers are given again, if not quite as precisely as files are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     system: (u32, u32),
@@ -42,49 +43,90 @@ impl Key {
 struct Entry {
     /// Where the file was when it was given away last.
     path: Vec<u8>,
+    /// What it is where changes are kept, if that tells it from those that have had its number.
+    handle: Option<Vec<u8>>,
     uid: Option<u32>,
     gid: Option<u32>,
     device: Option<Device>,
 }
 
 /// Whose files should be.
-#[derive(Debug, Default)]
-pub(super) struct Register(HashMap<Key, Entry>);
+#[derive(Debug)]
+pub(super) struct Register {
+    entries: HashMap<Key, Entry>,
+    /// The folder that has all that is new or changed. None if nothing can be.
+    changed: Option<OwnedFd>,
+}
 
 impl Register {
+    /// Returns an empty one.
+    pub fn new(changed: Option<OwnedFd>) -> Self {
+        Self { entries: HashMap::new(), changed }
+    }
+
     /// Writes down whose a file is; what is not said stays as it was.
     pub fn give(&mut self, key: Key, path: Vec<u8>, uid: Option<u32>, gid: Option<u32>) -> Result<(), Errno> {
-        let entry = self.entry(key)?;
-        entry.path = path;
+        let entry = self.entry(key, path)?;
         entry.uid = uid.or(entry.uid);
         entry.gid = gid.or(entry.gid);
         Ok(())
     }
 
-    /// Writes down which device a file is.
-    pub fn is_device(&mut self, key: Key, path: Vec<u8>, device: Device) -> Result<(), Errno> {
-        let entry = self.entry(key)?;
-        *entry = Entry { path, device: Some(device), ..Entry::default() };
+    /// Writes down who has made a file. Its group is that of the folder that it is made in, if that folder passes its own on.
+    pub fn is_made(&mut self, key: Key, path: Vec<u8>, uid: u32, gid: u32) -> Result<(), Errno> {
+        let (folder, _) = split(&path);
+        let passed_on = look(CWD, folder, AtFlags::empty()).ok().filter(|found| u32::from(found.stx_mode) & libc::S_ISGID != 0);
+        let gid = passed_on.and_then(|found| self.entries.get(&Key::of(&found))?.gid).unwrap_or(gid);
+        let entry = self.entry(key, path)?;
+        (entry.uid, entry.gid, entry.device) = (Some(uid), Some(gid), None);
         Ok(())
     }
 
-    fn entry(&mut self, key: Key) -> Result<&mut Entry, Errno> {
-        if self.0.len() >= MOST && !self.0.contains_key(&key) {
-            return Err(Errno::DQUOT);
-        }
-        Ok(self.0.entry(key).or_default())
+    /// Writes down which device a file is.
+    pub fn is_device(&mut self, key: Key, path: Vec<u8>, device: Device) -> Result<(), Errno> {
+        let entry = self.entry(key, path)?;
+        (entry.uid, entry.gid, entry.device) = (None, None, Some(device));
+        Ok(())
     }
 
-    /// Finds all that is left of what was written down, below our `/`, in which nobody changes anything any more. What is new or changed
-    /// there is also below `changed`.
-    pub fn close(&self, changed: &OwnedFd) -> Vec<Owned> {
+    /// Finds the entry of a file, or makes one.
+    fn entry(&mut self, key: Key, path: Vec<u8>) -> Result<&mut Entry, Errno> {
+        if self.entries.len() >= MOST && !self.entries.contains_key(&key) {
+            return Err(Errno::DQUOT);
+        }
+        let handle = self.handle(&key, &path);
+        let entry = self.entries.entry(key).or_default();
+        if !entry.is_of(handle.as_deref()) {
+            *entry = Entry::default();
+        }
+        (entry.path, entry.handle) = (path, handle);
+        Ok(entry)
+    }
+
+    /// Asks what a file is where changes are kept. An overlay has its number from there, unless that of what it is a copy of.
+    fn handle(&self, key: &Key, path: &[u8]) -> Option<Vec<u8>> {
+        let changed = self.changed.as_ref()?;
+        let path = CString::new(path.strip_prefix(b"/")?).ok()?;
+        let there = look(changed, path.to_bytes(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        handle(changed.as_fd(), &path).ok().filter(|_| there.stx_ino == key.number)
+    }
+
+    /// Finds the entry of what is at a path.
+    fn find(&self, there: &Statx, path: &[u8]) -> Option<&Entry> {
+        let key = Key::of(there);
+        self.entries.get(&key).filter(|entry| entry.is_of(self.handle(&key, path).as_deref()))
+    }
+
+    /// Finds all that is left of what was written down, below our `/`, in which nobody changes anything any more.
+    pub fn close(&self) -> Vec<Owned> {
+        let Some(changed) = &self.changed else { return Vec::new() };
         let mut found = Vec::new();
         let mut is_complete = true;
-        for (key, entry) in &self.0 {
+        for (key, entry) in &self.entries {
             match look(CWD, &entry.path, AtFlags::SYMLINK_NOFOLLOW) {
                 // It may have other names, too.
                 Ok(there) if Key::of(&there) == *key && (there.stx_nlink == 1 || is_folder(&there)) => {
-                    found.extend(entry.owned(&entry.path))
+                    found.extend(self.find(&there, &entry.path).and_then(|entry| entry.owned(&entry.path)));
                 }
                 _ => is_complete = false,
             }
@@ -113,7 +155,7 @@ impl Register {
                 }
                 let path = [folder.as_slice(), if folder.ends_with(b"/") { b"" } else { b"/" }, &name].concat();
                 let Ok(there) = look(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-                if let Some(owned) = self.0.get(&Key::of(&there)).and_then(|entry| entry.owned(&path)) {
+                if let Some(owned) = self.find(&there, &path).and_then(|entry| entry.owned(&path)) {
                     tell(owned);
                 }
                 if is_folder(&there) {
@@ -125,6 +167,11 @@ impl Register {
 }
 
 impl Entry {
+    /// Tells whether it is that of a file, as far as is known what that is.
+    fn is_of(&self, handle: Option<&[u8]>) -> bool {
+        self.handle.as_deref().zip(handle).is_none_or(|(ours, theirs)| ours == theirs)
+    }
+
     fn owned(&self, path: &[u8]) -> Option<Owned> {
         let is_said = |id: &u32| *id != 0 || self.path == path;
         let (uid, gid) = (self.uid.filter(is_said), self.gid.filter(is_said));
@@ -148,10 +195,10 @@ mod tests {
     #[test]
     fn what_is_not_said_stays() {
         let key = Key { system: (0, 1), number: 2, made: (3, 4) };
-        let mut register = Register::default();
+        let mut register = Register::new(None);
         register.give(key, b"/a".to_vec(), Some(3), None).unwrap();
         register.give(key, b"/b".to_vec(), None, Some(4)).unwrap();
-        let entry = &register.0[&key];
+        let entry = &register.entries[&key];
         assert_eq!((entry.path.as_slice(), entry.uid, entry.gid), (b"/b".as_slice(), Some(3), Some(4)));
     }
 }

@@ -303,6 +303,17 @@ fn what_somebody_makes_is_somebody_s() {
     }
 }
 
+/// Who lives on is no child of anybody's any more.
+#[test]
+fn what_is_left_behind_makes_files_for_the_same_user() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "su ann -c '(sleep 0.3; > /tmp/late; (busybox mkdir /tmp/later) &) & (sleep 0.3; echo > /tmp/last) & exit'; > /tmp/of-root; sleep 1";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!(owners(&outcome), ["/tmp/last 33:44", "/tmp/late 33:44", "/tmp/later 33:44"], "{who:?}");
+    }
+}
+
 #[test]
 fn what_is_there_stays_whose_it_is() {
     for who in everyone() {

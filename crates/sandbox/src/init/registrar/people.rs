@@ -20,6 +20,11 @@ const MOST_GROUPS: u32 = 65_536;
 impl Registrar<'_> {
     /// Answers a call that asks for an identity or changes it.
     pub(super) fn identify(&mut self, asking: &Asking<'_>, notice: &Notice) -> Result<Answer, Errno> {
+        if notice.call == libc::SYS_exit_group {
+            // It ends, whatever comes of this.
+            let _ = self.leave(asking);
+            return Ok(Answer::Proceed);
+        }
         let before = self.who(asking)?;
         let [one, two, three, ..] = notice.arguments;
         let (first, second, third) = (low(one), low(two), low(three));
@@ -85,6 +90,26 @@ impl Registrar<'_> {
             }
         }
         self.initial.clone()
+    }
+
+    /// Remembers who the children of a process are, which ends: they have another parent then, who may be anybody.
+    fn leave(&mut self, asking: &Asking<'_>) -> Result<(), Errno> {
+        if self.known.is_empty() {
+            return Ok(());
+        }
+        let process = asking.kin()?.process;
+        let identity = self.inherited(asking, process);
+        if identity != self.initial {
+            for child in asking.other(process).children()? {
+                let one = asking.other(child);
+                if self.recall(&one).is_none() {
+                    // It may have ended, too.
+                    let _ = self.remember(&one, identity.clone());
+                }
+            }
+        }
+        self.known.remove(&process);
+        Ok(())
     }
 
     fn recall(&self, asking: &Asking<'_>) -> Option<Identity> {

@@ -29,7 +29,7 @@ use self::identity::Identity;
 use self::making::Making;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
-use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, waits};
+use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
 use crate::limitation::Limitation;
 use crate::{Root, SandboxError, Spec};
 
@@ -97,6 +97,8 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     dup2_stdout(&null).and_then(|()| dup2_stderr(&null))?;
     let Some((first, handed)) = words.hear::<u32>()? else { return Ok(()) };
     let listener = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
+    // Without it everything works, too.
+    let _ = take_turns(listener.as_fd());
     let root = openat(&proc, format!("{first}/root"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     stand_in(&root)?;
     let all = capabilities(None)?.permitted;

@@ -202,6 +202,7 @@ impl Place {
         Self { base: low(descriptor).cast_signed(), path: 0, flags: libc::AT_EMPTY_PATH }
     }
 
+    #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
     const fn named(path: u64, flags: i32) -> Self {
         Self { base: libc::AT_FDCWD, path, flags }
     }

@@ -27,6 +27,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 use self::asking::Asking;
 use self::identity::Identity;
 use self::making::Making;
+use self::people::Person;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
 use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
@@ -105,8 +106,18 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     act_with(spec.capabilities.set() | CapabilitySet::SYS_CHROOT | CapabilitySet::SYS_PTRACE)?;
     let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(changed));
     let stands_in = files::folder_of(&root)?;
-    let mut registrar =
-        Registrar { listener: &listener, proc: &proc, stands_in, root, first, initial, known, most_known: people::MANY, register };
+    let mut registrar = Registrar {
+        listener: &listener,
+        proc: &proc,
+        root,
+        stands_in,
+        first,
+        initial,
+        gains_by_programs: !spec.no_new_privileges,
+        known,
+        most_known: people::MANY,
+        register,
+    };
     registrar.work(words)?;
     act_with(all)?;
     let owners = registrar.register.close();
@@ -125,8 +136,10 @@ struct Registrar<'a> {
     stands_in: (u64, u64),
     first: u32,
     initial: Identity,
+    /// Whether a program can run as its owner.
+    gains_by_programs: bool,
     /// Those who have asked since anybody became somebody, by number, with when they were started.
-    known: HashMap<u32, (u64, Identity)>,
+    known: HashMap<u32, (u64, Person)>,
     /// How many these may be before those that have ended are forgotten.
     most_known: usize,
     register: Register,

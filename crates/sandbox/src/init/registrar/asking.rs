@@ -60,6 +60,11 @@ impl<'a> Asking<'a> {
         self.open("root", OFlags::PATH | OFlags::DIRECTORY)
     }
 
+    /// Opens the program that it is.
+    pub fn program(&self) -> Result<OwnedFd, Errno> {
+        self.open("exe", OFlags::PATH)
+    }
+
     /// Opens what a path of it begins at: a descriptor of it, or its working folder.
     pub fn base(&self, descriptor: i32) -> Result<OwnedFd, Errno> {
         match descriptor {

@@ -41,6 +41,13 @@ impl Key {
     }
 }
 
+/// What a program is, and as whom it runs, if that is not who runs it.
+pub(super) struct Program {
+    pub key: Key,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
 /// An entry.
 #[derive(Debug, Default)]
 struct Entry {
@@ -92,6 +99,17 @@ impl Register {
         let entry = self.entry(key, path)?;
         (entry.uid, entry.gid, entry.device) = (None, None, Some(device));
         Ok(())
+    }
+
+    /// Tells as whom a program runs. Which group's it is nobody knows who was not told so: all look like root's.
+    pub fn program(&self, program: &OwnedFd) -> Result<Program, Errno> {
+        let found = look(program, b"", AtFlags::EMPTY_PATH)?;
+        let key = Key::of(&found);
+        let entry = self.entries.get(&key);
+        let has = |bits: u32| u32::from(found.stx_mode) & bits == bits;
+        let uid = has(libc::S_ISUID).then(|| entry.and_then(|entry| entry.uid).unwrap_or(found.stx_uid));
+        let gid = entry.and_then(|entry| entry.gid).filter(|_| has(libc::S_ISGID | libc::S_IXGRP));
+        Ok(Program { key, uid, gid })
     }
 
     /// Finds the entry of a file, or makes one.
@@ -200,7 +218,12 @@ impl Entry {
 }
 
 fn look(folder: impl AsFd, path: &[u8], flags: AtFlags) -> Result<Statx, Errno> {
-    statx(folder, path, flags, StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK | StatxFlags::BTIME)
+    statx(
+        folder,
+        path,
+        flags,
+        StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID | StatxFlags::NLINK | StatxFlags::BTIME,
+    )
 }
 
 fn is_folder(found: &Statx) -> bool {

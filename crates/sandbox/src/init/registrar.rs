@@ -1,7 +1,7 @@
 //! The registrar: a process beside the init that answers for users who do not exist.
 //!
-//! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, becomes somebody or
-//! asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
+//! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, makes one,
+//! becomes somebody or asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
 //! the /proc of this machine. It does nothing that the one who asks could not do.
 
 mod asking;

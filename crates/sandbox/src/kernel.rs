@@ -176,6 +176,15 @@ pub(crate) enum Answer {
     Returned,
 }
 
+/// Asks that whoever calls and whoever answers take turns on one processor, which is much faster than waking up another (Linux 6.6).
+pub(crate) fn take_turns(listener: BorrowedFd<'_>) -> io::Result<()> {
+    /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`.
+    const TURNS: u64 = 1;
+    // SAFETY: no memory is passed, though the call's number says that there is: the flags themselves are its argument.
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, TURNS) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Takes the next call that waits.
 pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Notice> {
     // A kernel of the future may have more to say. It wants nothing but zeros in there.

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 pub enum Strangers {
     /// Nothing can belong to them, and nobody can become one: the kernel refuses it.
     Refused,
-    /// It looks as if they existed to who gives files to them, becomes one of them, or asks who it is. What they may not do is not
-    /// kept from them, and what they make is root's. Whose files should be is told when all is over, in [`Ended`]; devices are
-    /// empty files in the meantime.
+    /// It looks as if they existed to who gives files to them, becomes one of them, makes files as one, or asks who it is. What they
+    /// may not do is not kept from them, and who looks at a file finds it to be root's: who copies it with its owner makes it
+    /// root's. Whose files should be is told when all is over, in [`Ended`]; devices are empty files in the meantime.
+    ///
+    /// Not told is whose sockets are, and what is made by calls that no filter sees: those of `io_uring`, and those of 32-bit programs
+    /// on a 64-bit machine.
     ///
     /// All numbers are strangers then, and what runs is root itself, whoever the user of the process is.
     Played,

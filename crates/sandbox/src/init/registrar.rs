@@ -1,7 +1,7 @@
 //! The registrar: a process beside the init that answers for users who do not exist.
 //!
-//! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, becomes somebody or
-//! asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
+//! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, makes one,
+//! becomes somebody or asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
 //! the /proc of this machine. It does nothing that the one who asks could not do.
 
 mod asking;
@@ -27,9 +27,10 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 use self::asking::Asking;
 use self::identity::Identity;
 use self::making::Making;
+use self::people::Person;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
-use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, waits};
+use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
 use crate::limitation::Limitation;
 use crate::{Root, SandboxError, Spec};
 
@@ -97,14 +98,26 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     dup2_stdout(&null).and_then(|()| dup2_stderr(&null))?;
     let Some((first, handed)) = words.hear::<u32>()? else { return Ok(()) };
     let listener = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
+    // Without it everything works, too.
+    let _ = take_turns(listener.as_fd());
     let root = openat(&proc, format!("{first}/root"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     stand_in(&root)?;
     let all = capabilities(None)?.permitted;
     act_with(spec.capabilities.set() | CapabilitySet::SYS_CHROOT | CapabilitySet::SYS_PTRACE)?;
     let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(changed));
     let stands_in = files::folder_of(&root)?;
-    let mut registrar =
-        Registrar { listener: &listener, proc: &proc, stands_in, root, first, initial, known, most_known: people::MANY, register };
+    let mut registrar = Registrar {
+        listener: &listener,
+        proc: &proc,
+        root,
+        stands_in,
+        first,
+        initial,
+        gains_by_programs: !spec.no_new_privileges,
+        known,
+        most_known: people::MANY,
+        register,
+    };
     registrar.work(words)?;
     act_with(all)?;
     let owners = registrar.register.close();
@@ -123,8 +136,10 @@ struct Registrar<'a> {
     stands_in: (u64, u64),
     first: u32,
     initial: Identity,
+    /// Whether a program can run as its owner.
+    gains_by_programs: bool,
     /// Those who have asked since anybody became somebody, by number, with when they were started.
-    known: HashMap<u32, (u64, Identity)>,
+    known: HashMap<u32, (u64, Person)>,
     /// How many these may be before those that have ended are forgotten.
     most_known: usize,
     register: Register,
@@ -200,6 +215,7 @@ impl Place {
         Self { base: low(descriptor).cast_signed(), path: 0, flags: libc::AT_EMPTY_PATH }
     }
 
+    #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
     const fn named(path: u64, flags: i32) -> Self {
         Self { base: libc::AT_FDCWD, path, flags }
     }

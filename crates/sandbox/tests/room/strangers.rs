@@ -226,6 +226,21 @@ fn where_nobody_can_answer_it_is_said() {
     }
 }
 
+/// Kernels before 5.9 hand no file over, and those before 5.14 do not do so and answer at once.
+#[test]
+fn what_cannot_be_handed_over_is_made_all_the_same() {
+    // Its number has another type in every libc.
+    let addfd = Refusal::of(libc::SYS_ioctl).with(1, 0x4018_2103);
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let spec = played(&fixture, "cd /tmp; su ann -c 'set -e; echo x > one; mkdir two; set -C; echo y > three; cat one three'");
+        let outcome = fixture.outcome_without(&[addfd], libc::EINVAL, &spec);
+        // The last is root's: nobody else could make it only if it is not there.
+        let expected = vec!["/tmp/one 33:44".to_owned(), "/tmp/two 33:44".to_owned()];
+        assert_eq!((outcome.stdout.as_str(), owners(&outcome)), ("x\ny", expected), "{who:?}");
+    }
+}
+
 /// Whoever has no right to it may not give files away, where nobody answers.
 #[test]
 fn without_an_answer_the_kernel_has_the_word() {
@@ -300,6 +315,31 @@ fn what_somebody_makes_is_somebody_s() {
         let outcome = fixture.outcome(&Spec { user, ..played(&fixture, MAKES) });
         assert_eq!((outcome.stdout.as_str(), &outcome.end), ("", &Ok(Exit::Code(0))), "{who:?}");
         assert_eq!(without_end(owners(&outcome)), expected("/home/open/"), "{who:?}");
+    }
+}
+
+#[test]
+fn a_program_may_run_as_its_owner() {
+    for who in everyone() {
+        for no_new_privileges in [false, true] {
+            let fixture = Fixture::of(who);
+            // Busybox gives up what it gains, but for few of its programs.
+            let script = "busybox cp /bin/busybox /tmp/su; chmod 4755 /tmp/su; su ann -c '/tmp/su root -c id </dev/null 2>&1; id -u'";
+            let outcome = fixture.outcome(&Spec { no_new_privileges, ..played(&fixture, script) });
+            let said = if no_new_privileges { "su: must be suid to work properly\n33" } else { "Password: \nsu: incorrect password\n33" };
+            assert_eq!((outcome.stdout.as_str(), owners(&outcome).len()), (said, 0), "{who:?}");
+        }
+    }
+}
+
+/// Who lives on is no child of anybody's any more.
+#[test]
+fn what_is_left_behind_makes_files_for_the_same_user() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "su ann -c '(sleep 0.3; > /tmp/late; (busybox mkdir /tmp/later) &) & (sleep 0.3; echo > /tmp/last) & exit'; > /tmp/of-root; sleep 1";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!(owners(&outcome), ["/tmp/last 33:44", "/tmp/late 33:44", "/tmp/later 33:44"], "{who:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
 use crate::init::within::split;
@@ -58,6 +58,11 @@ impl<'a> Asking<'a> {
     /// Opens what it has as `/`.
     pub fn root(&self) -> Result<OwnedFd, Errno> {
         self.open("root", OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    /// Opens the program that it is.
+    pub fn program(&self) -> Result<OwnedFd, Errno> {
+        self.open("exe", OFlags::PATH)
     }
 
     /// Opens what a path of it begins at: a descriptor of it, or its working folder.
@@ -125,6 +130,20 @@ impl<'a> Asking<'a> {
         let read = File::from(self.open("status", OFlags::RDONLY)?).read_to_string(&mut text);
         read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Kin::read(&text).ok_or(Errno::SRCH)
+    }
+
+    /// Lists its children. Kernels without `CONFIG_PROC_CHILDREN` do not tell.
+    pub fn children(&self) -> Result<Vec<u32>, Errno> {
+        let mut children = Vec::new();
+        for thread in Dir::new(self.open("task", OFlags::RDONLY | OFlags::DIRECTORY)?)?.flatten() {
+            let mut text = String::new();
+            // A thread may have ended, and left its children to another.
+            if let Ok(list) = self.open(&format!("task/{}/children", thread.file_name().to_string_lossy()), OFlags::RDONLY) {
+                let _ = File::from(list).read_to_string(&mut text);
+            }
+            children.extend(text.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+        Ok(children)
     }
 
     /// Tells when it was started, which no other process of this number has in common with it.

@@ -33,8 +33,8 @@ const OLDER: [i64; 2] = [libc::SYS_chown, libc::SYS_lchown];
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 const OLDER: [i64; 0] = [];
 
-/// Calls by which a process becomes somebody, or asks who it is.
-const IDENTITY: [i64; 16] = [
+/// Calls by which a process becomes somebody, asks who it is, or is nobody any more.
+const IDENTITY: [i64; 17] = [
     libc::SYS_getuid,
     libc::SYS_geteuid,
     libc::SYS_getgid,
@@ -51,6 +51,7 @@ const IDENTITY: [i64; 16] = [
     libc::SYS_setfsuid,
     libc::SYS_setfsgid,
     libc::SYS_setgroups,
+    libc::SYS_exit_group,
 ];
 
 /// Calls that make something. What is to be opened by `openat2` stands in memory, where no filter looks.

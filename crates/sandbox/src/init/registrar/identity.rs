@@ -38,6 +38,13 @@ impl Identity {
         self.user.files == 0 && self.group.files == 0
     }
 
+    /// Becomes another program, that of these if it runs as its owner.
+    pub fn execute(&mut self, uid: Option<u32>, gid: Option<u32>) {
+        self.user.execute(uid);
+        self.group.execute(gid);
+        self.keeps_rights = false;
+    }
+
     /// Tells whether it may become anybody.
     pub const fn is_root(&self) -> bool {
         self.user.effective == 0 || self.keeps_rights
@@ -45,6 +52,14 @@ impl Identity {
 }
 
 impl Ids {
+    /// `execve(2)`.
+    const fn execute(&mut self, owner: Option<u32>) {
+        if let Some(owner) = owner {
+            self.effective = owner;
+        }
+        (self.saved, self.files) = (self.effective, self.effective);
+    }
+
     /// `setuid(2)`.
     pub fn set_one(&mut self, to: u32, is_root: bool) -> Result<(), Errno> {
         if is_root {
@@ -131,6 +146,15 @@ mod tests {
         assert_eq!((user.set_two(SAME, 34, false), user), (Ok(()), ids(34, 34, 33, 34)));
         assert_eq!((user.set_one(33, false), user), (Ok(()), ids(34, 33, 33, 33)));
         assert_eq!(user.set_two(35, SAME, false), Err(Errno::PERM));
+    }
+
+    #[test]
+    fn a_program_may_run_as_its_owner() {
+        let mut user = ids(33, 34, 35, 36);
+        user.execute(None);
+        assert_eq!(user, ids(33, 34, 34, 34));
+        user.execute(Some(0));
+        assert_eq!(user, ids(33, 0, 0, 0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::Registrar;
 use super::asking::Asking;
 use super::identity::{Identity, Ids};
 use super::low;
+use super::register::Key;
 use crate::kernel::{Answer, Notice};
 
 /// How many processes are remembered before those that have ended are forgotten, at first.
@@ -17,9 +18,22 @@ const MOST_ANCESTORS: usize = 1024;
 /// The most groups that one can be in (`NGROUPS_MAX`).
 const MOST_GROUPS: u32 = 65_536;
 
+/// A process that has asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Person {
+    identity: Identity,
+    /// The program that it was when it last asked, or who it descends from.
+    program: Option<Key>,
+}
+
 impl Registrar<'_> {
     /// Answers a call that asks for an identity or changes it.
     pub(super) fn identify(&mut self, asking: &Asking<'_>, notice: &Notice) -> Result<Answer, Errno> {
+        if notice.call == libc::SYS_exit_group {
+            // It ends, whatever comes of this.
+            let _ = self.leave(asking);
+            return Ok(Answer::Proceed);
+        }
         let before = self.who(asking)?;
         let [one, two, three, ..] = notice.arguments;
         let (first, second, third) = (low(one), low(two), low(three));
@@ -49,7 +63,9 @@ impl Registrar<'_> {
             _ => return Ok(Answer::Proceed),
         }
         if who != before {
-            self.remember(asking, who)?;
+            // What it has become it has not become by this program's being another.
+            let program = asking.program().and_then(|program| self.register.program(&program)).ok().map(|program| program.key);
+            self.remember(asking, Person { identity: who, program })?;
         }
         // What it keeps it keeps from the kernel, too.
         Ok(if notice.call == libc::SYS_prctl { Answer::Proceed } else { Answer::Value(value) })
@@ -57,49 +73,89 @@ impl Registrar<'_> {
 
     /// Tells who a process believes to be: what it has become, or who it descends from.
     pub(super) fn who(&mut self, asking: &Asking<'_>) -> Result<Identity, Errno> {
-        if self.known.is_empty() {
+        if self.known.is_empty() && self.initial.is_root() {
             return Ok(self.initial.clone());
         }
         // Most have one thread only, which has the number of the process.
-        if let Some(identity) = self.recall(asking) {
-            return Ok(identity);
-        }
-        let process = asking.kin()?.process;
-        let identity = self.inherited(asking, process);
+        let (process, known) = match self.recall(asking) {
+            Some(person) => (asking.thread(), Some(person)),
+            None => {
+                let process = asking.kin()?.process;
+                (process, self.recall(&asking.other(process)))
+            }
+        };
+        let mut person = known.clone().unwrap_or_else(|| self.inherited(asking, process));
+        self.execute(&asking.other(process), &mut person);
+        let identity = person.identity.clone();
         // Whom it descends from may be gone when it asks again.
-        self.remember(asking, identity.clone())?;
+        if known.is_none_or(|known| known != person) {
+            self.remember(asking, person)?;
+        }
         Ok(identity)
     }
 
+    /// Does what becoming another program does to who a process is. Who is root already has nothing to gain by it.
+    fn execute(&self, asking: &Asking<'_>, person: &mut Person) {
+        if person.identity.user.effective == 0 {
+            return;
+        }
+        let Ok(program) = asking.program().and_then(|program| self.register.program(&program)) else { return };
+        if person.program != Some(program.key) {
+            person.program = Some(program.key);
+            let gains = |id: Option<u32>| id.filter(|_| self.gains_by_programs);
+            person.identity.execute(gains(program.uid), gains(program.gid));
+        }
+    }
+
     /// Finds the nearest ancestor that is known, the process itself first.
-    fn inherited(&self, asking: &Asking<'_>, process: u32) -> Identity {
+    fn inherited(&self, asking: &Asking<'_>, process: u32) -> Person {
         let mut ancestor = process;
         for _ in 0..MOST_ANCESTORS {
             let one = asking.other(ancestor);
-            if let Some(identity) = self.recall(&one) {
-                return identity;
+            if let Some(person) = self.recall(&one) {
+                return person;
             }
             match one.kin() {
                 Ok(kin) if ancestor != self.first => ancestor = kin.parent,
                 _ => break,
             }
         }
-        self.initial.clone()
+        Person { identity: self.initial.clone(), program: None }
     }
 
-    fn recall(&self, asking: &Asking<'_>) -> Option<Identity> {
-        let (start, identity) = self.known.get(&asking.thread())?;
-        (asking.start().ok() == Some(*start)).then(|| identity.clone())
+    /// Remembers who the children of a process are, which ends: they have another parent then, who may be anybody.
+    fn leave(&mut self, asking: &Asking<'_>) -> Result<(), Errno> {
+        if self.known.is_empty() {
+            return Ok(());
+        }
+        let process = asking.kin()?.process;
+        let person = self.inherited(asking, process);
+        if person.identity != self.initial {
+            for child in asking.other(process).children()? {
+                let one = asking.other(child);
+                if self.recall(&one).is_none() {
+                    // It may have ended, too.
+                    let _ = self.remember(&one, person.clone());
+                }
+            }
+        }
+        self.known.remove(&process);
+        Ok(())
     }
 
-    fn remember(&mut self, asking: &Asking<'_>, who: Identity) -> Result<(), Errno> {
+    fn recall(&self, asking: &Asking<'_>) -> Option<Person> {
+        let (start, person) = self.known.get(&asking.thread())?;
+        (asking.start().ok() == Some(*start)).then(|| person.clone())
+    }
+
+    fn remember(&mut self, asking: &Asking<'_>, person: Person) -> Result<(), Errno> {
         if self.known.len() >= self.most_known {
             self.known.retain(|process, (start, _)| asking.other(*process).start().ok() == Some(*start));
             self.most_known = (2 * self.known.len()).max(MANY);
         }
         let process = asking.kin()?.process;
         let start = asking.other(process).start().map_err(|_| Errno::SRCH)?;
-        self.known.insert(process, (start, who));
+        self.known.insert(process, (start, person));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The register: whose each file should be, by what the file is and not by its name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -14,6 +14,9 @@ use crate::{Device, Owned};
 
 /// How many files have an entry at most. Whoever gives more away is refused.
 const MOST: usize = 1 << 20;
+
+/// How many entries there may be before those of files that are gone are looked for, at first.
+const MANY: usize = 1 << 16;
 
 /// What a file is: where it lies, and when it was made, since numbers are given again, if not quite as precisely as files are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +41,13 @@ impl Key {
     }
 }
 
+/// What a program is, and as whom it runs, if that is not who runs it.
+pub(super) struct Program {
+    pub key: Key,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
 /// An entry.
 #[derive(Debug, Default)]
 struct Entry {
@@ -54,6 +64,8 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Register {
     entries: HashMap<Key, Entry>,
+    /// How many of these there may be before those of files that are gone are looked for.
+    most: usize,
     /// The folder that has all that is new or changed. None if nothing can be.
     changed: Option<OwnedFd>,
 }
@@ -61,7 +73,7 @@ pub(super) struct Register {
 impl Register {
     /// Returns an empty one.
     pub fn new(changed: Option<OwnedFd>) -> Self {
-        Self { entries: HashMap::new(), changed }
+        Self { entries: HashMap::new(), most: MANY, changed }
     }
 
     /// Writes down whose a file is; what is not said stays as it was.
@@ -89,10 +101,24 @@ impl Register {
         Ok(())
     }
 
+    /// Tells as whom a program runs. Which group's it is nobody knows who was not told so: all look like root's.
+    pub fn program(&self, program: &OwnedFd) -> Result<Program, Errno> {
+        let found = look(program, b"", AtFlags::EMPTY_PATH)?;
+        let key = Key::of(&found);
+        let entry = self.entries.get(&key);
+        let has = |bits: u32| u32::from(found.stx_mode) & bits == bits;
+        let uid = has(libc::S_ISUID).then(|| entry.and_then(|entry| entry.uid).unwrap_or(found.stx_uid));
+        let gid = entry.and_then(|entry| entry.gid).filter(|_| has(libc::S_ISGID | libc::S_IXGRP));
+        Ok(Program { key, uid, gid })
+    }
+
     /// Finds the entry of a file, or makes one.
     fn entry(&mut self, key: Key, path: Vec<u8>) -> Result<&mut Entry, Errno> {
-        if self.entries.len() >= MOST && !self.entries.contains_key(&key) {
-            return Err(Errno::DQUOT);
+        if self.entries.len() >= self.most && !self.entries.contains_key(&key) {
+            self.forget();
+            if self.entries.len() >= MOST {
+                return Err(Errno::DQUOT);
+            }
         }
         let handle = self.handle(&key, &path);
         let entry = self.entries.entry(key).or_default();
@@ -133,34 +159,45 @@ impl Register {
         }
         if !is_complete {
             let known: BTreeSet<OsString> = found.iter().map(|owned| owned.path.clone()).collect();
-            self.search(changed, |owned| {
-                if !known.contains(&owned.path) {
-                    found.push(owned);
-                }
+            search(changed, |there, path| {
+                let owned = self.find(there, path).and_then(|entry| entry.owned(path));
+                found.extend(owned.filter(|owned| !known.contains(&owned.path)));
             });
         }
         found
     }
 
-    /// Looks at everything, folder by folder. What cannot be looked at has no entry: it was there before, or is too deep for anybody.
-    fn search(&self, changed: &OwnedFd, mut tell: impl FnMut(Owned)) {
-        let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-        let mut folders = vec![b"/".to_vec()];
-        while let Some(folder) = folders.pop() {
-            let Ok(open) = open_as(changed, &folder, OFlags::RDONLY | OFlags::DIRECTORY, rules) else { continue };
-            let Ok(entries) = Dir::new(open) else { continue };
-            for name in entries.flatten().map(|entry| entry.file_name().to_bytes().to_vec()) {
-                if matches!(&*name, b"." | b"..") {
-                    continue;
-                }
-                let path = [folder.as_slice(), if folder.ends_with(b"/") { b"" } else { b"/" }, &name].concat();
-                let Ok(there) = look(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-                if let Some(owned) = self.find(&there, &path).and_then(|entry| entry.owned(&path)) {
-                    tell(owned);
-                }
-                if is_folder(&there) {
-                    folders.push(path);
-                }
+    /// Forgets the files that have no name any more.
+    fn forget(&mut self) {
+        let Some(changed) = &self.changed else { return };
+        let mut there = HashSet::new();
+        search(changed, |found, _| {
+            there.insert(Key::of(found));
+        });
+        self.entries.retain(|key, _| there.contains(key));
+        // So that it is not looked again for a while: as many as there are may be gone then, or half of those that may come.
+        let count = self.entries.len();
+        self.most = (2 * count).max(MANY).min(usize::midpoint(count, MOST));
+    }
+}
+
+/// Looks at everything below our `/` that is also below `changed`, folder by folder. What cannot be looked at has no entry: it was
+/// there before, or is too deep for anybody.
+fn search(changed: &OwnedFd, mut tell: impl FnMut(&Statx, &[u8])) {
+    let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+    let mut folders = vec![b"/".to_vec()];
+    while let Some(folder) = folders.pop() {
+        let Ok(open) = open_as(changed, &folder, OFlags::RDONLY | OFlags::DIRECTORY, rules) else { continue };
+        let Ok(entries) = Dir::new(open) else { continue };
+        for name in entries.flatten().map(|entry| entry.file_name().to_bytes().to_vec()) {
+            if matches!(&*name, b"." | b"..") {
+                continue;
+            }
+            let path = [folder.as_slice(), if folder.ends_with(b"/") { b"" } else { b"/" }, &name].concat();
+            let Ok(there) = look(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            tell(&there, &path);
+            if is_folder(&there) {
+                folders.push(path);
             }
         }
     }
@@ -181,7 +218,12 @@ impl Entry {
 }
 
 fn look(folder: impl AsFd, path: &[u8], flags: AtFlags) -> Result<Statx, Errno> {
-    statx(folder, path, flags, StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK | StatxFlags::BTIME)
+    statx(
+        folder,
+        path,
+        flags,
+        StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::UID | StatxFlags::NLINK | StatxFlags::BTIME,
+    )
 }
 
 fn is_folder(found: &Statx) -> bool {

@@ -69,17 +69,12 @@ async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {
     let wish = order::wish(session, arguments, streams)?;
     let mut signals = Signals::listen();
     let mut starting = pin!(start(session, arguments, &locator, wish));
-    let (mut running, early) = tokio::select! {
-        running = &mut starting => (running?, None),
-        signal = signals.end() => match timeout(GRACE, starting).await {
-            Ok(running) => (running?, Some(signal)),
-            Err(_) => return Err(Interrupted.into()),
-        },
+    // What comes before the program runs, or before that is known, is passed on then.
+    let running = tokio::select! {
+        running = &mut starting => running?,
+        () = signals.end() => timeout(GRACE, starting).await.map_err(|_| Interrupted)??,
     };
     session.console.end();
-    if let Some(signal) = early {
-        running.process().handle().signal(signal.as_raw_value());
-    }
     let exit = finish(running, arguments.interactive, signals).await?;
     if matches!(exit, Exit::OutOfMemory(_)) {
         session.console.warn("it was ended since there was not enough memory");
@@ -125,7 +120,7 @@ async fn finish(mut running: Running, interactive: bool, mut signals: Signals) -
     // Whoever reads what it has written may have stopped to.
     tokio::select! {
         _ = passing.done.recv() => (),
-        _ = signals.end() => (),
+        () = signals.end() => (),
     }
     Ok(exit?)
 }

@@ -1,5 +1,6 @@
 //! Signals that are passed on to a program.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::future::poll_fn;
 use std::task::Poll;
@@ -27,7 +28,11 @@ fn is_ignored(status: &str, signal: SignalKind) -> bool {
 }
 
 /// The signals that come from now on; none is lost between two looks.
-pub struct Signals(Vec<(SignalKind, Signal)>);
+pub struct Signals {
+    listened: Vec<(SignalKind, Signal)>,
+    /// Those that came while nobody could take them.
+    held: VecDeque<SignalKind>,
+}
 
 impl Signals {
     /// Begins to listen; the system's own answers are gone for the rest of the run. Must be called inside the runtime.
@@ -36,25 +41,33 @@ impl Signals {
     pub fn listen() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let wanted = PASSED.into_iter().filter(|kind| !is_ignored(&status, *kind));
-        Self(wanted.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect())
+        Self { listened: wanted.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect(), held: VecDeque::new() }
     }
 
     /// Waits for the next one.
     pub async fn next(&mut self) -> SignalKind {
+        match self.held.pop_front() {
+            Some(signal) => signal,
+            None => self.receive().await,
+        }
+    }
+
+    async fn receive(&mut self) -> SignalKind {
         poll_fn(|context| {
-            let mut all = self.0.iter_mut();
+            let mut all = self.listened.iter_mut();
             all.find_map(|(kind, signal)| matches!(signal.poll_recv(context), Poll::Ready(Some(()))).then_some(Poll::Ready(*kind)))
                 .unwrap_or(Poll::Pending)
         })
         .await
     }
 
-    /// Waits for one that asks for the end.
-    pub async fn end(&mut self) -> SignalKind {
+    /// Waits for one that asks for the end. It, and all that come before, are the next ones then.
+    pub async fn end(&mut self) {
         loop {
-            let signal = self.next().await;
+            let signal = self.receive().await;
+            self.held.push_back(signal);
             if ENDING.contains(&signal) {
-                return signal;
+                return;
             }
         }
     }
@@ -70,5 +83,16 @@ mod tests {
         let ignored: Vec<bool> = PASSED.into_iter().map(|kind| is_ignored(status, kind)).collect();
         assert_eq!(ignored, [true, false, true, false, false, false, false]);
         assert!(!is_ignored("", SignalKind::hangup()));
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_early_is_held() {
+        let send = |signal| rustix::process::kill_process(rustix::process::getpid(), signal).unwrap();
+        let mut signals = Signals::listen();
+        send(rustix::process::Signal::USR1);
+        tokio::time::timeout(std::time::Duration::from_millis(50), signals.end()).await.unwrap_err();
+        send(rustix::process::Signal::HUP);
+        signals.end().await;
+        assert_eq!((signals.next().await, signals.next().await), (SignalKind::user_defined1(), SignalKind::hangup()));
     }
 }

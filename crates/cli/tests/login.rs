@@ -37,6 +37,9 @@ fn other(home: &Home, program: &str, words: &[&str]) -> Option<Ran> {
         testkit::skip(&format!("{program} is not installed"));
         return None;
     };
+    if program == "podman" && !testkit::contains() {
+        return None;
+    }
     let mut command = Command::new(path);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path());
     Some(Ran::of(command.args(words)))

@@ -147,6 +147,9 @@ fn plan() {
 #[test]
 fn commands_of_a_build() {
     let Some(tar) = testkit::busybox_layer() else { return testkit::skip("no busybox: apt-get install busybox-static") };
+    if !testkit::contains() {
+        return;
+    }
     let home = Home::new();
     home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
     home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
@@ -188,6 +191,9 @@ fn diner() -> Option<Home> {
         testkit::skip("no busybox: apt-get install busybox-static");
         return None;
     };
+    if !testkit::contains() {
+        return None;
+    }
     let home = Home::new();
     home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
     home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);

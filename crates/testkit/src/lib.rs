@@ -23,3 +23,5 @@ mod wire;
 
 pub use busybox::busybox_layer;
 pub use host::{binary, is_root, skip};
+#[cfg(unix)]
+pub use host::{contains, passes_modes, takes_marks};

@@ -13,12 +13,15 @@ pub struct Kitchen {
 }
 
 impl Kitchen {
-    /// Makes one; none where this machine has no static busybox, which is said.
+    /// Makes one; none where this machine has no static busybox or contains nothing, which is said.
     pub fn new() -> Option<Self> {
         let Some(tar) = testkit::busybox_layer() else {
             testkit::skip("no busybox: apt-get install busybox-static");
             return None;
         };
+        if !testkit::contains() {
+            return None;
+        }
         let home = Home::new();
         let base = Image::new("linux/amd64").tar(tar).config(|config| {
             config["config"] = serde_json::json!({"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]});

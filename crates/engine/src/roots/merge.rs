@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn layers_are_merged_whatever_their_marks_are() {
-        for form in [Form::Overlay, Form::Names] {
+        let forms = [Form::Names, Form::Overlay];
+        for form in &forms[..if testkit::takes_marks() { 2 } else { 1 }] {
+            let form = *form;
             let home = tempfile::tempdir().unwrap();
             let (lower, upper, merged) = (home.path().join("lower"), home.path().join("upper"), home.path().join("merged"));
             let file = |files: &mut LayerFolder<'_>, path: &str| {

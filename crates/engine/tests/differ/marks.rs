@@ -20,6 +20,9 @@ fn without_attributes() {
 
 #[test]
 fn what_is_gone_is_said_where_the_base_has_it_only() {
+    if !testkit::takes_marks() {
+        return;
+    }
     let upper = Upper::new();
     upper.folder("d").gone("d/a").gone("d/none").gone("d/e").gone("d-c").gone("never").then();
     let expected = ["d/ as it was", "d/.wh.a", "d/.wh.e", ".wh.d-c"];
@@ -61,6 +64,9 @@ fn a_marked_file_without_content_is_gone_too() {
 
 #[test]
 fn an_opaque_folder_hides_all_that_is_not_in_it_one_by_one() {
+    if !testkit::takes_marks() {
+        return;
+    }
     let upper = Upper::new();
     upper.folder("d").folder("d/e").file("d/e/f", "new").gone("d/b").then();
     if !upper.attribute("d", "user.overlay.opaque", b"y") {

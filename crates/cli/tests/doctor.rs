@@ -150,7 +150,7 @@ fn what_a_container_forbids_is_said_with_what_allows_it() {
     let (state, found, mend) = of(&ran, "namespaces");
     assert_eq!((ran.code, state.as_str()), (1, "missing"));
     assert!(found.starts_with("forbidden by a seccomp filter, as in a container: "), "{found}");
-    assert!(mend.starts_with("docker run --cap-add SYS_ADMIN --security-opt seccomp=unconfined"), "{mend}");
+    assert!(mend.starts_with("docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined"), "{mend}");
 
     assert!(ran.stderr.ends_with("no RUN can be carried out here: namespaces; builds without one work\n"), "{ran:?}");
     let nobody = User { uid: 54_321, gid: 54_321, groups: Vec::new() };

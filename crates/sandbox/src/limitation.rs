@@ -71,7 +71,8 @@ impl Limitation {
                 "this takes Linux 5.5, and that no other program answers by a seccomp filter; or grant this user more in /etc/subuid"
             }
             Self::Filter => "this takes a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)",
-            Self::Network | Self::Limit | Self::Capabilities => return None,
+            Self::Network => "in a container, start that with `--cap-add NET_ADMIN`",
+            Self::Limit | Self::Capabilities => return None,
         }))
     }
 }

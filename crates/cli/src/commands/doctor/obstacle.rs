@@ -75,7 +75,7 @@ fn reason(machine: &Machine, is_full: bool, program: &Path) -> (String, Option<S
         return ("kernel.unprivileged_userns_clone is 0".to_owned(), kept("kernel.unprivileged_userns_clone=1"));
     }
     if machine.is_filtered || machine.profile.is_some() {
-        let rights = if machine.is_root { "--cap-add SYS_ADMIN " } else { "" };
+        let rights = if machine.is_root { "--cap-add SYS_ADMIN --cap-add NET_ADMIN " } else { "" };
         let mend = format!(
             "docker run {rights}--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined ..."
         );
@@ -148,7 +148,7 @@ mod tests {
                 "unprivileged_userns_clone=1",
             ),
             (filtered.clone(), "forbidden by a seccomp filter, as in a container: ", "docker run --security-opt seccomp=unconfined"),
-            (Machine { is_root: true, ..filtered }, "forbidden by a seccomp filter, as in a container: ", "docker run --cap-add SYS_ADMIN"),
+            (Machine { is_root: true, ..filtered }, "forbidden by a seccomp filter, as in a container: ", "docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN"),
             (confined, "forbidden by the AppArmor profile docker-default (enforce), as in a container: ", "apparmor=unconfined"),
             (
                 Machine { apparmor_restricts: true, ..machine.clone() },

@@ -85,7 +85,11 @@ fn mirrors_and_blocks_are_what_skopeo_makes_of_them() {
     assert!(!ran.stderr.contains("registry-1.docker.io"), "{}", ran.stderr);
     let skopeo = |words: &[&str]| {
         let mut command = Command::new(testkit::binary("skopeo")?);
-        command.args(["--registries-conf", file.to_str().unwrap()]).args(words).env("HOME", home.path());
+        command
+            .args(["--registries-conf", file.to_str().unwrap()])
+            .args(words)
+            .env("HOME", home.path())
+            .env("XDG_RUNTIME_DIR", home.path());
         Some(Ran::of(&mut command))
     };
     match skopeo(&["inspect", "--raw", name]) {

@@ -148,7 +148,11 @@ mod tests {
                 "unprivileged_userns_clone=1",
             ),
             (filtered.clone(), "forbidden by a seccomp filter, as in a container: ", "docker run --security-opt seccomp=unconfined"),
-            (Machine { is_root: true, ..filtered }, "forbidden by a seccomp filter, as in a container: ", "docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN"),
+            (
+                Machine { is_root: true, ..filtered },
+                "forbidden by a seccomp filter, as in a container: ",
+                "docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN",
+            ),
             (confined, "forbidden by the AppArmor profile docker-default (enforce), as in a container: ", "apparmor=unconfined"),
             (
                 Machine { apparmor_restricts: true, ..machine.clone() },

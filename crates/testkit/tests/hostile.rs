@@ -50,7 +50,13 @@ async fn skopeo_pushes_and_pulls() {
     let (source, back) = (format!("oci:{}/in:v1", folder.path().display()), format!("oci:{}/out:v1", folder.path().display()));
     for (from, to) in [(&source, &there), (&there, &back)] {
         let policy = ["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false", from, to];
-        let output = tokio::process::Command::new(&skopeo).args(policy).env("HOME", folder.path()).output().await.unwrap();
+        let output = tokio::process::Command::new(&skopeo)
+            .args(policy)
+            .env("HOME", folder.path())
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .output()
+            .await
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert!(std::fs::read_to_string(folder.path().join("out/index.json")).unwrap().contains(image.digest().hex()));

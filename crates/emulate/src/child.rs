@@ -45,9 +45,10 @@ impl From<io::Error> for Cause {
 /// # Errors
 /// The kernel refuses one; `vm.memfd_noexec=2` does that to one whose content may run.
 pub(crate) fn memory(flags: MemfdFlags) -> io::Result<File> {
-    let made = match rustix::fs::memfd_create(c"polyarch", MemfdFlags::CLOEXEC | flags) {
+    let flags = MemfdFlags::CLOEXEC | flags;
+    let made = match rustix::fs::memfd_create(c"polyarch", flags) {
         // Linux before 6.3 does not know that some may run and others not; there all may.
-        Err(Errno::INVAL) => rustix::fs::memfd_create(c"polyarch", MemfdFlags::CLOEXEC),
+        Err(Errno::INVAL) => rustix::fs::memfd_create(c"polyarch", flags - MemfdFlags::EXEC),
         other => other,
     };
     Ok(File::from(made?))

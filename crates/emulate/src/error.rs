@@ -57,13 +57,6 @@ pub enum Unfit {
     OtherTarget(String),
 }
 
-impl EmulatorError {
-    /// Tells whether there is no such file.
-    pub(crate) fn is_missing(&self) -> bool {
-        matches!(&self.unfit, Unfit::Unreadable(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
-    }
-}
-
 impl Fault for EmulatorError {
     fn kind(&self) -> Kind {
         Kind::Place

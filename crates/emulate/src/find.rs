@@ -3,13 +3,13 @@
 mod version;
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals};
 
 use crate::{EmulatorError, Flags, Machine, Trouble, Unfit, child, elf};
 pub use version::Version;
@@ -42,7 +42,7 @@ pub struct Emulator {
     /// What it says of its version; `None` if it says nothing that is understood, as what is not QEMU.
     pub version: Option<Version>,
     /// Whether it also runs what its program starts. QEMU leaves that to the kernel, which needs a handler for it; the one that
-    /// BuildKit ships is changed to start itself again.
+    /// BuildKit ships is changed to start itself again, and is told by its name.
     pub follows_programs: bool,
 }
 
@@ -60,9 +60,13 @@ pub fn find(machine: Machine, places: &Places, limit: Duration) -> Result<Option
     for (folder, is_named) in named.chain(others) {
         for name in machine.emulator_names() {
             let path = folder.join(name);
+            match std::fs::metadata(&path) {
+                // As whoever looks for a program does: a folder of PATH that may not be entered has nothing in it.
+                Err(error) if !is_named || matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+                _ => {}
+            }
             match Emulator::open(machine, &path, limit) {
                 Ok(emulator) => return Ok(Some(emulator)),
-                Err(error) if error.is_missing() => {}
                 Err(error) if is_named => return Err(error),
                 Err(error) => unfit = unfit.or(Some(error)),
             }
@@ -126,9 +130,12 @@ fn look_at(path: &Path) -> io::Result<(Option<elf::Program>, u32)> {
 
 /// Returns the first of what a program writes for `--version`; `None` if it takes too long, or is ended by a signal.
 fn ask(path: &Path, limit: Duration) -> io::Result<Option<String>> {
-    // No pipe: that would be full at some point, and open for as long as anybody has its other end.
+    // No pipe: that would be full at some point, and open for as long as anybody has its other end. And no more than this, for
+    // it is memory.
     const MOST: u64 = 4096;
-    let mut answer = child::memory(MemfdFlags::NOEXEC_SEAL)?;
+    let mut answer = child::memory(MemfdFlags::ALLOW_SEALING)?;
+    answer.set_len(MOST)?;
+    fcntl_add_seals(&answer, SealFlags::GROW)?;
     let status = child::run(Command::new(path).arg("--version").stdout(answer.try_clone()?), limit)?;
     if status.is_none_or(|status| status.code().is_none()) {
         return Ok(None);
@@ -136,5 +143,7 @@ fn ask(path: &Path, limit: Duration) -> io::Result<Option<String>> {
     let mut text = Vec::new();
     answer.rewind()?;
     answer.take(MOST).read_to_end(&mut text)?;
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    text.truncate(end);
     Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }

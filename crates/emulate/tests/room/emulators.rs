@@ -109,13 +109,31 @@ fn an_emulator_by_another_name_is_refused() {
 
 #[test]
 fn one_that_does_not_answer_in_time_is_refused() {
-    let Some(busybox) = testkit::binary("busybox") else { return testkit::skip("no busybox, which can be slow on demand") };
+    // A jump to itself, in place of the first instruction.
+    let (here, forever): (_, &[u8]) = match Machine::here() {
+        Some(Machine::Amd64) => (Machine::Amd64, &[0xeb, 0xfe]),
+        Some(Machine::Arm64) => (Machine::Arm64, &[0x00, 0x00, 0x00, 0x14]),
+        _ => return testkit::skip("this is about amd64 and arm64"),
+    };
+    let mut program = Probe::least(here).program();
+    let start = 64 + 2 * 56;
+    program[start..start + forever.len()].copy_from_slice(forever);
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("yes");
-    symlink(busybox, &path).unwrap();
-    match Emulator::open(Machine::Arm64, &path, Duration::from_millis(50)) {
-        Err(EmulatorError { unfit: Unfit::Silent, .. }) => {}
-        Err(EmulatorError { unfit: Unfit::Dynamic, .. }) => testkit::skip("a busybox that is linked to libraries"),
-        other => panic!("{other:?}"),
+    let path = folder.path().join("forever");
+    crate::fixture::program(&path, &program);
+    let error = Emulator::open(Machine::Arm64, &path, Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(error.unfit, Unfit::Silent), "{error}");
+}
+
+#[test]
+fn a_folder_that_may_not_be_entered_is_passed_over_unless_it_was_named() {
+    if testkit::is_root() {
+        return testkit::skip("root may enter every folder");
     }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    let places = Places { path: vec![folder.path().to_owned()], ..Places::default() };
+    assert!(emulate::find(Machine::Arm64, &places, LIMIT).unwrap().is_none());
+    let named = Places { named: Some(folder.path().to_owned()), ..Places::default() };
+    assert!(matches!(emulate::find(Machine::Arm64, &named, LIMIT).unwrap_err().unfit, Unfit::Unreadable(_)));
 }

@@ -6,6 +6,7 @@
 mod bounds;
 mod child;
 mod devices;
+mod emulator;
 mod heeding;
 mod missing;
 mod mounts;

@@ -259,9 +259,22 @@ pub(crate) fn handle(folder: BorrowedFd<'_>, path: &CStr) -> io::Result<Vec<u8>>
 ///
 /// Unlike libc's `execvp`, and with it the standard library, it never hands a file of unknown format to a shell.
 pub(crate) fn execute(program: &CString, arguments: &[CString], environment: &[CString]) -> io::Error {
-    let list = |words: &[CString]| -> Vec<*const c_char> { words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect() };
     let (arguments, environment) = (list(arguments), list(environment));
     // SAFETY: both lists end with a null pointer, and what they point at, strings that end in NUL, lives until the call returns.
     unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// Does the same with a program that is open.
+pub(crate) fn execute_open(program: BorrowedFd<'_>, arguments: &[CString], environment: &[CString]) -> io::Error {
+    let (arguments, environment) = (list(arguments), list(environment));
+    let (program, path) = (program.as_raw_fd(), c"".as_ptr());
+    // SAFETY: as above; the path is empty, and ends in NUL.
+    unsafe { libc::syscall(libc::SYS_execveat, program, path, arguments.as_ptr(), environment.as_ptr(), libc::AT_EMPTY_PATH) };
+    io::Error::last_os_error()
+}
+
+/// Makes what the kernel takes a list of strings by. It is good as long as the strings are.
+fn list(words: &[CString]) -> Vec<*const c_char> {
+    words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect()
 }

@@ -39,6 +39,8 @@ pub enum Limitation {
     Filter,
     /// Answering for users that do not exist.
     Strangers,
+    /// Registering handlers of programs that nobody else has.
+    Handlers,
     /// Something every kernel of these years has.
     Kernel,
 }
@@ -70,6 +72,7 @@ impl Limitation {
             Self::Strangers => {
                 "this takes Linux 5.5, and that no other program answers by a seccomp filter; or grant this user more in /etc/subuid"
             }
+            Self::Handlers => "this takes Linux 6.7 with binfmt_misc, in a user namespace; `--binfmt host` or `--binfmt wrap` do without",
             Self::Filter => "this takes a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)",
             Self::Network => "in a container, start that with `--cap-add NET_ADMIN`",
             Self::Limit | Self::Capabilities => return None,
@@ -93,6 +96,7 @@ impl fmt::Display for Limitation {
             Self::Cgroup => "making a control group, which takes to bound memory, failed",
             Self::Capabilities => "giving up capabilities failed",
             Self::Strangers => "answering for users that do not exist failed",
+            Self::Handlers => "registering handlers of programs failed",
             Self::Filter => "installing the seccomp filter failed",
             Self::Kernel => "preparing the process failed",
         })

@@ -49,6 +49,9 @@ pub struct Spec {
     pub users: Users,
     /// What becomes of the users that there are not.
     pub strangers: Strangers,
+    /// A program of this machine that runs those of another: it gets `-0`, the name, the path and the arguments of what it is to
+    /// run, as QEMU's user emulators have it. What that starts is left to the kernel.
+    pub emulator: Option<OsString>,
     /// What the process reads from and writes to.
     pub streams: Streams,
 }
@@ -94,6 +97,7 @@ impl Spec {
             no_new_privileges: false,
             users: Users::Same,
             strangers: Strangers::Refused,
+            emulator: None,
             streams: Streams::PIPED,
         }
     }

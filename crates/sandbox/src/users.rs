@@ -41,6 +41,20 @@ impl Users {
         Self::Own { uids: one(uid), gids: one(gid) }
     }
 
+    /// Makes a namespace of all users that there are, each for itself, by what the kernel says of the one that root is in
+    /// (`/proc/self/uid_map` and `gid_map`); none where it says nothing.
+    pub fn everybody(uids: &str, gids: &str) -> Option<Self> {
+        let known = |text: &str| -> Option<Vec<Range>> {
+            let range = |line: &str| {
+                let mut numbers = line.split_whitespace();
+                let (first, count) = (numbers.next()?.parse().ok()?, numbers.nth(1)?.parse().ok()?);
+                Some(Range { inside: first, outside: first, count })
+            };
+            text.lines().map(range).collect::<Option<Vec<_>>>().filter(|ranges| !ranges.is_empty())
+        };
+        Some(Self::Own { uids: known(uids)?, gids: known(gids)? })
+    }
+
     /// Makes a namespace of the ranges that `/etc/subuid` and `/etc/subgid` grant to a user; none if they grant nothing.
     ///
     /// The arguments `subuid` and `subgid` are the texts of these files. Inside, root is the caller, and 1 onwards are the
@@ -88,6 +102,11 @@ mod tests {
         assert_eq!(uids, [range(0, 1000, 1), range(1, 100_000, 65_536), range(65_537, 300_000, 10)]);
         assert_eq!(gids[0], range(0, 50, 1));
         assert_eq!(Range::lines(&uids), "0 1000 1\n1 100000 65536\n65537 300000 10\n");
+        assert_eq!(
+            Users::everybody("0 0 4294967295\n", "0 1000 1\n1 100000 65536\n"),
+            Some(Users::Own { uids: vec![range(0, 0, u32::MAX)], gids: vec![range(0, 0, 1), range(1, 1, 65_536)] })
+        );
+        assert_eq!(Users::everybody("", "0 0 1\n"), None);
         assert_eq!(Users::granted("bob", 7, 7, files, files), None);
     }
 }

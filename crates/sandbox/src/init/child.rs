@@ -54,7 +54,8 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, handed: Handed, counted: bool, r
     fchdir(&folder).map_err(failed)?;
     ends.take_place().map_err(kernel.because())?;
     drop((folder, root));
-    close_all_but(&[report.as_fd()]).map_err(kernel.because())?;
+    let kept: Vec<_> = [report.as_fd()].into_iter().chain(program.open()).collect();
+    close_all_but(&kept).map_err(kernel.because())?;
     forget_signals();
     give_up(spec, report)?;
     Err(program.execute())

@@ -3,9 +3,11 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
+use super::emulator::Emulator;
 use crate::kernel::execute;
 use crate::{SandboxError, Spec};
 
@@ -15,6 +17,7 @@ pub(super) struct Program {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     path: Vec<u8>,
+    emulator: Option<Emulator>,
 }
 
 impl Program {
@@ -26,20 +29,26 @@ impl Program {
         let pair = |(key, value): &(OsString, OsString)| word(&[key.as_bytes(), b"=", value.as_bytes()].concat());
         let environment = spec.environment.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
         let path = spec.environment.iter().rfind(|(key, _)| key == "PATH").map(|(_, value)| value.as_bytes().to_vec());
-        Ok(Self { program, arguments, environment, path: path.unwrap_or_default() })
+        let emulator = spec.emulator.as_deref().map(Emulator::open).transpose()?;
+        Ok(Self { program, arguments, environment, path: path.unwrap_or_default(), emulator })
+    }
+
+    /// What it takes to be open.
+    pub fn open(&self) -> Option<BorrowedFd<'_>> {
+        self.emulator.as_ref().map(Emulator::as_fd)
     }
 
     /// Runs the program, or says why not.
     pub fn execute(&self) -> SandboxError {
         let name = self.program.to_string_lossy().into_owned();
         if self.program.as_bytes().contains(&b'/') {
-            return said(&self.program, name, &execute(&self.program, &self.arguments, &self.environment));
+            return said(&self.program, name, &self.become_it(&self.program));
         }
         let mut refused = None;
         for folder in self.path.split(|byte| *byte == b':').filter(|_| !self.path.is_empty()) {
             let folder = if folder.is_empty() { b"." } else { folder };
             let Ok(program) = CString::new([folder, b"/", self.program.as_bytes()].concat()) else { continue };
-            let error = execute(&program, &self.arguments, &self.environment);
+            let error = self.become_it(&program);
             match error.raw_os_error() {
                 Some(libc::ENOENT | libc::ENOTDIR) if !exists(&program) => {}
                 // Another folder may have one that can be run.
@@ -48,6 +57,13 @@ impl Program {
             }
         }
         refused.unwrap_or(SandboxError::NotFound { program: name })
+    }
+
+    fn become_it(&self, path: &CString) -> io::Error {
+        match &self.emulator {
+            None => execute(path, &self.arguments, &self.environment),
+            Some(emulator) => emulator.execute(path, &self.arguments, &self.environment),
+        }
     }
 }
 

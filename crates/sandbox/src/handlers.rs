@@ -1,0 +1,55 @@
+//! Handlers of programs of other machines that hold in this program's user namespace alone (binfmt_misc, Linux 6.7).
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::thread;
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::write;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+use rustix::thread::UnshareFlags;
+
+use crate::SandboxError;
+use crate::kernel::leave;
+use crate::limitation::Limitation;
+
+/// The user namespace that every machine begins with (Linux, `PROC_USER_INIT_INO`). What is registered there holds for the machine.
+const FIRST_NAMESPACE: &str = "user:[4026531837]";
+
+/// Handlers that were registered. They are gone with this value, and nothing comes in their place: while it lives and after, none of
+/// the machine's own handlers is seen from this user namespace any more.
+#[derive(Debug)]
+pub struct PrivateHandlers(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
+
+impl PrivateHandlers {
+    /// Registers handlers for every process in this program's user namespace, which it has [entered](crate::enter): a line for each,
+    /// as the kernel's file `register` takes it (Linux, Documentation/admin-guide/binfmt-misc.rst).
+    ///
+    /// # Errors
+    /// [`SandboxError::Refused`] if this is the machine's own namespace, if the kernel has no such handlers, or if it refuses a line.
+    pub fn register(lines: &[Vec<u8>]) -> Result<Self, SandboxError> {
+        let failed = Limitation::Handlers;
+        let namespace = std::fs::read_link("/proc/self/ns/user").map_err(failed.because())?;
+        if namespace.as_os_str() == FIRST_NAMESPACE {
+            return Err(failed.because()(io::Error::from_raw_os_error(libc::EPERM)));
+        }
+        let instance = thread::scope(|scope| scope.spawn(instance).join()).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        let instance = instance.map_err(failed.because())?;
+        let register = openat(&instance, "register", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed.because())?;
+        for line in lines {
+            // The kernel takes one by one, each whole.
+            write(&register, line).map_err(failed.because())?;
+        }
+        Ok(Self(instance))
+    }
+}
+
+/// Makes the instance of this user namespace, on a thread of its own: whoever mounts has to be in a namespace of mounts that belongs to
+/// the user namespace, and nobody else here wants to be.
+fn instance() -> io::Result<OwnedFd> {
+    leave(UnshareFlags::NEWNS)?;
+    let system = fsopen("binfmt_misc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&system)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(fsmount(&system, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}

@@ -14,6 +14,7 @@ mod fronts;
 mod grant;
 mod help;
 mod interrupts;
+mod machines;
 mod names;
 mod open;
 mod paths;
@@ -51,12 +52,12 @@ fn main() -> ExitCode {
         Err(error) => return console::usage_with(&console::without_passwords(error), commands::usage_code(&words)),
     };
     // Before there is a second thread: a user namespace can be entered by one alone.
-    let standing = standing::settle(&command.verb);
+    let stand = standing::settle(&command.verb);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return console::bug("cannot start the runtime", &error),
     };
-    let code = runtime.block_on(commands::run(command, spoken, standing));
+    let code = runtime.block_on(commands::run(command, spoken, stand));
     // A job that writes owns its temporary file, which goes when the job ends: without the wait it would
     // stay. With nothing under way this returns at once; a read from a terminal or pipe, which may
     // never end, is waited for no longer than this.

@@ -3,27 +3,49 @@
 
 use std::fs;
 
+use emulate::{Handlers, Machine, Wish};
 use engine::roots::Standing;
-use sandbox::{Limitation, SandboxError, Users};
+use oci::Platform;
+use sandbox::{Limitation, PrivateHandlers, SandboxError, Users};
 
 use crate::args::Verb;
 use crate::grant::Grant;
+use crate::machines::HANDLERS;
 
-/// Who this program is, or why no command can be run.
-pub type Stands = Result<Standing, SandboxError>;
+/// Who this program is.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    /// As whom it unpacks files and runs commands, or why no command can be run.
+    pub standing: Result<Standing, SandboxError>,
+    /// It is in a user namespace that it has made, where it may do what holds for itself alone.
+    pub is_own: bool,
+}
 
 /// The users of a machine, as the kernel writes them: all there are, for themselves.
 const ALL: [&str; 3] = ["0", "0", "4294967295"];
 
 /// Finds out who the program is, and enters a user namespace where a verb needs one: for what runs commands, and for what removes
-/// the files that they left, which belong to users that only exist there.
-pub fn settle(verb: &Verb) -> Stands {
+/// the files that they left, which belong to users that only exist there. Root needs one for handlers of programs that nobody else has.
+pub fn settle(verb: &Verb) -> Stand {
     if sandbox::is_root() {
-        return Ok(of_root(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default()));
+        let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+        let (uids, gids) = (read("uid_map"), read("gid_map"));
+        let users = Users::everybody(&uids, &gids).filter(|_| needs_handlers(verb));
+        return match users.map(|users| sandbox::enter(&users)) {
+            Some(Ok(())) => Stand { standing: Ok(of_many(&uids)), is_own: true },
+            // Whoever needs handlers is told that there are none.
+            _ => Stand { standing: Ok(of_root(&uids)), is_own: false },
+        };
     }
     if !needs_users(verb) {
-        return Err(SandboxError::Lost);
+        return Stand { standing: Err(SandboxError::Lost), is_own: false };
     }
+    let standing = enter();
+    Stand { is_own: standing.is_ok(), standing }
+}
+
+/// Enters a user namespace of all users that are granted.
+fn enter() -> Result<Standing, SandboxError> {
     let grant = Grant::look();
     match grant.users().map(|users| sandbox::enter(&users)) {
         Some(Ok(())) => return Ok(Standing::Granted),
@@ -32,6 +54,32 @@ pub fn settle(verb: &Verb) -> Stands {
         Some(Err(problem)) => return Err(problem),
     }
     sandbox::enter(&Users::single(grant.uid, grant.gid)).map(|()| Standing::Single)
+}
+
+/// Tells whether root has to leave the machine's own user namespace for what a verb runs: as it is wished, or since a platform that is
+/// named has no handler on this machine. Root of the machine may do more there, so it is not left without need.
+fn needs_handlers(verb: &Verb) -> bool {
+    let (words, named): (_, Vec<&Platform>) = match verb {
+        Verb::Build(build) if !build.dry_run => (&build.emulation, build.platform.iter().chain(&build.optional).flatten().collect()),
+        Verb::Run(run) => (&run.emulation, run.platform.iter().collect()),
+        _ => return false,
+    };
+    match words.binfmt {
+        Wish::Private => true,
+        Wish::Auto => PrivateHandlers::are_known() && lacks_one(&named),
+        Wish::Host | Wish::Wrap => false,
+    }
+}
+
+fn lacks_one(platforms: &[&Platform]) -> bool {
+    let here = Machine::here();
+    let foreign = |machine: &Machine| here.is_none_or(|here| !here.may_run(*machine));
+    let mut foreign = platforms.iter().filter_map(|platform| Machine::of(platform)).filter(foreign).peekable();
+    if foreign.peek().is_none() {
+        return false;
+    }
+    let handlers = Handlers::read(HANDLERS.as_ref());
+    foreign.any(|machine| handlers.as_ref().map_or(true, |handlers| handlers.find(machine).is_none()))
 }
 
 fn needs_users(verb: &Verb) -> bool {
@@ -44,9 +92,11 @@ fn needs_users(verb: &Verb) -> bool {
 
 /// Tells what root can keep of owners, by the users there are.
 fn of_root(map: &str) -> Standing {
-    if map.split_whitespace().eq(ALL) {
-        return Standing::Root;
-    }
+    if map.split_whitespace().eq(ALL) { Standing::Root } else { of_many(map) }
+}
+
+/// Tells what root of a user namespace can keep of owners.
+fn of_many(map: &str) -> Standing {
     let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse().ok());
     if counts.fold(0_u64, |sum, count: u64| sum.saturating_add(count)) > 1 { Standing::Granted } else { Standing::Single }
 }

@@ -8,8 +8,8 @@ use crate::{Answer, Decision, Emulator, Facts, Handler, Host, Interpreter, Means
 /// Decides for each platform by what its programs run.
 ///
 /// What this machine runs by itself, it runs by itself, whatever the wish: a wish is about the others. `auto` takes the first of
-/// these that is there and works: the host's handler, a private one, an emulator in front of the command; where there is none,
-/// the means is [`Means::None`] with the reason.
+/// these that is there and works: a private handler, which has all flags and changes nothing here; the host's; an emulator in front
+/// of the command. Where there is none, the means is [`Means::None`] with the reason.
 ///
 /// # Errors
 /// A wish other than `auto` cannot be fulfilled for some of the platforms; the error has a reason for each.
@@ -32,8 +32,8 @@ fn choose(platform: &Platform, facts: &Facts, wish: Wish) -> Result<Means, Obsta
     }
     match wish {
         Wish::Auto => {
-            let by_emulator = || by_private(probe, facts).or_else(|_| in_front(probe, facts));
-            by_host(probe, facts).or_else(|host| by_emulator().map_err(|emulator| both(host, emulator)))
+            let others = || by_host(probe, facts).or_else(|host| in_front(probe, facts).map_err(|emulator| both(host, emulator)));
+            by_private(probe, facts).or_else(|_| others())
         }
         Wish::Host => by_host(probe, facts),
         Wish::Private => by_private(probe, facts),
@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn auto_takes_the_first_that_works() {
         let ran = || answering(registered(bare(), "F", Interpreter::Missing), ARM64, Answer::Ran);
-        assert_eq!(decided(ARM64, &private(found(ran(), ARM64, Answer::Ran, false)), Wish::Auto), "host None");
+        assert_eq!(decided(ARM64, &private(found(ran(), ARM64, Answer::Ran, false)), Wish::Auto), "private");
+        assert_eq!(decided(ARM64, &ran(), Wish::Auto), "host None");
         assert_eq!(decided(ARM64, &private(found(bare(), ARM64, Answer::Ran, false)), Wish::Auto), "private");
         assert_eq!(decided(ARM64, &found(bare(), ARM64, Answer::Ran, false), Wish::Auto), "wrapped");
         let nothing = "none: no handler is registered for arm64 programs, and no emulator was found";

@@ -13,7 +13,7 @@ use crate::{Answer, Emulator, Handler, Machine, Probe};
 /// By what programs should run that this machine does not run by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Wish {
-    /// The first that works: the host's handler, a private one, a wrapper.
+    /// The first that works: a private handler, the host's, a wrapper.
     #[default]
     Auto,
     /// A handler that is registered with the kernel, for all of this machine.
@@ -130,7 +130,9 @@ impl Obstacle {
         Some(Hint::new(match self {
             Self::Nothing(_) | Self::NoEmulator(_) | Self::Unusable(_) | Self::Emulator(..) | Self::Unfixed(_) => return Some(install()),
             Self::System => "commands of another system run on that system alone",
-            Self::Level | Self::Kernel(_) => "build this platform on a machine that has it, and put the parts together by `polyarch merge`",
+            Self::Level | Self::Kernel(_) => {
+                "build this platform on a machine that has it, and put the parts together by `polyarch create`"
+            }
             Self::NoHandler(_) => "`apt-get install qemu-user-static` registers handlers",
             Self::Disabled(path) => return Some(Hint::new(format!("as root: `echo 1 > {}`", path.display()))),
             Self::Gone(_) | Self::Handler(..) => "reinstall what registered it: `apt-get install --reinstall qemu-user-static`",

@@ -14,6 +14,7 @@ pub mod differ;
 pub mod export;
 pub mod files;
 mod ground;
+pub mod machines;
 pub mod pack;
 pub mod program;
 pub mod roots;

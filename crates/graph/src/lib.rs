@@ -26,7 +26,7 @@ pub use image::{HistoryLine, Image};
 pub use lay::{Content, From, Laid, Lay, find_added, lay_add, lay_copy, lay_workdir};
 pub use outline::{Begins, Outline, OutlineError, Outlined, Wanted, context_name, outline};
 pub use path::TreePath;
-pub use runs::{NeededRun, RunsNeeded, refuse_runs, runs_natively};
+pub use runs::{NeededRun, RunsNeeded, WhyNot, refuse_runs, runs_natively};
 pub use stage::{CopyStep, Placed, Recipe, Step};
 pub use tree::Tree;
 pub use windows::WindowsPathError;

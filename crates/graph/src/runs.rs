@@ -17,15 +17,24 @@ pub struct NeededRun {
     pub text: String,
 }
 
-/// Commands for a machine that this one is not.
+/// Why the programs of a platform do not run on a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WhyNot {
+    /// Why, as words that follow a colon.
+    pub reason: String,
+    /// What can be done so that they run.
+    pub remedy: Option<String>,
+}
+
+/// Commands for a machine that this one is not, and does not run the programs of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunsNeeded {
     /// The name of the Dockerfile.
     pub file: String,
     /// What they are for.
     pub platform: Box<Platform>,
-    /// What this machine is.
-    pub host: Box<Platform>,
+    /// Why they do not run here.
+    pub why: WhyNot,
     /// The instructions, in the order of their lines; never empty.
     pub runs: Vec<NeededRun>,
 }
@@ -45,16 +54,17 @@ impl Fault for RunsNeeded {
 
     fn hint(&self) -> Option<Hint> {
         let platform = &self.platform;
+        let remedy = self.why.remedy.as_ref().map(|remedy| format!("{remedy}; or ")).unwrap_or_default();
         Some(Hint::new(format!(
-            "move what they make to a stage `FROM --platform=$BUILDPLATFORM` and COPY the result; or build {platform} on such a machine, and join the parts with `polyarch create`"
+            "{remedy}move what they make to a stage `FROM --platform=$BUILDPLATFORM` and COPY the result; or build {platform} on such a machine, and join the parts with `polyarch create`"
         )))
     }
 
     fn lines(&self) -> Vec<String> {
-        let Self { file, platform, host, runs } = self;
+        let Self { file, platform, why, runs } = self;
         let first = match platform.os.as_str() {
             "windows" => format!("RUN for {platform} needs a Windows machine:"),
-            _ => format!("RUN for {platform} needs a machine that runs its programs, and this one runs those of {host}:"),
+            _ => format!("RUN for {platform} does not run here, since {}:", why.reason),
         };
         let runs = runs.iter().map(|run| format!("  {file}:{}: {}", run.line, run.text));
         std::iter::once(first).chain(runs).collect()
@@ -69,28 +79,36 @@ pub fn runs_natively(host: &Platform, platform: &Platform) -> bool {
     host.os == platform.os && host.os == "linux" && (is_own || (host.architecture == "amd64" && platform.architecture == "386"))
 }
 
-/// Refuses a build that would run commands for another machine: asked before anything is fetched. `stages` are those that the
-/// target needs.
+/// Refuses a build that would run commands whose programs do not run here: asked before anything is fetched. `stages` are those that
+/// the target needs, and `why_not` says of a platform why its programs do not run, if so.
 ///
 /// A stage that begins with another stage of the file does that one's triggers. Those of an image are known only when it
 /// is read.
 ///
 /// # Errors
 /// Lists every command of the first platform that there are such for.
-pub fn refuse_runs(name: &str, file: &Dockerfile, graph: &Graph, stages: &[&Outlined], host: &Platform) -> Result<(), RunsNeeded> {
-    let foreign = stages.iter().filter(|stage| !runs_natively(host, &stage.platform));
+pub fn refuse_runs(
+    name: &str,
+    file: &Dockerfile,
+    graph: &Graph,
+    stages: &[&Outlined],
+    why_not: &dyn Fn(&Platform) -> Option<WhyNot>,
+) -> Result<(), RunsNeeded> {
     let mut runs: Vec<(&Platform, NeededRun)> = Vec::new();
-    for stage in foreign {
+    for stage in stages {
         let own = file.stages.get(stage.index).into_iter().flat_map(|stage| stage.statements.iter().filter_map(own));
         let parent = graph.base(stage.index).and_then(|parent| file.stages.get(parent));
         let triggered = parent.into_iter().flat_map(|parent| parent.statements.iter().filter_map(trigger));
         runs.extend(own.chain(triggered).map(|run| (&stage.platform, run)));
     }
-    let Some(platform) = runs.first().map(|(platform, _)| (*platform).clone()) else { return Ok(()) };
+    // It is asked of what really has commands, since the answer may take a while.
+    let mut asked: Vec<&Platform> = runs.iter().map(|(platform, _)| *platform).collect();
+    asked.dedup();
+    let Some((platform, why)) = asked.into_iter().find_map(|platform| Some((platform.clone(), why_not(platform)?))) else { return Ok(()) };
     let mut runs: Vec<NeededRun> = runs.into_iter().filter(|(other, _)| **other == platform).map(|(_, run)| run).collect();
     runs.sort_by_key(|run| run.line);
     runs.dedup();
-    Err(RunsNeeded { file: name.to_owned(), platform: Box::new(platform), host: Box::new(host.clone()), runs })
+    Err(RunsNeeded { file: name.to_owned(), platform: Box::new(platform), why, runs })
 }
 
 fn own(statement: &Statement) -> Option<NeededRun> {

@@ -4,7 +4,7 @@
 
 use dockerfile::{Source, parse};
 use fault::Fault;
-use graph::{RunsNeeded, Wanted, outline, refuse_runs, runs_natively};
+use graph::{RunsNeeded, Wanted, WhyNot, outline, refuse_runs, runs_natively};
 use oci::Platform;
 
 fn refused(text: &str, target: Option<&str>, host: &str) -> Result<(), RunsNeeded> {
@@ -13,7 +13,10 @@ fn refused(text: &str, target: Option<&str>, host: &str) -> Result<(), RunsNeede
     let (arguments, contexts, also) = Default::default();
     let wanted = Wanted { build: &host, target: &arm, stage: target, also, arguments, contexts };
     let outline = outline(&file, &wanted).unwrap();
-    refuse_runs("Dockerfile", &file, &outline.graph, &outline.stages.iter().collect::<Vec<_>>(), &host)
+    refuse_runs("Dockerfile", &file, &outline.graph, &outline.stages.iter().collect::<Vec<_>>(), &|platform| {
+        let why = WhyNot { reason: format!("it is {host}"), remedy: None };
+        (!runs_natively(&host, platform)).then_some(why)
+    })
 }
 
 const TEXT: &str = "FROM a AS tools
@@ -36,7 +39,7 @@ fn every_command_that_the_target_needs_is_listed() {
     let problem = refused(TEXT, None, "linux/amd64").unwrap_err();
     assert_eq!(
         problem.to_string(),
-        "RUN for linux/arm64 needs a machine that runs its programs, and this one runs those of linux/amd64:\n  Dockerfile:2: RUN make     tools\n  Dockerfile:10: RUN <<END\n  \
+        "RUN for linux/arm64 does not run here, since it is linux/amd64:\n  Dockerfile:2: RUN make     tools\n  Dockerfile:10: RUN <<END\n  \
          Dockerfile:13: RUN [\"two\"]"
     );
     assert!(problem.hint().is_some());

@@ -7,6 +7,7 @@ use std::thread;
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::write;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+use rustix::system::uname;
 use rustix::thread::UnshareFlags;
 
 use crate::SandboxError;
@@ -16,12 +17,23 @@ use crate::limitation::Limitation;
 /// The user namespace that every machine begins with (Linux, `PROC_USER_INIT_INO`). What is registered there holds for the machine.
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
 
+/// The first Linux that has them, major and minor.
+const FIRST_KERNEL: (u32, u32) = (6, 7);
+
 /// Handlers that were registered. They are gone with this value, and nothing comes in their place: while it lives and after, none of
 /// the machine's own handlers is seen from this user namespace any more.
 #[derive(Debug)]
 pub struct PrivateHandlers(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
 
 impl PrivateHandlers {
+    /// Tells whether this kernel knows them. One that does may have been built without.
+    pub fn are_known() -> bool {
+        let system = uname();
+        let release = system.release().to_string_lossy();
+        let mut numbers = release.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= FIRST_KERNEL
+    }
+
     /// Registers handlers for every process in this program's user namespace, which it has [entered](crate::enter): a line for each,
     /// as the kernel's file `register` takes it (Linux, Documentation/admin-guide/binfmt-misc.rst).
     ///

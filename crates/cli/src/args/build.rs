@@ -22,6 +22,7 @@ use clap::{ArgAction, Args};
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
 
+use super::emulation::EmulationWords;
 use super::foreign::Refused;
 
 pub use annotation::BuildAnnotation;
@@ -114,6 +115,9 @@ pub struct Build {
     /// What every RUN sees.
     #[command(flatten)]
     pub run: RunWords,
+    /// By what commands for other machines run.
+    #[command(flatten)]
+    pub emulation: EmulationWords,
     /// How layers are compressed.
     #[command(flatten)]
     pub compression: CompressionChoice,

@@ -4,6 +4,7 @@ mod build;
 mod cache;
 mod create;
 mod doctor;
+mod emulation;
 mod foreign;
 mod global;
 mod login;
@@ -24,6 +25,7 @@ pub use build::{
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use doctor::Doctor;
+pub use emulation::EmulationWords;
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use logs::{Logs, LogsCommand};

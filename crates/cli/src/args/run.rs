@@ -26,6 +26,7 @@ pub use security::SecurityWord;
 pub use variable::VariableWord;
 
 use super::build::{HostWord, LimitWord, MemorySize, NetworkWord, truth};
+use super::emulation::EmulationWords;
 use super::foreign::Refused;
 
 /// What runs, what it sees, and what it may.
@@ -42,9 +43,12 @@ pub struct Run {
     /// Pull the image where it is missing, always or never
     #[arg(long, value_name = "missing|always|never", default_value = "missing", hide_default_value = true, hide_possible_values = true)]
     pub pull: PullWord,
-    /// A platform that this machine runs by itself, such as linux/386 on x86-64
+    /// The platform of the image; without it this machine's own, or else one that an emulator runs
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
+    /// By what programs of other machines run.
+    #[command(flatten)]
+    pub emulation: EmulationWords,
     /// What it is called in messages
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

@@ -154,7 +154,7 @@ impl Making<'_> {
         let progress = progress::progress(session, log);
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let Request { commands, keeps_attributes, .. } = self.request;
-        let runner = Runner::new(session.context.store.join(ROOTS), session.standing.clone(), commands.parallel, *keeps_attributes);
+        let runner = Runner::new(session.context.store.join(ROOTS), session.stand.standing.clone(), commands.parallel, *keeps_attributes);
         let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache, runner: &runner };
         let built = make(self.request, decided, &workshop).await?;
         for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {

@@ -36,7 +36,7 @@ use crate::console::Console;
 use crate::context::Context;
 use crate::fronts::Spoken;
 use crate::interrupts::Interrupts;
-use crate::standing::Stands;
+use crate::standing::Stand;
 
 /// What a verb ends with when nothing failed.
 pub enum Done {
@@ -56,7 +56,7 @@ pub struct Session {
     /// The two streams.
     pub console: Console,
     /// Who runs commands here.
-    pub standing: Stands,
+    pub stand: Stand,
 }
 
 /// Somebody asked to end before the work was done.
@@ -82,10 +82,10 @@ impl Fault for LostOutput {
 }
 
 /// Runs a command to its exit code; `spoken` are the words behind it, where they are another tool's.
-pub async fn run(command: Polyarch, spoken: Option<Spoken>, standing: Stands) -> ExitCode {
+pub async fn run(command: Polyarch, spoken: Option<Spoken>, stand: Stand) -> ExitCode {
     let context = Context::read(command.global);
     let console = Console::new(&context);
-    let session = Session { context, console: console.clone(), standing };
+    let session = Session { context, console: console.clone(), stand };
     let front = spoken.as_ref().map(Spoken::front);
     // A server is ended by an interrupt, and a program gets it: they decide themselves what that means.
     let is_heard = matches!(command.verb, Verb::Serve(_) | Verb::Run(_));

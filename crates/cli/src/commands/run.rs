@@ -1,4 +1,4 @@
-//! `run`: a program of an image, on this machine's own platform.
+//! `run`: a program of an image, on this machine's own platform or another that it runs.
 
 mod error;
 mod image;
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::args::Run;
 use crate::commands::build::ROOTS;
 use crate::commands::{Done, Interrupted, Session};
+use crate::machines::machines;
 use crate::open::Opener;
 
 use self::image::Finder;
@@ -85,8 +86,12 @@ async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {
 async fn start(session: &Session, arguments: &Run, locator: &Locator, wish: Wish) -> Result<Running, NotRun> {
     let opener = Opener::new(session.context.clone(), session.console.clone());
     opener.store()?.make()?;
-    let programs = Programs::open(&session.context.store.join(ROOTS), session.standing.clone()).await?;
-    let base = Finder::new(session, &opener, arguments.platform.as_ref()).find(locator, arguments.pull).await?;
+    let machines = machines(session, &arguments.emulation);
+    let programs = Programs::open(&session.context.store.join(ROOTS), session.stand.standing.clone(), Arc::clone(&machines)).await?;
+    let base = Finder::new(session, &opener, &machines, arguments.platform.as_ref()).find(locator, arguments.pull).await?;
+    if let Some(emulator) = machines.emulator(base.platform()) {
+        session.console.say(format!("running {}, by {emulator}", base.platform()));
+    }
     let cache = Cache::new(Arc::new(opener.store()?.clone()), session.context.now.clone());
     programs.start(&base, &cache, wish).await.map_err(|problem| NotRun { code: code_of(&problem), failure: problem.into() })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dockerfile::{Instruction, Location, Provider, Statement, parse_trigger};
 use fault::{Fault, Hint, Kind};
 use futures_util::future::join_all;
-use graph::{Begins, Image, NeededRun, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs, runs_natively};
+use graph::{Begins, Image, NeededRun, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs};
 use oci::{Digest, Platform};
 
 use super::error::{BuildError, ImageError};
@@ -104,7 +104,7 @@ fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<
     let file = &target.file;
     let contexts = target.contexts.keys().cloned().collect();
     let (stage, arguments) = (request.stage.as_deref(), target.arguments.clone());
-    let wanted = Wanted { build: &request.host, target: &target.platform, stage, also: also.clone(), arguments, contexts };
+    let wanted = Wanted { build: request.host(), target: &target.platform, stage, also: also.clone(), arguments, contexts };
     let place = |problem: graph::OutlineError| BuildError::at(file, problem.span(), None, problem);
     let outline = outline(&file.parsed, &wanted).map_err(place)?;
     if !request.allowed.all() {
@@ -112,7 +112,8 @@ fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<
         outline.check_target(&file.parsed).map_err(wrong)?;
     }
     let own: Vec<&Outlined> = outline.stages.iter().filter(|stage| !stage.is_replaced).collect();
-    refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own, &request.host).map_err(BuildError::Runs)?;
+    refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own, &|platform| request.machines.why_not(platform))
+        .map_err(BuildError::Runs)?;
     Ok(outline)
 }
 
@@ -250,11 +251,12 @@ impl Planning<'_> {
         let mut trigger = trigger;
         let line = own.header.first_line;
         (trigger.header.span, trigger.header.first_line) = (own.header.span, line);
-        let host = &self.request.host;
-        if matches!(trigger.instruction, Instruction::Run(_)) && !runs_natively(host, &stage.platform) {
+        if matches!(trigger.instruction, Instruction::Run(_))
+            && let Some(why) = self.request.machines.why_not(&stage.platform)
+        {
             let runs = vec![NeededRun { line, text: format!("ONBUILD {text}") }];
-            let (platform, host) = (Box::new(stage.platform.clone()), Box::new(host.clone()));
-            return Err(BuildError::Runs(RunsNeeded { file: self.file().source.name().to_owned(), platform, host, runs }));
+            let platform = Box::new(stage.platform.clone());
+            return Err(BuildError::Runs(RunsNeeded { file: self.file().source.name().to_owned(), platform, why, runs }));
         }
         Ok(trigger)
     }

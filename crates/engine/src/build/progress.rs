@@ -70,8 +70,8 @@ pub enum Happening {
     NotTested {
         /// What it is for.
         platform: Platform,
-        /// What this machine is.
-        host: Platform,
+        /// Why its programs do not run here.
+        reason: String,
     },
     /// An optional platform cannot be built.
     LeftOut {

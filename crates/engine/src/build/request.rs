@@ -9,14 +9,15 @@ use layer::Compression;
 use oci::Platform;
 
 use crate::context::Context;
+use crate::machines::Machines;
 use crate::run::Settings;
 use crate::truth::Allowed;
 
 /// Everything that decides what a build makes.
 #[derive(Clone)]
 pub struct Request {
-    /// The platform of the machine that builds.
-    pub host: Platform,
+    /// The machine that builds, and those whose programs it runs.
+    pub machines: Arc<Machines>,
     /// One image for each.
     pub targets: Vec<Target>,
     /// `--target`; the last stage without it.
@@ -46,6 +47,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns the platform of the machine that builds.
+    pub fn host(&self) -> &Platform {
+        self.machines.host()
+    }
+
     /// Tells whether the steps of a stage are done again whatever is remembered.
     pub(super) fn is_made_anew(&self, stage: &str) -> bool {
         match &self.anew {

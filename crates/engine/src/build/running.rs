@@ -109,6 +109,7 @@ impl Running<'_, '_> {
             step: self.step.clone(),
             login,
             stack: stack.clone(),
+            carrier: self.evaluation.request.machines.carrier(&self.stage.platform),
             access: self.access(),
             is_privileged: self.step.security == Security::Insecure,
             mounts,

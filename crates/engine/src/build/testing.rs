@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dockerfile::{Network, Security};
 use fault::Fault;
-use graph::{Image, RunStep, runs_natively};
+use graph::{Image, RunStep};
 
 use super::error::BuildError;
 use super::evaluate::{Below, Evaluated, Evaluation};
@@ -27,8 +27,8 @@ impl Evaluation<'_> {
             return Ok(0);
         }
         let platform = &self.target.platform;
-        if !runs_natively(&self.request.host, &image.platform) {
-            progress.tell(Happening::NotTested { platform: platform.clone(), host: self.request.host.clone() });
+        if let Some(why) = self.request.machines.why_not(&image.platform) {
+            progress.tell(Happening::NotTested { platform: platform.clone(), reason: why.reason });
             return Ok(0);
         }
         let below = Below { base: stage.base.as_ref(), survey: &stage.survey, chain: &stage.chain };
@@ -63,7 +63,9 @@ impl Evaluation<'_> {
         let (stack, root) = self.stack(&ground.roots, below, layers).await?;
         let settings = self.request.commands.clone();
         let proxies = self.ready.outline.globals.proxies();
-        let job = Job { step, login, stack, access: settings.network, is_privileged: false, mounts: Vec::new(), proxies, settings };
+        let carrier = self.request.machines.carrier(&self.target.platform);
+        let job =
+            Job { step, login, stack, carrier, access: settings.network, is_privileged: false, mounts: Vec::new(), proxies, settings };
         let (progress, told) = (workshop.progress.clone(), name.clone());
         let listener = Arc::new(move |stream, line: &str| {
             progress.tell(Happening::Wrote { step: told.clone(), stream, line: line.to_owned() });

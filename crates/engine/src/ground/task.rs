@@ -12,6 +12,7 @@ use sandbox::{Attributes, Bounds, Capabilities, Limit, Mount, MountKind, Network
 
 use super::error::GroundError;
 use super::surroundings::{hosts, resolv};
+use crate::machines::Carrier;
 
 /// How many bytes `/dev/shm` holds where nobody says otherwise, as with Docker.
 pub(crate) const SHARED_MEMORY: u64 = 64 << 20;
@@ -26,6 +27,8 @@ pub(crate) struct Task {
     pub working: String,
     /// Whom it runs as.
     pub login: Login,
+    /// What it takes so that this machine runs it.
+    pub carrier: Carrier,
     /// Nothing of the layers below it can be changed.
     pub read_only: bool,
     /// What of the network it sees.
@@ -105,7 +108,9 @@ impl Task {
         for (number, file) in own.iter().chain(&self.files).enumerate() {
             spec.mounts.push(bind(file, &scratch.join(format!("file-{number}")))?);
         }
+        spec.mounts.extend(self.carrier.mounts());
         spec.mounts.extend(self.mounts.iter().cloned());
+        spec.emulator = self.carrier.front();
         spec.environment = self.environment();
         spec.folder = self.working.clone().into();
         spec.user = user(&self.login)?;

@@ -13,10 +13,14 @@ use super::wish::Wish;
 use crate::base::Base;
 use crate::cache::Cache;
 use crate::ground::{Bound, Footing, Ground, GroundError, Laid, Started, Stop, StopOnDrop, Task, blocking};
+use crate::machines::Machines;
 use crate::roots::{Scratch, Standing};
 
 /// Runs programs of images.
-pub struct Programs(Arc<Ground>);
+pub struct Programs {
+    ground: Arc<Ground>,
+    machines: Arc<Machines>,
+}
 
 /// A program that runs. Dropping it kills it, and removes what it has written.
 pub struct Running {
@@ -24,16 +28,18 @@ pub struct Running {
     _scratch: Scratch,
     /// Nobody tidies its layers away.
     _ground: Arc<Ground>,
+    /// What runs its programs stays.
+    _machines: Arc<Machines>,
 }
 
 impl Programs {
     /// Runs programs by a copy of this program, which calls [`sandbox::init_if_asked`] first. Layers lie below `folder`, and
-    /// `standing` says who unpacks them, or why nobody can.
+    /// `standing` says who unpacks them, or why nobody can; `machines` know by what programs run.
     ///
     /// # Errors
     /// Where nothing can be run on this machine.
-    pub async fn open(folder: &Path, standing: Result<Standing, SandboxError>) -> Result<Self, ProgramError> {
-        Ok(Self(Arc::new(Ground::open(folder, standing).await?)))
+    pub async fn open(folder: &Path, standing: Result<Standing, SandboxError>, machines: Arc<Machines>) -> Result<Self, ProgramError> {
+        Ok(Self { ground: Arc::new(Ground::open(folder, standing).await?), machines })
     }
 
     /// Starts a program of an image, and returns when it runs. Whoever drops this kills it.
@@ -49,9 +55,10 @@ impl Programs {
             let user = decided.user.clone();
             ProgramError::User { user, problem: Box::new(problem) }
         })?;
-        let stack = self.0.roots.base(base).await?;
-        let scratch = self.0.roots.scratch()?;
-        let (ground, stop) = (Arc::clone(&self.0), Stop::default());
+        let stack = self.ground.roots.base(base).await?;
+        let scratch = self.ground.roots.scratch()?;
+        let (ground, machines, stop) = (Arc::clone(&self.ground), Arc::clone(&self.machines), Stop::default());
+        let carrier = machines.carrier(base.platform());
         let stops = StopOnDrop(stop.clone());
         let start = move || {
             let index = &survey.paths;
@@ -66,6 +73,7 @@ impl Programs {
                     environment: decided.environment.clone(),
                     working: decided.working.clone(),
                     login: login.clone(),
+                    carrier: carrier.clone(),
                     read_only: wish.read_only,
                     network: wish.network,
                     hostname: wish.hostname.clone(),
@@ -81,7 +89,7 @@ impl Programs {
                 Ok::<_, GroundError>((task, ()))
             };
             let started = ground.starter.start(&footing, &scratch.path(), &stop, decide)??;
-            Ok::<_, ProgramError>(Running { started, _scratch: scratch, _ground: ground })
+            Ok::<_, ProgramError>(Running { started, _scratch: scratch, _ground: ground, _machines: machines })
         };
         let running = blocking(start).await?;
         stops.let_go();

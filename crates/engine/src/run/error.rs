@@ -24,6 +24,8 @@ pub enum RunError {
         tail: Vec<String>,
         /// There is no user but root where it ran.
         is_lone: bool,
+        /// What ran it, where this machine does not run its programs itself.
+        emulator: Option<String>,
     },
     /// It could not be started.
     #[error("process {} could not be run: {problem}", quote(command))]
@@ -71,6 +73,12 @@ fn ended(exit: Exit) -> String {
         Exit::Killed => "it was stopped".to_owned(),
         Exit::OutOfMemory(code) => format!("exit code: {code}, since there was not enough memory"),
     }
+}
+
+/// Tells whether a program ended as one does that its machine refuses to go on with: by a signal, or its shell's word for that.
+fn is_crash(exit: Exit) -> bool {
+    // SIGILL, SIGTRAP, SIGABRT, SIGBUS and SIGSEGV (signal(7)), which have these numbers on every machine of ours.
+    matches!(exit, Exit::Signal(4 | 5 | 6 | 7 | 11) | Exit::Code(132 | 133 | 134 | 135 | 139))
 }
 
 impl RunError {
@@ -122,6 +130,9 @@ impl Fault for RunError {
             Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
                 Some(Hint::new("let the command do less at once, or give this machine more memory"))
             }
+            Self::Failed { exit, emulator: Some(emulator), .. } if is_crash(*exit) => Some(Hint::new(format!(
+                "it ran by {emulator}, and emulators crash where a processor does not: try another version of it, move the work to a stage `FROM --platform=$BUILDPLATFORM`, or build on such a machine"
+            ))),
             Self::Failed { is_lone: true, exit: Exit::Code(_), .. } => Some(Hint::new(
                 "if it wanted another owner or user: there is none but root here, until newuidmap is installed (`apt-get install uidmap`) and /etc/subuid grants some",
             )),

@@ -147,7 +147,13 @@ impl Running {
         });
         match ended.map_err(broken)? {
             Ended { exit, owners } if exit.is_success() => Ok((started.laid, owners)),
-            Ended { exit, .. } => Err(RunError::Failed { command: command(), exit, tail: output.tail(), is_lone: self.starter.is_lone() }),
+            Ended { exit, .. } => Err(RunError::Failed {
+                command: command(),
+                exit,
+                tail: output.tail(),
+                is_lone: self.starter.is_lone(),
+                emulator: self.job.carrier.by().map(str::to_owned),
+            }),
         }
     }
 }

@@ -9,6 +9,7 @@ use sandbox::{Bounds, Network, Streams};
 use super::mounts::{Mounted, Mounts};
 use super::settings::{Access, Settings};
 use crate::ground::{Bound, Confinement, Task};
+use crate::machines::Carrier;
 use crate::roots::Stack;
 
 /// The name of a machine that a build runs on, where nobody says another (BuildKit's).
@@ -22,6 +23,8 @@ pub(crate) struct Job {
     pub login: Login,
     /// The layers below it.
     pub stack: Stack,
+    /// What it takes so that this machine runs it.
+    pub carrier: Carrier,
     /// What of the network it sees.
     pub access: Access,
     /// It has all rights that the builder has.
@@ -50,6 +53,7 @@ impl Job {
             environment: self.environment(mounts),
             working: step.working.clone(),
             login: self.login.clone(),
+            carrier: self.carrier.clone(),
             read_only: false,
             network: match self.access {
                 Access::Host => Network::Host,

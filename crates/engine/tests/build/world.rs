@@ -16,6 +16,7 @@ use engine::build::{
 };
 use engine::cache::Cache;
 use engine::context::Context;
+use engine::machines::Machines;
 use engine::run::{Runner, Settings};
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
@@ -69,7 +70,7 @@ impl World {
             write(folder.path(), path, text.as_bytes());
         }
         let request = Request {
-            host: Platform::new("linux", "amd64", None),
+            machines: Arc::new(Machines::alone(Platform::new("linux", "amd64", None))),
             targets: Vec::new(),
             stage: None,
             labels: Vec::new(),

@@ -79,7 +79,7 @@ fn undeclared(session: &Session, request: &Request, plan: &Plan) {
         if bases.any(|base| !graph::Image::of_base(base.platform().clone(), base.config()).triggers().is_empty()) {
             return;
         }
-        let automatic = automatic_arguments(&request.host, &target.platform, request.stage.as_deref());
+        let automatic = automatic_arguments(request.host(), &target.platform, request.stage.as_deref());
         for key in target.arguments.keys() {
             let is_known = own.contains(key.as_str()) || is_predeclared(key) || automatic.value(key).is_some();
             *given.entry(key).or_default() |= is_known;
@@ -99,7 +99,7 @@ fn is_predeclared(key: &str) -> bool {
 fn found(request: &Request, planned: &Planned, options: &CheckOptions) -> Vec<Warning> {
     let file = &planned.target.file.parsed;
     let mut found = check(file, options);
-    let automatic = automatic_arguments(&request.host, &planned.target.platform, request.stage.as_deref());
+    let automatic = automatic_arguments(request.host(), &planned.target.platform, request.stage.as_deref());
     let base = |stage: usize| {
         let base = planned.outcome.as_ref().ok().and_then(|ready| ready.bases.get(&stage));
         let environment = base.map(|base| graph::Image::of_base(base.platform().clone(), base.config()).environment());

@@ -14,6 +14,7 @@ use super::ground::Ground;
 use super::running::{self, DockerProxies};
 use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
 use crate::commands::Session;
+use crate::machines::machines;
 
 /// The argument that asks for an index of a lone image, in BuildKit's words.
 const MULTI_PLATFORM: &str = "BUILDKIT_MULTI_PLATFORM";
@@ -34,7 +35,8 @@ pub struct Order {
 /// # Errors
 /// Where a file cannot be read, or words do not fit together.
 pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
-    let host = host();
+    let machines = machines(session, &arguments.emulation);
+    let host = machines.host().clone();
     let usual = if arguments.platform.is_empty() { usual(session, &host)? } else { PlatformSet::default() };
     let platforms = arguments.platforms(&usual);
     for unused in arguments.unused(&platforms) {
@@ -74,7 +76,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
     };
     let commands = running::settings(&session.context, &arguments.run, &targets, &DockerProxies::read(session))?;
     let request = Request {
-        host,
+        machines,
         targets,
         stage: arguments.target.clone(),
         labels: arguments.labels().into_iter().collect(),
@@ -111,13 +113,6 @@ fn usual(session: &Session, host: &Platform) -> Result<PlatformSet, Failure> {
             Ok(std::iter::once(host.clone()).collect())
         }
     }
-}
-
-/// What images are built for where nobody says: Linux, on machines that are no Windows.
-fn host() -> Platform {
-    let host = Platform::host();
-    let system = if host.os == "windows" { "windows" } else { "linux" };
-    Platform::new(system, &host.architecture, host.variant.as_deref()).normalized()
 }
 
 /// Compares the language that a file asks for with the one that is read here.

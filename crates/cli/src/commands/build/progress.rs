@@ -36,8 +36,8 @@ pub fn progress(session: &Session, log: &BuildLog) -> Progress {
             Happening::Reading { platform, base } => {
                 console.end_step(&platform.to_string(), "", || format!("[{platform}] looking into {base}"));
             }
-            Happening::NotTested { platform, host } => {
-                console.warn(&format!("not tested: the image for {platform}, as this machine runs the programs of {host}"));
+            Happening::NotTested { platform, reason } => {
+                console.warn(&format!("not tested: the image for {platform}, since {reason}"));
             }
             Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fault::{Fault, Hint, Kind};
+use graph::WhyNot;
 use oci::{LocatorError, Platform};
 
 /// A program that is not run.
@@ -26,18 +27,18 @@ pub enum RunVerbError {
         asked: Option<Box<Platform>>,
         /// What there is.
         offered: Vec<String>,
-        /// This machine would run what was asked for.
-        runs: bool,
+        /// Why this machine does not run what was asked for, if it does not.
+        why: Option<WhyNot>,
     },
     /// Its config says something else than its name or its index.
-    #[error("{label} is for {says} by its config, and this machine runs programs for {host}")]
+    #[error("{label} is for {says} by its config, whose programs do not run here, since {}", why.reason)]
     Disagrees {
         /// The name.
         label: String,
         /// What its config says.
         says: Box<Platform>,
-        /// What this machine is.
-        host: Box<Platform>,
+        /// Why they do not run.
+        why: WhyNot,
     },
     /// A file of variables that cannot be read.
     #[error("cannot read {}", path.display())]
@@ -85,12 +86,12 @@ pub enum RunVerbError {
 
 impl RunVerbError {
     fn why_not(&self) -> String {
-        let Self::NotForHere { label, host, asked, offered, runs } = self else { return String::new() };
+        let Self::NotForHere { label, host, asked, offered, why } = self else { return String::new() };
         let offers = if offered.is_empty() { "no image that says its platform".to_owned() } else { offered.join(", ") };
-        match asked {
-            None => format!("no image of {label} is for this machine, which is {host}: it offers {offers}"),
-            Some(asked) if *runs => format!("no {asked} image in {label}: it offers {offers}"),
-            Some(asked) => format!("programs for {asked} do not run on this machine, which is {host}; {label} offers {offers}"),
+        match (asked, why) {
+            (None, _) => format!("no image of {label} runs on this machine, which is {host}: it offers {offers}"),
+            (Some(asked), None) => format!("no {asked} image in {label}: it offers {offers}"),
+            (Some(asked), Some(why)) => format!("programs for {asked} do not run here, since {}; {label} offers {offers}", why.reason),
         }
     }
 }
@@ -106,6 +107,7 @@ impl Fault for RunVerbError {
 
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
+            Self::NotForHere { why: Some(WhyNot { remedy: Some(remedy), .. }), .. } => return Some(Hint::new(remedy.clone())),
             Self::NotForHere { asked: Some(_), .. } => "leave --platform out, or run it on such a machine",
             Self::NotForHere { asked: None, .. } => "run it on such a machine, or build the image for this one",
             Self::Disagrees { .. } => "its index is wrong, or it is not meant for this machine: polyarch inspect --full tells",

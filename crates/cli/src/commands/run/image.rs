@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use content::{Copier, Expected, Limits, Place, Source};
 use engine::base::Base;
+use engine::machines::Machines;
 use fault::Failure;
 use graph::runs_natively;
 use index::{Depth, IndexError, Order, bring, decide, describe, find_image};
@@ -22,12 +23,12 @@ use crate::open::{Answer, Opened, Opener};
 pub struct Finder<'a> {
     session: &'a Session,
     opener: &'a Opener,
-    host: Platform,
+    machines: &'a Machines,
     /// The platform that was asked for.
     asked: Option<&'a Platform>,
 }
 
-/// The image for this machine among those of a document.
+/// The image among those of a document that is run.
 struct Chosen {
     root: RawManifest,
     platform: Platform,
@@ -36,8 +37,8 @@ struct Chosen {
 
 impl<'a> Finder<'a> {
     /// Prepares; nothing is asked yet.
-    pub fn new(session: &'a Session, opener: &'a Opener, asked: Option<&'a Platform>) -> Self {
-        Self { session, opener, host: Platform::host().normalized(), asked }
+    pub fn new(session: &'a Session, opener: &'a Opener, machines: &'a Machines, asked: Option<&'a Platform>) -> Self {
+        Self { session, opener, machines, asked }
     }
 
     /// Finds it, and pulls it where that is wanted.
@@ -102,12 +103,17 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Chooses the image for this machine, or says what there is instead.
+    /// Chooses the image for this machine, or else the first that runs here all the same, or says what there is instead.
     async fn choose(&self, opened: &Opened) -> Result<Result<Chosen, RunVerbError>, Failure> {
         let explained = |problem| self.opener.explain(opened, problem);
         let root = opened.place.manifest(&opened.selector).await.map_err(explained)?;
         let (source, label): (&dyn Source, _) = (&*opened.place, &opened.label);
-        for platform in self.runs() {
+        let offered: Vec<String> =
+            describe(source, label, &root, Depth::Document).await?.platforms.into_iter().map(|entry| entry.platform).collect();
+        for platform in self.wanted(&offered) {
+            if self.machines.why_not(&platform).is_some() {
+                continue;
+            }
             match find_image(source, label, &root, &platform).await {
                 Ok(entry) => {
                     let manifest = source.manifest(&Selector::Digest(entry.digest)).await.map_err(explained)?;
@@ -117,22 +123,21 @@ impl<'a> Finder<'a> {
                 Err(problem) => return Err(problem.into()),
             }
         }
-        let offered = describe(source, label, &root, Depth::Document).await?.platforms;
-        Ok(Err(RunVerbError::NotForHere {
-            label: label.clone(),
-            host: Box::new(self.host.clone()),
-            asked: self.asked.cloned().map(Box::new),
-            offered: offered.into_iter().map(|entry| entry.platform).collect(),
-            runs: self.asked.is_none_or(|asked| runs_natively(&self.host, asked)),
-        }))
+        let why = self.asked.and_then(|asked| self.machines.why_not(asked));
+        let host = Box::new(self.machines.host().clone());
+        Ok(Err(RunVerbError::NotForHere { label: label.clone(), host, asked: self.asked.cloned().map(Box::new), offered, why }))
     }
 
-    /// The platforms that will do, best first.
-    fn runs(&self) -> Vec<Platform> {
-        let natively = |platform: &&Platform| runs_natively(&self.host, platform);
+    /// The platforms that would do, best first: what this machine takes by itself, and then whatever is offered.
+    fn wanted(&self, offered: &[String]) -> Vec<Platform> {
         match self.asked {
-            Some(asked) => Some(asked).filter(natively).cloned().into_iter().collect(),
-            None => Matcher::only(&self.host).accepted().iter().filter(natively).cloned().collect(),
+            Some(asked) => vec![asked.clone()],
+            None => {
+                let matcher = Matcher::only(self.machines.host());
+                let own = matcher.accepted().iter().filter(|platform| runs_natively(self.machines.host(), platform)).cloned();
+                let others = offered.iter().filter_map(|platform| platform.parse::<Platform>().ok());
+                own.chain(others).collect()
+            }
         }
     }
 
@@ -177,11 +182,11 @@ impl<'a> Finder<'a> {
     /// Reads an image, and does not believe who says for which machine it is.
     async fn base(&self, label: &str, place: Arc<dyn Place>, manifest: &RawManifest) -> Result<Base, Failure> {
         let base = Base::read(label, place, manifest).await?;
-        if runs_natively(&self.host, base.platform()) {
+        let Some(why) = self.machines.why_not(base.platform()) else {
             return Ok(base);
-        }
+        };
         let says = Box::new(base.platform().clone());
-        Err(RunVerbError::Disagrees { label: label.to_owned(), says, host: Box::new(self.host.clone()) }.into())
+        Err(RunVerbError::Disagrees { label: label.to_owned(), says, why }.into())
     }
 }
 

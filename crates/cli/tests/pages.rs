@@ -197,7 +197,7 @@ fn diner() -> Option<Home> {
     let home = Home::new();
     home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
     home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
-    let foreign = Image::new("linux/arm64").text("foreign").build();
+    let foreign = Image::new("linux/sparc64").text("foreign").build();
     write_layout(&home.path().join("foreign"), &[(&foreign.manifest, Some("1.0"))], &[&foreign]);
     std::fs::create_dir(home.path().join("app")).unwrap();
     let text = "FROM busybox:1.37\nENV GREETING=hello\nWORKDIR /srv\nRUN echo \"$GREETING from the image\" > greeting\nUSER www-data\n\

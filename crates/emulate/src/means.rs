@@ -129,7 +129,6 @@ impl Obstacle {
     pub fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
             Self::Nothing(_) | Self::NoEmulator(_) | Self::Unusable(_) | Self::Emulator(..) | Self::Unfixed(_) => return Some(install()),
-            Self::System => "commands of another system run on that system alone",
             Self::Level | Self::Kernel(_) => {
                 "build this platform on a machine that has it, and put the parts together by `polyarch create`"
             }
@@ -137,7 +136,7 @@ impl Obstacle {
             Self::Disabled(path) => return Some(Hint::new(format!("as root: `echo 1 > {}`", path.display()))),
             Self::Gone(_) | Self::Handler(..) => "reinstall what registered it: `apt-get install --reinstall qemu-user-static`",
             Self::NoPrivate => "this takes Linux 6.7 and user namespaces",
-            Self::Unknown | Self::Own => return None,
+            Self::System | Self::Unknown | Self::Own => return None,
         }))
     }
 }

@@ -45,7 +45,7 @@ fn what_is_not_run_has_dockers_codes() {
         (&["--user=ghost"][..], "unable to find user ghost"),
         (&["--no-such-flag"], "unexpected argument '--no-such-flag'"),
         (&["-v", "./none:/x"], "cannot mount ./none at /x"),
-        (&["--platform=linux/s390x"], "programs for linux/s390x do not run on this machine"),
+        (&["--platform=linux/sparc64"], "programs for linux/sparc64 do not run here, since its architecture or level is not known"),
         (&["-w", "/etc/passwd"], "working folder /etc/passwd: Not a directory"),
     ] {
         let ran = run(&kitchen, flags, &["true"]);

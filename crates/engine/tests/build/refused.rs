@@ -28,7 +28,7 @@ async fn every_run_for_another_machine_is_listed_before_anything_is_asked() {
     };
     assert_eq!(
         problem.to_string(),
-        "RUN for linux/s390x needs a machine that runs its programs, and this one runs those of linux/amd64:\n  \
+        "RUN for linux/s390x does not run here, since this machine is linux/amd64:\n  \
          Dockerfile:4: RUN make   all\n  Dockerfile:8: RUN last"
     );
     assert_eq!(world.asked(), [""; 0]);

@@ -51,12 +51,12 @@ impl<'a> Finder<'a> {
             Locator::Registry(_) => {
                 let far = self.opener.far_source(locator).await?;
                 self.opener.announce(&[&far]);
-                self.without_a_name(&far, self.choose(&far).await??).await
+                self.without_a_name(&far, self.choose(&far, false).await??).await
             }
             _ => {
                 let opened = self.opener.source(locator).await?;
                 self.opener.announce(&[&opened]);
-                let chosen = self.choose(&opened).await??;
+                let chosen = self.choose(&opened, false).await??;
                 self.base(&opened.label, opened.place, &chosen.manifest).await
             }
         }
@@ -65,7 +65,7 @@ impl<'a> Finder<'a> {
     async fn by_name(&self, name: &Reference, pull: PullWord) -> Result<Base, Failure> {
         let here = if pull == PullWord::Always { None } else { self.here(name).await? };
         if let Some(here) = here {
-            match self.choose(&here).await {
+            match self.choose(&here, pull == PullWord::Missing && here.answer != Answer::Store).await {
                 // A copy may be of another platform, and its registry have more.
                 Ok(Err(_)) if pull == PullWord::Missing && here.answer != Answer::Store => {}
                 chosen => {
@@ -78,7 +78,7 @@ impl<'a> Finder<'a> {
         }
         let far = self.opener.far_source(&Locator::Name(name.clone())).await?;
         self.opener.announce(&[&far]);
-        let chosen = self.choose(&far).await??;
+        let chosen = self.choose(&far, false).await??;
         match &far.answer {
             Answer::Registry(full) if full.target_tag().is_some() => self.by_its_name(&far, full, chosen).await,
             _ => self.without_a_name(&far, chosen).await,
@@ -103,14 +103,15 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Chooses the image for this machine, or else the first that runs here all the same, or says what there is instead.
-    async fn choose(&self, opened: &Opened) -> Result<Result<Chosen, RunVerbError>, Failure> {
+    /// Chooses the image for this machine, or else the first that runs here all the same unless only the machine's own will do, or says
+    /// what there is instead.
+    async fn choose(&self, opened: &Opened, only_own: bool) -> Result<Result<Chosen, RunVerbError>, Failure> {
         let explained = |problem| self.opener.explain(opened, problem);
         let root = opened.place.manifest(&opened.selector).await.map_err(explained)?;
         let (source, label): (&dyn Source, _) = (&*opened.place, &opened.label);
         let offered: Vec<String> =
             describe(source, label, &root, Depth::Document).await?.platforms.into_iter().map(|entry| entry.platform).collect();
-        for platform in self.wanted(&offered) {
+        for platform in self.wanted(if only_own { &[] } else { &offered }) {
             if self.machines.why_not(&platform).is_some() {
                 continue;
             }

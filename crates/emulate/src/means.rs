@@ -8,7 +8,7 @@ use fault::Hint;
 use oci::Platform;
 
 use crate::error::install;
-use crate::{Answer, Emulator, Handler, Machine, Probe};
+use crate::{Answer, Emulator, Handler, Machine, Probe, Trouble};
 
 /// By what programs should run that this machine does not run by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,6 +112,14 @@ impl Means {
         match self {
             Self::Private(emulator) | Self::Wrapped(emulator) => Some(emulator),
             Self::Native | Self::Host(_) | Self::None(_) => None,
+        }
+    }
+
+    /// Lists what is known to go wrong with a platform's programs.
+    pub fn troubles(&self, platform: &Platform) -> Vec<&'static Trouble> {
+        match (self, Machine::of(platform)) {
+            (Self::Native | Self::None(_), _) | (_, None) => Vec::new(),
+            (_, Some(machine)) => Trouble::of(machine, self.emulator().and_then(|emulator| emulator.version)).collect(),
         }
     }
 

@@ -128,6 +128,9 @@ pub struct Build {
     /// may be repeated
     #[arg(long = "test", value_name = "CMD", value_parser = NonEmptyStringValueParser::new(), help_heading = "How it is made")]
     pub tests: Vec<String>,
+    /// Test the images for other machines, too, by an emulator
+    #[arg(long, requires = "tests", help_heading = "How it is made")]
+    pub test_all: bool,
     /// Keep all extended attributes of copied files, not security.capability alone
     #[arg(long, help_heading = "How it is made")]
     pub keep_xattrs: bool,

@@ -35,6 +35,7 @@ use super::foreign::Refused;
 #[command(after_help = "Examples:
   polyarch run hello:1.0
   polyarch run --network none --read-only hello:1.0
+  polyarch run --all-platforms hello:1.0
   echo words | polyarch run -i -e NAME=value hello:1.0")]
 pub struct Run {
     /// The image, in any place; a name that is not here is pulled. Behind it stands what its program gets
@@ -46,6 +47,9 @@ pub struct Run {
     /// The platform of the image; without it this machine's own, or else one that an emulator runs
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
+    /// Run the images for all platforms, and show what became of each; exit 1 if any fails
+    #[arg(long, conflicts_with_all = ["platform", "interactive", "tty"])]
+    pub all_platforms: bool,
     /// By what programs of other machines run.
     #[command(flatten)]
     pub emulation: EmulationWords,

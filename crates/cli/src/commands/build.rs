@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use content::{Expected, Limits};
-use engine::build::{Built, BuiltImage, Plan, Request, Workshop, make, plan};
+use engine::build::{Built, BuiltImage, Emulated, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
 use engine::run::Runner;
 use fault::{Failure, Wishing};
@@ -66,6 +66,7 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     if let Some(problem) = decided.problem() {
         return Err(problem.into());
     }
+    tell_of_emulators(session, &decided.emulated(&request.machines));
     let prepare = |path: Option<&Path>, word| path.map(|path| Metadata::prepare(path, word)).transpose();
     let metadata = prepare(arguments.metadata_file.as_deref(), "--metadata-file")?;
     let iidfile = prepare(arguments.iidfile.as_deref(), "--iidfile")?;
@@ -79,6 +80,23 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
         iidfile.write(&summary.digest)?;
     }
     Ok(Done::Well)
+}
+
+/// Says which commands an emulator runs, and what is known to go wrong with some of them, before that happens.
+fn tell_of_emulators(session: &Session, emulated: &[Emulated]) {
+    for Emulated { platform, by, misses_setuid, troubles } in emulated {
+        session.console.say(format!("commands for {platform} run by {by}"));
+        if *misses_setuid {
+            session
+                .console
+                .warn(&format!("sudo and its like gain nothing for {platform}, as {by} is registered: `--binfmt private` keeps that"));
+        }
+        for trouble in troubles {
+            session
+                .console
+                .warn(&format!("{trouble}; what it makes for {platform} can be made in a stage `FROM --platform=$BUILDPLATFORM`"));
+        }
+    }
 }
 
 /// Reads what the build stands on, on a thread that may wait: for a pipe that never ends, until somebody interrupts it.

@@ -1,6 +1,7 @@
 //! `run`: a program of an image, on this machine's own platform or another that it runs.
 
 mod error;
+mod everywhere;
 mod image;
 mod order;
 mod signals;
@@ -52,8 +53,10 @@ impl<F: Into<Failure>> From<F> for NotRun {
 pub async fn run(session: &Session, arguments: Run) -> Result<Done, Failure> {
     let image = arguments.words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     let wish = format!("run {}", arguments.name.as_deref().unwrap_or(&image));
-    match program(session, &arguments).await {
-        Ok(code) => Ok(Done::Program(code)),
+    let ran =
+        if arguments.all_platforms { everywhere(session, &arguments).await } else { program(session, &arguments).await.map(Done::Program) };
+    match ran {
+        Ok(done) => Ok(done),
         Err(NotRun { failure, .. }) if failure.fault().kind() == Kind::Interrupted => Err(failure).wishing(|| wish),
         Err(NotRun { failure, code }) => {
             session.console.end();
@@ -61,6 +64,11 @@ pub async fn run(session: &Session, arguments: Run) -> Result<Done, Failure> {
             Ok(Done::Program(code))
         }
     }
+}
+
+async fn everywhere(session: &Session, arguments: &Run) -> Result<Done, NotRun> {
+    arguments.check()?;
+    everywhere::run(session, arguments).await
 }
 
 async fn program(session: &Session, arguments: &Run) -> Result<u8, NotRun> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dockerfile::{Problems, Span};
 use fault::{AnyFault, Fault, Hint, Kind};
-use graph::RunsNeeded;
+use graph::{RunsNeeded, WhyNot};
 use oci::{ImageIndex, MAX_MANIFEST_SIZE, Platform};
 
 use super::images::images;
@@ -140,6 +140,14 @@ pub enum BuildError {
         #[source]
         problem: Arc<RunError>,
     },
+    /// A test could not be run in an image for this platform, though it is to be.
+    #[error("the test for {platform} does not run here, since {}", why.reason)]
+    Untested {
+        /// What the image is for.
+        platform: Box<Platform>,
+        /// Why its programs do not run.
+        why: WhyNot,
+    },
     /// A test was not run in the finished image, or did not succeed.
     #[error("{}", self.lines().join("\n"))]
     Test {
@@ -226,7 +234,7 @@ impl BuildError {
             Self::Pack(problem) => problem,
             Self::Untrue(problem) => problem,
             Self::Place(problem) => problem,
-            Self::NoStage => return None,
+            Self::NoStage | Self::Untested { .. } => return None,
             Self::Several(problems) => return problems.first().and_then(Self::inner),
         })
     }
@@ -234,6 +242,9 @@ impl BuildError {
 
 impl Fault for BuildError {
     fn kind(&self) -> Kind {
+        if matches!(self, Self::Untested { .. }) {
+            return Kind::Usage;
+        }
         self.inner().map_or(Kind::Build, Fault::kind)
     }
 
@@ -241,6 +252,9 @@ impl Fault for BuildError {
         match self {
             Self::Test { problem, .. } if problem.lacks_shell() => Some(Hint::new(
                 "the image has no shell: write the program and its arguments as a list, `--test '[\"program\", \"argument\"]'`",
+            )),
+            Self::Untested { why, .. } => Some(Hint::new(
+                why.remedy.clone().unwrap_or_else(|| "leave --test-all out: images of this machine are tested all the same".to_owned()),
             )),
             _ => self.inner().and_then(Fault::hint),
         }

@@ -5,6 +5,7 @@
 
 mod again;
 mod bound;
+mod emulated;
 mod error;
 mod evaluate;
 mod images;
@@ -20,6 +21,7 @@ mod stack;
 mod step;
 mod testing;
 
+pub use emulated::Emulated;
 pub use error::{BuildError, ImageError};
 pub use images::{Asked, Found, Images};
 pub use make::{Built, BuiltImage, Workshop, make};

@@ -114,6 +114,10 @@ fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<
     let own: Vec<&Outlined> = outline.stages.iter().filter(|stage| !stage.is_replaced).collect();
     refuse_runs(file.source.name(), &file.parsed, &outline.graph, &own, &|platform| request.machines.why_not(platform))
         .map_err(BuildError::Runs)?;
+    let is_tested = request.tests_all && !request.tests.is_empty() && target.platform.os == request.host().os;
+    if is_tested && let Some(why) = request.machines.why_not(&target.platform) {
+        return Err(BuildError::Untested { platform: Box::new(target.platform.clone()), why });
+    }
     Ok(outline)
 }
 

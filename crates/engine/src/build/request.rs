@@ -42,8 +42,10 @@ pub struct Request {
     pub scratch: PathBuf,
     /// What every command sees.
     pub commands: Settings,
-    /// `--test`: what must succeed in each image that this machine runs.
+    /// `--test`: what must succeed in each image that this machine runs by itself.
     pub tests: Vec<String>,
+    /// `--test-all`: and in those of other machines, too.
+    pub tests_all: bool,
 }
 
 impl Request {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use dockerfile::{Network, Security};
+use emulate::Means;
 use fault::Fault;
 use graph::{Image, RunStep};
+use oci::Platform;
 
 use super::error::BuildError;
 use super::evaluate::{Below, Evaluated, Evaluation};
@@ -17,7 +19,7 @@ const STAGE: &str = "--test";
 
 impl Evaluation<'_> {
     /// Runs every test in the image that a stage becomes, one after the other, each over what the image holds. Returns how many
-    /// that were: none where the image is for another machine, which is told.
+    /// that were: none where the image is for another machine and those are not wanted, which is told.
     ///
     /// # Errors
     /// The first test that cannot be run, or does not succeed.
@@ -27,8 +29,8 @@ impl Evaluation<'_> {
             return Ok(0);
         }
         let platform = &self.target.platform;
-        if let Some(why) = self.request.machines.why_not(&image.platform) {
-            progress.tell(Happening::NotTested { platform: platform.clone(), reason: why.reason });
+        if let Some(reason) = self.not_tested(&image.platform) {
+            progress.tell(Happening::NotTested { platform: platform.clone(), reason });
             return Ok(0);
         }
         let below = Below { base: stage.base.as_ref(), survey: &stage.survey, chain: &stage.chain };
@@ -46,6 +48,16 @@ impl Evaluation<'_> {
             progress.tell(Happening::Done { step: name, cached: false });
         }
         Ok(tests.len())
+    }
+
+    /// Says why no test is run in an image for a platform, if so. Where all are wanted, that one of this system's can run was found
+    /// out before.
+    fn not_tested(&self, platform: &Platform) -> Option<String> {
+        let means = self.request.machines.means(platform);
+        if self.request.tests_all {
+            return means.err().map(|why| why.reason);
+        }
+        (!matches!(means, Ok(Means::Native))).then(|| "this machine does not run it by itself: --test-all does".to_owned())
     }
 
     async fn try_out(

@@ -84,6 +84,7 @@ impl World {
             scratch: folder.path().to_owned(),
             commands: Settings::default(),
             tests: Vec::new(),
+            tests_all: false,
         };
         Self {
             folder,

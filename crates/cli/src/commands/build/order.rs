@@ -90,6 +90,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         scratch: session.context.scratch.clone(),
         commands,
         tests: arguments.tests.clone(),
+        tests_all: arguments.test_all,
     };
     Ok(Order { request, is_index })
 }

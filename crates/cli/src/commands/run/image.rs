@@ -26,6 +26,8 @@ pub struct Finder<'a> {
     machines: &'a Machines,
     /// The platform that was asked for.
     asked: Option<&'a Platform>,
+    /// Nothing is said of where the image is.
+    is_quiet: bool,
 }
 
 /// The image among those of a document that is run.
@@ -38,7 +40,43 @@ struct Chosen {
 impl<'a> Finder<'a> {
     /// Prepares; nothing is asked yet.
     pub fn new(session: &'a Session, opener: &'a Opener, machines: &'a Machines, asked: Option<&'a Platform>) -> Self {
-        Self { session, opener, machines, asked }
+        Self { session, opener, machines, asked, is_quiet: false }
+    }
+
+    /// Says nothing of where the image is.
+    pub const fn quietly(mut self) -> Self {
+        self.is_quiet = true;
+        self
+    }
+
+    /// Lists the platforms that a name has images for, in their order, and says where that is.
+    ///
+    /// # Errors
+    /// Where it is nowhere.
+    pub async fn offered(&self, locator: &Locator, pull: PullWord) -> Result<Vec<String>, Failure> {
+        let opened = match locator {
+            Locator::Name(name) => {
+                let here = if pull == PullWord::Always { None } else { self.here(name).await? };
+                match here {
+                    // What was pulled may be a part of what there is.
+                    Some(here) if here.answer == Answer::Store || pull == PullWord::Never => here,
+                    None if pull == PullWord::Never => return Err(NameError::NotHere(name.clone()).into()),
+                    _ => self.opener.far_source(locator).await?,
+                }
+            }
+            Locator::Registry(_) => self.opener.far_source(locator).await?,
+            _ => self.opener.source(locator).await?,
+        };
+        self.announce(&opened);
+        let root = opened.place.manifest(&opened.selector).await.map_err(|problem| self.opener.explain(&opened, problem))?;
+        let described = describe(&*opened.place, &opened.label, &root, Depth::Document).await?;
+        Ok(described.platforms.into_iter().map(|entry| entry.platform).collect())
+    }
+
+    fn announce(&self, opened: &Opened) {
+        if !self.is_quiet {
+            self.opener.announce(&[opened]);
+        }
     }
 
     /// Finds it, and pulls it where that is wanted.
@@ -50,12 +88,12 @@ impl<'a> Finder<'a> {
             Locator::Name(name) => self.by_name(name, pull).await,
             Locator::Registry(_) => {
                 let far = self.opener.far_source(locator).await?;
-                self.opener.announce(&[&far]);
+                self.announce(&far);
                 self.without_a_name(&far, self.choose(&far, false).await??).await
             }
             _ => {
                 let opened = self.opener.source(locator).await?;
-                self.opener.announce(&[&opened]);
+                self.announce(&opened);
                 let chosen = self.choose(&opened, false).await??;
                 self.base(&opened.label, opened.place, &chosen.manifest).await
             }
@@ -69,7 +107,7 @@ impl<'a> Finder<'a> {
                 // A copy may be of another platform, and its registry have more.
                 Ok(Err(_)) if pull == PullWord::Missing && here.answer != Answer::Store => {}
                 chosen => {
-                    self.opener.announce(&[&here]);
+                    self.announce(&here);
                     return self.base(&here.label, here.place, &chosen??.manifest).await;
                 }
             }
@@ -77,7 +115,7 @@ impl<'a> Finder<'a> {
             return Err(NameError::NotHere(name.clone()).into());
         }
         let far = self.opener.far_source(&Locator::Name(name.clone())).await?;
-        self.opener.announce(&[&far]);
+        self.announce(&far);
         let chosen = self.choose(&far, false).await??;
         match &far.answer {
             Answer::Registry(full) if full.target_tag().is_some() => self.by_its_name(&far, full, chosen).await,

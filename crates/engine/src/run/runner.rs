@@ -153,6 +153,7 @@ impl Running {
                 tail: output.tail(),
                 is_lone: self.starter.is_lone(),
                 emulator: self.job.carrier.by().map(str::to_owned),
+                is_wrapped: self.job.carrier.front().is_some(),
             }),
         }
     }

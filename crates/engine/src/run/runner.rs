@@ -22,6 +22,8 @@ pub struct Runner {
     folder: PathBuf,
     standing: Result<Standing, SandboxError>,
     turns: Semaphore,
+    /// The same for what emulators run, which takes much longer: this machine's own programs do not wait for it.
+    emulated: Semaphore,
     keeps_attributes: bool,
     /// Nothing of it is there as long as no command has to run.
     ground: OnceCell<Ground>,
@@ -41,10 +43,17 @@ pub(crate) struct Left {
 
 impl Runner {
     /// Runs commands by a copy of this program, which calls [`sandbox::init_if_asked`] first. Layers lie below `folder`, and
-    /// `standing` says who unpacks them, or why nobody can; `parallel` commands run at once. Files keep all of their attributes
-    /// where `keeps_attributes` says so.
+    /// `standing` says who unpacks them, or why nobody can; `parallel` commands run at once, and as many by emulators. Files keep all
+    /// of their attributes where `keeps_attributes` says so.
     pub fn new(folder: PathBuf, standing: Result<Standing, SandboxError>, parallel: usize, keeps_attributes: bool) -> Self {
-        Self { folder, standing, turns: Semaphore::new(parallel.max(1)), keeps_attributes, ground: OnceCell::new() }
+        Self {
+            folder,
+            standing,
+            turns: Semaphore::new(parallel.max(1)),
+            emulated: Semaphore::new(parallel.max(1)),
+            keeps_attributes,
+            ground: OnceCell::new(),
+        }
     }
 
     /// Returns what commands run on.
@@ -81,7 +90,8 @@ impl Runner {
     ) -> Result<T, RunError> {
         let ground = self.ground().await?;
         // It is never closed; if it were, going without a turn would be right.
-        let _turn = self.turns.acquire().await;
+        let turns = if job.carrier.by().is_some() { &self.emulated } else { &self.turns };
+        let _turn = turns.acquire().await;
         begins();
         let running = Running {
             scratch: ground.roots.scratch().map_err(GroundError::from)?,

@@ -42,4 +42,7 @@ pub struct RunWords {
     /// The size of /dev/shm [default: 64m]
     #[arg(long = "shm-size", value_name = "BYTES", help_heading = "What RUN sees")]
     pub shared_memory: Option<MemorySize>,
+    /// How many RUN there may be at once, and as many by emulators [default: the number of processors]
+    #[arg(long, value_name = "COUNT", help_heading = "What RUN sees")]
+    pub parallel: Option<std::num::NonZeroUsize>,
 }

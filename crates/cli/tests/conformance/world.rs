@@ -125,10 +125,14 @@ pub struct BaseImage {
 
 /// Makes an image of layers that are tars.
 pub fn base(platform: &str, layers: &[Vec<u8>], config: &Value) -> BaseImage {
+    let (platform, version) = platform.split_once(':').map_or((platform, None), |(platform, version)| (platform, Some(version)));
     let mut parts = platform.split('/');
     let mut platform = json!({"os": parts.next(), "architecture": parts.next()});
     if let Some(variant) = parts.next() {
         platform["variant"] = json!(variant);
+    }
+    if let Some(version) = version {
+        platform["os.version"] = json!(version);
     }
     let mut document = json!({
         "created": "2017-01-26T16:59:13Z",

@@ -35,6 +35,12 @@ pub enum ImageError {
         /// What it is made for; never empty texts.
         offered: Vec<Platform>,
     },
+    /// It is for Windows, and does not say for which.
+    #[error("{label} is for Windows, and its config does not say for which: it has no os.version")]
+    NoVersion {
+        /// Its name.
+        label: String,
+    },
     /// Its config says something else than its name or its index.
     #[error("{label} is for {says} by its config, expected {wanted}")]
     OtherPlatform {
@@ -79,7 +85,7 @@ impl Fault for ImageError {
             Self::Base(problem) => problem.kind(),
             // A platform that is not offered is an answer: everything worked.
             Self::NotOffered { .. } => Kind::Answer,
-            Self::OtherPlatform { .. } => Kind::Build,
+            Self::OtherPlatform { .. } | Self::NoVersion { .. } => Kind::Build,
         }
     }
 
@@ -87,6 +93,15 @@ impl Fault for ImageError {
         match self {
             Self::Missing(problem) => problem.hint(),
             Self::Base(problem) => problem.hint(),
+            Self::NoVersion { .. } => Some(Hint::new(
+                "no Windows runs it: whoever made it has to mend it; `--allow-foreign all` takes it as what `--platform` says, such as windows(ltsc2022)/amd64",
+            )),
+            Self::NotOffered { wanted, offered, .. }
+                if wanted.os == "windows" && wanted.os_version.is_none() && offered.iter().any(|one| one.os == "windows") =>
+            {
+                let offered: Vec<String> = offered.iter().filter(|one| one.os == "windows").map(ToString::to_string).collect();
+                Some(Hint::new(format!("say for which release: it offers {}", offered.join(", "))))
+            }
             Self::NotOffered { wanted, offered, .. } => {
                 let offered: Vec<String> = offered.iter().map(ToString::to_string).collect();
                 let offers = if offered.is_empty() { "no image that says its platform".to_owned() } else { offered.join(", ") };

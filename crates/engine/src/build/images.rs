@@ -10,6 +10,7 @@ use oci::{Descriptor, ImageIndex, Matcher, Platform, RawManifest, Selector};
 use tokio::sync::OnceCell;
 
 use super::error::ImageError;
+use super::releases;
 use crate::base::Base;
 
 /// The words that an image is asked for by.
@@ -98,7 +99,13 @@ impl<'a> Bases<'a> {
             // Configs of 32-bit ARM often leave the variant to the index.
             says.variant = stated.filter(|stated| stated.architecture == says.architecture).and_then(|stated| stated.variant.clone());
         }
-        if self.believes || runs_on(&says, wanted) {
+        if self.believes {
+            return Ok(base);
+        }
+        if wanted.os == "windows" && says.os == "windows" && says.os_version.is_none() {
+            return Err(ImageError::NoVersion { label });
+        }
+        if runs_on(&says, wanted) {
             return Ok(base);
         }
         let (wanted, says) = (Box::new(wanted.clone()), Box::new(says));
@@ -110,6 +117,9 @@ impl<'a> Bases<'a> {
 /// processor is another platform, even where machines of `wanted` would run its programs.
 fn runs_on(image: &Platform, wanted: &Platform) -> bool {
     let (image, wanted) = (image.normalized(), wanted.normalized());
+    if wanted.os == "windows" {
+        return image.os == wanted.os && image.architecture == wanted.architecture && releases::is_of(&image, &wanted);
+    }
     image.architecture == wanted.architecture && (Matcher::only(&wanted).matches(&image) || image.same_as(&wanted))
 }
 
@@ -117,6 +127,9 @@ fn runs_on(image: &Platform, wanted: &Platform) -> bool {
 fn choose<'a>(index: &'a ImageIndex, wanted: &Platform) -> Option<&'a Descriptor> {
     let entries: Vec<(&Descriptor, &Platform)> = images(index).collect();
     let wanted = wanted.normalized();
+    if wanted.os == "windows" {
+        return releases::choose(&entries, &wanted);
+    }
     let same = entries.iter().filter(|(_, platform)| platform.normalized().architecture == wanted.architecture);
     let same: Vec<&(&Descriptor, &Platform)> = same.collect();
     let best = Matcher::only(&wanted).best(same.iter().map(|(_, platform)| *platform));

@@ -195,10 +195,10 @@ impl Making<'_> {
     }
 
     /// Completes what the image says: its platform is what was asked for, with the version of the system that its base
-    /// says, and its labels are those of the command line over those of the file.
+    /// says to the last number, and its labels are those of the command line over those of the file.
     fn finish_config(&self, image: &mut Image, target: &Target, base: Option<&Base>, steps: &[Made]) {
         image.platform = target.platform.normalized();
-        if let Some(base) = base.map(Base::platform).filter(|_| target.platform.os_version.is_none()) {
+        if let Some(base) = base.map(Base::platform).filter(|base| base.os_version.is_some() || target.platform.os_version.is_none()) {
             image.platform.os_version.clone_from(&base.os_version);
             image.platform.os_features.clone_from(&base.os_features);
         }

@@ -14,6 +14,7 @@ mod make;
 mod moment;
 mod plan;
 mod progress;
+mod releases;
 mod request;
 mod run_key;
 mod running;

@@ -45,7 +45,6 @@ pub fn settings(context: &Context, words: &RunWords, targets: &[Target], docker:
         hostname: hostname(&arguments)?,
         cache_namespace: agreed(&arguments, CACHE_NAMESPACE)?.unwrap_or_default().to_owned(),
         parallel: words.parallel.map_or(usual.parallel, std::num::NonZeroUsize::get),
-        ..usual
     })
 }
 

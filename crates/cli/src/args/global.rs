@@ -51,6 +51,8 @@ pub enum ProgressFlag {
     /// Nothing
     #[value(alias = "none")]
     Quiet,
+    /// BuildKit's statuses of a build's steps, a JSON document in each line
+    Rawjson,
 }
 
 /// Whom a relaxed rule is for.

@@ -9,6 +9,7 @@ mod ground;
 mod log;
 mod order;
 mod progress;
+mod rawjson;
 mod report;
 pub mod running;
 

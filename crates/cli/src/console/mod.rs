@@ -19,9 +19,12 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use clap::error::{ContextKind, ContextValue};
 use content::{Event, Events};
 use fault::{Failure, Kind};
+use serde_json::{Value, json};
 
 use crate::args::ProgressFlag;
 use crate::context::Context;
@@ -30,6 +33,8 @@ use crate::context::Context;
 #[derive(Clone)]
 pub struct Console {
     quiet: bool,
+    /// Programs read stderr: statuses, and what cannot be one of them.
+    raw: bool,
     verbose: bool,
     colour: bool,
     /// Whether a person reads stdout.
@@ -49,6 +54,7 @@ impl Console {
         let global = &context.global;
         let console = Self {
             quiet: global.quiet,
+            raw: global.progress == ProgressFlag::Rawjson,
             verbose: global.verbose,
             colour: context.colour,
             terminal: context.terminal,
@@ -123,7 +129,7 @@ impl Console {
 
     /// Says something that a person may want to know.
     pub fn say(&self, line: impl AsRef<str>) {
-        if !self.quiet {
+        if !self.quiet && !self.raw {
             self.error_line(&visible(line.as_ref()));
         }
     }
@@ -140,7 +146,17 @@ impl Console {
             return;
         }
         warned.push(text.to_owned());
+        if self.raw {
+            return self.status(&json!({"warnings": [{"level": 1, "short": BASE64_STANDARD.encode(text)}]}));
+        }
         self.labelled("warning:", "33", text);
+    }
+
+    /// Prints a status for programs, where they read them.
+    pub fn status(&self, status: &Value) {
+        if self.raw && !self.quiet {
+            error_line(&status.to_string());
+        }
     }
 
     /// Prints a failure: the wish and what stopped it, where that is, the causes, the hint.

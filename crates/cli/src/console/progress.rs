@@ -38,7 +38,7 @@ impl Progress {
         let lines = |from| Shown::Lines { from, owners: Mutex::default() };
         Self(Arc::new(match global.progress {
             _ if global.quiet => Shown::Nothing,
-            ProgressFlag::Quiet => Shown::Nothing,
+            ProgressFlag::Quiet | ProgressFlag::Rawjson => Shown::Nothing,
             ProgressFlag::Plain => lines(0),
             ProgressFlag::Auto if global.verbose => lines(LARGE),
             // Hidden where stderr is no terminal, or one that cannot move its cursor.

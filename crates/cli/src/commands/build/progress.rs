@@ -7,6 +7,7 @@ use std::time::Instant;
 use engine::build::{Happening, Progress, StepName};
 
 use super::log::BuildLog;
+use super::rawjson::Statuses;
 use crate::commands::Session;
 
 /// Returns a listener that shows steps, and has them kept in a log.
@@ -14,8 +15,12 @@ pub fn progress(session: &Session, log: &BuildLog) -> Progress {
     let console = session.console.clone();
     let hear = log.listener();
     let begun = Begun::default();
+    let statuses = Statuses::new(session.context.now.clone());
     Progress::to(move |happening| {
         hear(&happening);
+        if let Some(status) = statuses.of(&happening) {
+            console.status(&status);
+        }
         match happening {
             Happening::Begun(step) => {
                 begun.add(&step);

@@ -1,5 +1,6 @@
 //! Finds programs that run those of another machine, and looks whether they can be used.
 
+mod list;
 mod version;
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals};
 
 use crate::{EmulatorError, Flags, Machine, Trouble, Unfit, child, elf};
+pub use list::{Found, Place, list};
 pub use version::Version;
 
 /// Where emulators are looked for.

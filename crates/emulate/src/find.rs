@@ -102,8 +102,15 @@ impl Emulator {
         if let Some((target, _)) = said.as_ref().filter(|(target, _)| target != machine.qemu()) {
             return Err(unfit(Unfit::OtherTarget(target.clone())));
         }
+        let found = Self { machine, path: PathBuf::new(), version: said.map(|(_, version)| version), follows_programs: false };
+        Ok(found.moved_to(path.clone()))
+    }
+
+    /// Returns it as it is once its file has been renamed.
+    #[must_use]
+    pub fn moved_to(self, path: PathBuf) -> Self {
         let follows_programs = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"buildkit-qemu-"));
-        Ok(Self { machine, path: path.clone(), version: said.map(|(_, version)| version), follows_programs })
+        Self { path, follows_programs, ..self }
     }
 
     /// Returns the flags with which it is registered so that it works in any root, and set-user-ID programs too.

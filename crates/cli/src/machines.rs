@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulate::Places;
+use emulate::{Decision, EmulatorError, Facts, Means, Obstacle, Places, Search, decide};
 use engine::machines::{Machines, Outlook};
 use oci::Platform;
 
 use crate::args::EmulationWords;
 use crate::commands::Session;
+use crate::standing::wants_handlers;
 
 /// The kernel's list of handlers.
 pub const HANDLERS: &str = "/proc/sys/fs/binfmt_misc";
@@ -31,6 +32,28 @@ pub fn machines(session: &Session, words: &EmulationWords) -> Arc<Machines> {
         limit: LIMIT,
     };
     Arc::new(Machines::new(host(), outlook))
+}
+
+/// Tells by what a build would run the programs of each platform, if it were for that one alone. Nothing is registered for it; a probe of
+/// each platform is run.
+///
+/// # Errors
+/// An emulator in the folder that was named cannot be used.
+pub fn prospects(session: &Session, words: &EmulationWords, platforms: &[Platform]) -> Result<Vec<Decision>, EmulatorError> {
+    let places = places(session, words.emulators.clone());
+    let search = Search { handlers: HANDLERS.as_ref(), places: &places, has_private: false, limit: LIMIT };
+    let mut facts = Facts::gather(platforms, &search)?;
+    let can_register = matches!(session.stand.registers, Some(Ok(())));
+    let prospect = |platform: &Platform| {
+        // Root has handlers of its own where the machine has none.
+        facts.has_private = can_register && (!sandbox::is_root() || wants_handlers(words.binfmt, &[platform]));
+        let means = match decide(std::slice::from_ref(platform), &facts, words.binfmt) {
+            Ok(decided) => decided.into_iter().next().map(|decision| decision.means),
+            Err(problem) => problem.unmet.into_iter().next().map(|(_, obstacle)| Means::None(obstacle)),
+        };
+        Decision { platform: platform.clone(), means: means.unwrap_or(Means::None(Obstacle::Unknown)) }
+    };
+    Ok(platforms.iter().map(prospect).collect())
 }
 
 /// Returns where emulators are looked for.

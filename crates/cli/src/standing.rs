@@ -8,7 +8,7 @@ use engine::roots::Standing;
 use oci::Platform;
 use sandbox::{Limitation, PrivateHandlers, SandboxError, Users};
 
-use crate::args::Verb;
+use crate::args::{EmulatorsCommand, Verb};
 use crate::grant::Grant;
 use crate::machines::HANDLERS;
 
@@ -19,6 +19,8 @@ pub struct Stand {
     pub standing: Result<Standing, SandboxError>,
     /// It is in a user namespace that it has made, where it may do what holds for itself alone.
     pub is_own: bool,
+    /// Whether a build could register handlers of programs for itself alone; none where no verb asks. It was tried by another process.
+    pub registers: Option<Result<(), SandboxError>>,
 }
 
 /// The users of a machine, as the kernel writes them: all there are, for themselves.
@@ -27,33 +29,62 @@ const ALL: [&str; 3] = ["0", "0", "4294967295"];
 /// Finds out who the program is, and enters a user namespace where a verb needs one: for what runs commands, and for what removes
 /// the files that they left, which belong to users that only exist there. Root needs one for handlers of programs that nobody else has.
 pub fn settle(verb: &Verb) -> Stand {
+    let registers = tells_of_handlers(verb).then(attempt);
+    Stand { registers, ..stand(verb) }
+}
+
+fn stand(verb: &Verb) -> Stand {
     if sandbox::is_root() {
-        let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
-        let (uids, gids) = (read("uid_map"), read("gid_map"));
+        let (uids, gids) = maps();
         let users = Users::everybody(&uids, &gids).filter(|_| needs_handlers(verb));
         return match users.map(|users| sandbox::enter(&users)) {
-            Some(Ok(())) => Stand { standing: Ok(of_many(&uids)), is_own: true },
+            Some(Ok(())) => Stand { standing: Ok(of_many(&uids)), is_own: true, registers: None },
             // Whoever needs handlers is told that there are none.
-            _ => Stand { standing: Ok(of_root(&uids)), is_own: false },
+            _ => Stand { standing: Ok(of_root(&uids)), is_own: false, registers: None },
         };
     }
     if !needs_users(verb) {
-        return Stand { standing: Err(SandboxError::Lost), is_own: false };
+        return Stand { standing: Err(SandboxError::Lost), is_own: false, registers: None };
     }
     let standing = enter();
-    Stand { is_own: standing.is_ok(), standing }
+    Stand { is_own: standing.is_ok(), standing, registers: None }
+}
+
+/// Reads which users and groups there are, as the kernel writes them.
+fn maps() -> (String, String) {
+    let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+    (read("uid_map"), read("gid_map"))
+}
+
+/// Tells whether a verb says what a build could do, without being one.
+const fn tells_of_handlers(verb: &Verb) -> bool {
+    matches!(verb, Verb::Platforms(_) | Verb::Doctor(_) | Verb::Emulators { command: EmulatorsCommand::Ls(_) })
+}
+
+/// Finds out whether handlers can be registered in a user namespace such as a build would enter.
+fn attempt() -> Result<(), SandboxError> {
+    if sandbox::is_root() {
+        let (uids, gids) = maps();
+        return Users::everybody(&uids, &gids).map_or(Err(SandboxError::Lost), |users| PrivateHandlers::attempt(&users));
+    }
+    with_users(PrivateHandlers::attempt).map(|_| ())
 }
 
 /// Enters a user namespace of all users that are granted.
 fn enter() -> Result<Standing, SandboxError> {
+    with_users(sandbox::enter)
+}
+
+/// Does something with all users that are granted, or else with a single one.
+fn with_users(work: impl Fn(&Users) -> Result<(), SandboxError>) -> Result<Standing, SandboxError> {
     let grant = Grant::look();
-    match grant.users().map(|users| sandbox::enter(&users)) {
+    match grant.users().map(|users| work(&users)) {
         Some(Ok(())) => return Ok(Standing::Granted),
         // Without the helpers it is one user, as without a grant.
         None | Some(Err(SandboxError::Refused { limitation: Limitation::ManyUsers, .. })) => {}
         Some(Err(problem)) => return Err(problem),
     }
-    sandbox::enter(&Users::single(grant.uid, grant.gid)).map(|()| Standing::Single)
+    work(&Users::single(grant.uid, grant.gid)).map(|()| Standing::Single)
 }
 
 /// Tells whether root has to leave the machine's own user namespace for what a verb runs: as it is wished, or since a platform that is
@@ -64,9 +95,14 @@ fn needs_handlers(verb: &Verb) -> bool {
         Verb::Run(run) => (&run.emulation, run.platform.iter().collect()),
         _ => return false,
     };
-    match words.binfmt {
+    wants_handlers(words.binfmt, &named)
+}
+
+/// Tells whether root would leave the machine's own user namespace for what runs on these platforms.
+pub fn wants_handlers(wish: Wish, named: &[&Platform]) -> bool {
+    match wish {
         Wish::Private => true,
-        Wish::Auto => PrivateHandlers::are_known() && lacks_one(&named),
+        Wish::Auto => PrivateHandlers::are_known() && lacks_one(named),
         Wish::Host | Wish::Wrap => false,
     }
 }

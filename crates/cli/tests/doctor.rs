@@ -13,7 +13,7 @@ use sandbox::{Attributes, Capabilities, Exit, Launcher, Mount, MountKind, Root, 
 use serde_json::Value;
 
 /// What is always checked, but for what takes namespaces.
-const ALWAYS: [&str; 6] = ["store", "space", "namespaces", "cgroups", "credentials", "docker"];
+const ALWAYS: [&str; 7] = ["store", "space", "namespaces", "cgroups", "emulation", "credentials", "docker"];
 /// What takes namespaces.
 const WITHIN: [&str; 7] = ["users", "overlay", "seccomp", "proc", "devices", "network", "sandbox"];
 

@@ -221,6 +221,36 @@ fn programs_that_are_not_run() {
     run_in(&home, "run.md");
 }
 
+/// The page about programs of other machines, with QEMU in a folder.
+#[test]
+fn programs_of_other_machines() {
+    let qemu = |machine: &str| testkit::binary(&format!("qemu-{machine}-static"));
+    let (Some(arm64), Some(s390x)) = (qemu("aarch64"), qemu("s390x")) else {
+        return testkit::skip("no QEMU: apt-get install qemu-user-static");
+    };
+    if !testkit::contains() {
+        return;
+    }
+    let home = Home::new();
+    let folder = home.path().join("qemu");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, file) in [("qemu-aarch64-static", arm64), ("qemu-s390x-static", s390x)] {
+        std::fs::copy(file, folder.join(name)).unwrap();
+    }
+    std::fs::write(folder.join("qemu-arm-static"), "#!/bin/sh\n").unwrap();
+    let hello = std::fs::read(root().join("examples/hello/bin/arm64/hello")).unwrap();
+    let (mut tar, mut header) = (tar::Builder::new(Vec::new()), tar::Header::new_gnu());
+    header.set_mode(0o755);
+    header.set_size(hello.len() as u64);
+    tar.append_data(&mut header, "hello", hello.as_slice()).unwrap();
+    let image = Image::new("linux/arm64").tar(tar.into_inner().unwrap());
+    let image = image.config(|config| config["config"]["Entrypoint"] = serde_json::json!(["/hello"])).build();
+    write_layout(&home.path().join("hello"), &[(&image.manifest, Some("1.0"))], &[&image]);
+    let path = home.path().display().to_string();
+    let page = program().current_dir(home.path()).env("HOME", &path).replace(&path, "/home/me");
+    page.run_file(&root().join("docs/emulation.md"));
+}
+
 /// Runs the page of an example as it is read: from the root of the repository.
 fn example(name: &str) {
     let home = Home::new();

@@ -1,5 +1,6 @@
 //! Finds programs that run those of another machine, and looks whether they can be used.
 
+mod list;
 mod version;
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals};
 
 use crate::{EmulatorError, Flags, Machine, Trouble, Unfit, child, elf};
+pub use list::{Found, Place, list};
 pub use version::Version;
 
 /// Where emulators are looked for.
@@ -100,8 +102,15 @@ impl Emulator {
         if let Some((target, _)) = said.as_ref().filter(|(target, _)| target != machine.qemu()) {
             return Err(unfit(Unfit::OtherTarget(target.clone())));
         }
+        let found = Self { machine, path: PathBuf::new(), version: said.map(|(_, version)| version), follows_programs: false };
+        Ok(found.moved_to(path.clone()))
+    }
+
+    /// Returns it as it is once its file has been renamed.
+    #[must_use]
+    pub fn moved_to(self, path: PathBuf) -> Self {
         let follows_programs = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"buildkit-qemu-"));
-        Ok(Self { machine, path: path.clone(), version: said.map(|(_, version)| version), follows_programs })
+        Self { path, follows_programs, ..self }
     }
 
     /// Returns the flags with which it is registered so that it works in any root, and set-user-ID programs too.

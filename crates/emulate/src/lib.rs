@@ -27,7 +27,7 @@ pub use child::Cause;
 pub use decide::decide;
 pub use error::{EmulatorError, HandlersError, RegistrationError, Unfit, WishError};
 pub use facts::{Facts, Search, Tried};
-pub use find::{Emulator, Places, Version, find};
+pub use find::{Emulator, Found, Place, Places, Version, find, list};
 pub use host::{Handler, Handlers, Interpreter, State};
 pub use machine::Machine;
 pub use means::{Decision, Host, Means, Obstacle, Wish};

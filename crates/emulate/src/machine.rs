@@ -84,6 +84,16 @@ impl Machine {
         [format!("qemu-{word}-static"), format!("qemu-{word}"), format!("buildkit-qemu-{word}")]
     }
 
+    /// Returns the machine that a file of this name is an emulator for.
+    pub fn of_emulator(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|machine| machine.emulator_names().iter().any(|known| known.as_bytes() == name))
+    }
+
+    /// Returns the name under which its handlers are registered.
+    pub fn handler_name(self) -> String {
+        format!("polyarch-{self}")
+    }
+
     /// Tells whether this machine's processors are known to run programs of the other. Whether this one does, a
     /// [`Probe`](crate::Probe) tells: the kernel may be made without, and many 64-bit ARMs have dropped it.
     pub const fn may_run(self, other: Self) -> bool {
@@ -139,6 +149,12 @@ mod tests {
     #[test]
     fn names_are_those_of_debian_and_of_buildkit() {
         assert_eq!(Machine::Arm64.emulator_names(), ["qemu-aarch64-static", "qemu-aarch64", "buildkit-qemu-aarch64"]);
+        for machine in Machine::ALL {
+            assert!(machine.emulator_names().iter().all(|name| Machine::of_emulator(name.as_bytes()) == Some(machine)));
+        }
+        for name in ["qemu-arm64", "qemu-", "qemu-system-aarch64", "qemu-aarch64_be-static", "aarch64"] {
+            assert_eq!(Machine::of_emulator(name.as_bytes()), None);
+        }
     }
 
     #[test]

@@ -101,6 +101,12 @@ impl Probe {
         self.machine
     }
 
+    /// Returns the platform it is for.
+    pub fn platform(self) -> Platform {
+        let level = (self.level > 1).then(|| format!("v{}", self.level));
+        Platform::new("linux", self.machine.architecture(), level.as_deref()).normalized()
+    }
+
     /// Returns the program, as the bytes of an ELF file.
     pub fn program(self) -> Vec<u8> {
         image::of(self.machine, &code::of(self.machine, self.level))
@@ -180,6 +186,7 @@ mod tests {
     fn every_probe_is_that_of_the_platform_it_says() {
         for probe in Probe::all() {
             assert_eq!(Probe::of(&probe.to_string().parse().unwrap()), Some(probe));
+            assert_eq!(probe.platform().to_string(), probe.to_string());
         }
         assert_eq!(Probe::all().count(), 15);
     }

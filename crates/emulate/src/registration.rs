@@ -72,7 +72,7 @@ impl Machine {
 
     /// Returns what is written into `register` so that the kernel runs this machine's programs by an interpreter.
     ///
-    /// It is registered as `polyarch-ARCH`. With the flag `F`, the path is that of a file which the writing process can open,
+    /// It is registered under its [name](Self::handler_name), `polyarch-ARCH`. With the flag `F`, the path is that of a file which the writing process can open,
     /// such as `/proc/self/fd/7`; without, it is looked up in the root of every process.
     ///
     /// ```
@@ -98,7 +98,8 @@ impl Machine {
         }
         let delimiter = DELIMITERS.into_iter().find(|delimiter| !path.contains(delimiter));
         let delimiter = delimiter.ok_or_else(|| refuse("all characters that could stand around it are in it"))?;
-        let front = format!("polyarch-{self}{0}M{0}0{0}{1}{0}{2}", char::from(delimiter), escaped(&self.magic()), escaped(&self.mask()));
+        let (name, magic, mask) = (self.handler_name(), escaped(&self.magic()), escaped(&self.mask()));
+        let front = format!("{name}{0}M{0}0{0}{magic}{0}{mask}", char::from(delimiter));
         let flags = flags.to_string();
         let mut line = Vec::new();
         for field in [front.as_bytes(), path, flags.as_bytes()] {

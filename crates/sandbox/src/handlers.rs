@@ -10,15 +10,29 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 use rustix::system::uname;
 use rustix::thread::UnshareFlags;
 
-use crate::SandboxError;
-use crate::kernel::leave;
+use crate::channel::Channel;
+use crate::enter::is_root;
+use crate::kernel::{Fork, fork, leave};
 use crate::limitation::Limitation;
+use crate::report::Word;
+use crate::{SandboxError, Users, accounts};
+use rustix::process::{WaitOptions, waitpid};
 
 /// The user namespace that every machine begins with (Linux, `PROC_USER_INIT_INO`). What is registered there holds for the machine.
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
 
 /// The first Linux that has them, major and minor.
 const FIRST_KERNEL: (u32, u32) = (6, 7);
+
+/// Tells whether this program is root of the machine itself, not of a user namespace, a container's for one: what it registers holds
+/// for the machine.
+pub fn is_root_of_machine() -> bool {
+    is_root() && is_in_first_namespace().unwrap_or(false)
+}
+
+fn is_in_first_namespace() -> io::Result<bool> {
+    Ok(std::fs::read_link("/proc/self/ns/user")?.as_os_str() == FIRST_NAMESPACE)
+}
 
 /// Handlers that were registered. They are gone with this value, and nothing comes in their place: while it lives and after, none of
 /// the machine's own handlers is seen from this user namespace any more.
@@ -34,6 +48,35 @@ impl PrivateHandlers {
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= FIRST_KERNEL
     }
 
+    /// Finds out whether there can be any, by another process that enters a user namespace of these users for it. Nothing becomes of
+    /// this program. Must be called while it has one thread.
+    ///
+    /// # Errors
+    /// What [`enter`](crate::enter) or [`register`](Self::register) would return.
+    pub fn attempt(users: &Users) -> Result<(), SandboxError> {
+        let failed = Limitation::Handlers;
+        let (ours, theirs) = Channel::pair().map_err(failed.because())?;
+        match fork().map_err(failed.because())? {
+            Fork::Child => {
+                drop(ours);
+                let attempted = accounts::enter(users).and_then(|()| Self::register(&[]).map(drop));
+                // If nobody hears it, nobody wants to know.
+                let _ = theirs.say(&attempted.map_or_else(Word::Failed, |()| Word::Running), &[]);
+                std::process::exit(0)
+            }
+            Fork::Parent(other) => {
+                drop(theirs);
+                let heard = ours.hear();
+                let _ = waitpid(Some(other), WaitOptions::empty());
+                match heard {
+                    Ok(Some((Word::Running, _))) => Ok(()),
+                    Ok(Some((Word::Failed(error), _))) => Err(error),
+                    _ => Err(SandboxError::Lost),
+                }
+            }
+        }
+    }
+
     /// Registers handlers for every process in this program's user namespace, which it has [entered](crate::enter): a line for each,
     /// as the kernel's file `register` takes it (Linux, Documentation/admin-guide/binfmt-misc.rst).
     ///
@@ -41,8 +84,7 @@ impl PrivateHandlers {
     /// [`SandboxError::Refused`] if this is the machine's own namespace, if the kernel has no such handlers, or if it refuses a line.
     pub fn register(lines: &[Vec<u8>]) -> Result<Self, SandboxError> {
         let failed = Limitation::Handlers;
-        let namespace = std::fs::read_link("/proc/self/ns/user").map_err(failed.because())?;
-        if namespace.as_os_str() == FIRST_NAMESPACE {
+        if is_in_first_namespace().map_err(failed.because())? {
             return Err(failed.because()(io::Error::from_raw_os_error(libc::EPERM)));
         }
         let instance = thread::scope(|scope| scope.spawn(instance).join()).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));

@@ -36,7 +36,7 @@ pub use bounds::{Bounds, Limit, Resource};
 pub use capability::Capabilities;
 pub use enter::{enter, is_root};
 pub use error::{Cause, SandboxError};
-pub use handlers::PrivateHandlers;
+pub use handlers::{PrivateHandlers, is_root_of_machine};
 pub use launch::{Launcher, init_if_asked};
 pub use limitation::Limitation;
 pub use owners::{Device, Ended, Owned, Strangers};

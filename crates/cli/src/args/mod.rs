@@ -5,6 +5,7 @@ mod cache;
 mod create;
 mod doctor;
 mod emulation;
+mod emulators;
 mod foreign;
 mod global;
 mod login;
@@ -26,6 +27,7 @@ pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};
 pub use doctor::Doctor;
 pub use emulation::EmulationWords;
+pub use emulators::{EmulatorsCommand, EmulatorsInstall, EmulatorsList};
 pub use global::{Global, HostFlag, ProgressFlag};
 pub use login::{Login, Logout};
 pub use logs::{Logs, LogsCommand};
@@ -128,6 +130,22 @@ pub enum Verb {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Manage the emulators that run other machines' programs
+    Emulators {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: EmulatorsCommand,
+    },
+    /// List platform names, their aliases, and how each runs here
+    ///
+    /// Native is what this machine runs by itself. Else it is told by what a build or `run` would: a handler that only they have
+    /// (private), one that is registered on this machine (the host's), or an emulator in front of each command (wrapped), which does
+    /// not run what that starts; or why nothing does. A tiny program of each platform is run to find out. The exit code is 0 all the
+    /// same.
+    #[command(after_help = "Examples:
+  polyarch platforms
+  polyarch platforms --binfmt host --json")]
+    Platforms(EmulationWords),
     /// Find out what on this machine would stop a build, a push or a run
     ///
     /// Every check does what it is about, in a folder that is removed again: it starts a process in a sandbox, mounts, writes. A check

@@ -3,6 +3,7 @@
 mod cgroups;
 mod check;
 mod credentials;
+mod emulation;
 mod engine;
 mod mount;
 mod obstacle;
@@ -42,7 +43,7 @@ fn of_this_machine(session: &Session) -> Vec<Check> {
     let context = &session.context;
     let mut checks = vec![store::writable(context), store::space(context)];
     checks.extend(sandbox::checks(context));
-    checks.extend([cgroups::check(), credentials::check(context)]);
+    checks.extend([cgroups::check(), emulation::check(session), credentials::check(context)]);
     checks
 }
 

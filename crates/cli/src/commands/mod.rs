@@ -6,12 +6,14 @@ mod copy;
 pub mod create;
 mod digest;
 mod doctor;
+mod emulators;
 mod help;
 mod inspect;
 mod load;
 mod login;
 mod logs;
 mod ls;
+pub mod platforms;
 mod pull;
 mod push;
 mod registry;
@@ -157,6 +159,8 @@ async fn carry_out(session: &Session, verb: Verb, spoken: Option<Spoken>) -> Res
         Verb::Tag(arguments) => tag::run(session, &arguments).await,
         Verb::Store { command } => store::run(session, command).await,
         Verb::Cache { command } => cache::run(session, command).await,
+        Verb::Emulators { command } => emulators::run(session, command).await,
+        Verb::Platforms(words) => platforms::run(session, words).await,
         Verb::Doctor(arguments) => doctor::run(session, arguments).await,
         Verb::Registry { command } => registry::run(session, command).await,
         Verb::Help { words, markdown } => help::run(session, &words, markdown),

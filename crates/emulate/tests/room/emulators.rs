@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use emulate::{Emulator, EmulatorError, Machine, Places, Probe, Unfit};
+use emulate::{Emulator, EmulatorError, Machine, Place, Places, Probe, Unfit};
 use tempfile::TempDir;
 
 use crate::fixture::{LIMIT, emulator};
@@ -136,4 +136,23 @@ fn a_folder_that_may_not_be_entered_is_passed_over_unless_it_was_named() {
     assert!(emulate::find(Machine::Arm64, &places, LIMIT).unwrap().is_none());
     let named = Places { named: Some(folder.path().to_owned()), ..Places::default() };
     assert!(matches!(emulate::find(Machine::Arm64, &named, LIMIT).unwrap_err().unfit, Unfit::Unreadable(_)));
+}
+
+#[test]
+fn all_there_are_are_listed_in_order_and_once() {
+    let Some(real) = emulator(Machine::Arm64) else { return };
+    let [named, installed] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    file(&named, "qemu-aarch64", b"#!/bin/sh\n", 0o755);
+    symlink("/nowhere", named.path().join("qemu-s390x")).unwrap();
+    file(&named, "qemu-alpha", b"", 0o755);
+    symlink(&real.path, installed.path().join("buildkit-qemu-aarch64")).unwrap();
+    let here = |folder: &TempDir| folder.path().to_owned();
+    let path = vec![real.path.parent().unwrap().to_owned(), here(&installed), here(&named)];
+    let places = Places { named: Some(here(&named)), installed: Some(here(&installed)), path };
+    let found = emulate::list(&places, LIMIT);
+    let of = |machine| found.iter().filter(move |found| found.machine == machine);
+    let arm64: Vec<_> = of(Machine::Arm64).map(|found| (found.place, found.path.parent().unwrap(), found.opened.is_ok())).collect();
+    assert_eq!(arm64[..2], [(Place::Named, named.path(), false), (Place::Installed, installed.path(), true)]);
+    assert!(of(Machine::Arm64).skip(2).all(|found| found.path != real.path), "it is there under its first path");
+    assert!(matches!(of(Machine::S390x).next().unwrap().opened.as_ref().unwrap_err().unfit, Unfit::Unreadable(_)));
 }

@@ -6,6 +6,7 @@
 mod add;
 mod archive;
 mod image;
+mod picked;
 mod spool;
 mod tree;
 
@@ -13,5 +14,6 @@ pub use add::{AddError, AddFrom, add};
 pub use archive::{ArchiveError, read_archive};
 pub use image::read_image;
 pub(crate) use image::{LayerFiles, name as entry_name};
+pub use picked::pick;
 pub use spool::{Span, Spool, SpoolError};
 pub use tree::Files;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use content::Memory;
 use engine::base::BaseError;
-use engine::files::{Files, read_image};
+use engine::files::{Files, pick, read_image};
 use engine::pack::{Contents, PackError};
 use graph::TreePath;
 use layer::tar::{Entry, Writer};
@@ -134,4 +134,30 @@ async fn a_file_of_an_image_is_known_before_it_is_fetched() {
     let copied = graph::Laid { entry: Entry::file("c", 1), content: graph::Content::Source("a".into()) };
     files.lay(&[(TreePath::from("b"), text), ("c".into(), copied)].into_iter().collect(), &contents);
     assert_eq!(of(&files), [a.clone(), Some(oci::Digest::of(b"abc")), a, d]);
+}
+
+#[tokio::test]
+async fn files_are_picked_by_their_names_in_one_pass() {
+    let (place, scratch) = (Memory::new(), tempfile::tempdir().unwrap());
+    let base: &[&str] = &["d usr", "l bin usr", "f usr/qemu old", "f usr/other o", "f usr/gone/qemu g", "h usr/again/qemu usr/other"];
+    let upper: &[&str] = &["f bin/qemu new", "w usr/gone", "f qemu q", "l usr/link/qemu qemu"];
+    let (base, digests) = image(&place, &[tar(base), tar(upper)]).await;
+    let files = pick(&base, scratch.path(), |name| name == b"qemu").await.unwrap();
+    digests.iter().for_each(|digest| place.forget(digest));
+    let expected = [
+        "bin -> usr",
+        "qemu: q",
+        "usr/",
+        "usr/again/",
+        "usr/again/qemu: ?",
+        "usr/link/",
+        "usr/link/qemu -> qemu",
+        "usr/other = usr/again/qemu",
+        "usr/qemu: new",
+    ];
+    assert_eq!(all(&files), expected);
+    // What has no room is the folder's fault, not the layer's.
+    let (base, _) = image(&place, &[tar(&["f qemu q"])]).await;
+    let problem = pick(&base, &scratch.path().join("none"), |_| true).await.map(|_| ()).unwrap_err();
+    assert!(matches!(problem, PackError::Spool(_)), "{problem}");
 }

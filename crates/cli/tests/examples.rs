@@ -103,7 +103,9 @@ fn run_all(document: &str) {
         if ["polyarch run", "polyarch doctor"].iter().any(|verb| line.starts_with(verb)) && !testkit::contains() {
             continue;
         }
-        if line.contains("--all-platforms") && testkit::binary("qemu-s390x-static").is_none() {
+        if ["--all-platforms", "emulators install"].iter().any(|words| line.contains(words))
+            && testkit::binary("qemu-s390x-static").is_none()
+        {
             testkit::skip(&format!("no QEMU for: {line}"));
             continue;
         }

@@ -28,7 +28,7 @@ pub enum EmulatorsCommand {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   polyarch emulators ls
-  polyarch emulators ls --emulators ./qemu --json")]
+  polyarch emulators ls --emulators /usr/bin --json")]
 pub struct EmulatorsList {
     /// Folder whose emulators (QEMU) are taken first
     #[arg(long, value_name = "DIR")]
@@ -38,9 +38,7 @@ pub struct EmulatorsList {
 /// Put emulators where builds find them.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  polyarch emulators install
-  polyarch emulators install --from /usr/bin
-  polyarch emulators install --from oci:qemu --system")]
+  polyarch emulators install --from /usr/bin")]
 pub struct EmulatorsInstall {
     /// An image in any place, or a folder; without it an image of QEMU that is named by its digest
     #[arg(long, value_name = "IMAGE|DIR", value_parser = origin)]

@@ -11,7 +11,7 @@ fn one_user_is_enough_for_the_same_image() {
     kitchen.put(
         "Dockerfile",
         "FROM base\n\
-         RUN echo ann:x:77:77::/:/bin/sh >> /etc/passwd && echo ann:x:77: >> /etc/group && mkdir -p /srv/a/b && touch /srv/a/b/c && chown -R ann:ann /srv/a && chown :8 /srv/a/b/c\n\
+         RUN echo ann:x:77:77::/:/bin/sh >> /etc/passwd && echo ann:x:77: >> /etc/group && mkdir -p /srv/a/b && touch /srv/a/b/c && chown -R ann:ann /srv/a && chown ann:8 /srv/a/b/c\n\
          RUN su ann -c 'cd /srv/a && touch own && mkdir new && ln -s own link && mkfifo pipe && cp /etc/passwd new/' && mv /srv/a/new /srv/moved\n\
          RUN rm /srv/a/b/c && chmod 4755 /srv/a/own && chown 0:77 /srv/a && chown 0:0 /etc/passwd\n\
          USER ann\n\

@@ -77,8 +77,8 @@ fn run(spec: &Spec, list: &OsStr) -> Result<Exit, sandbox::SandboxError> {
         other.join().unwrap().unwrap();
     }
     let ended = process.finish()?;
-    if !ended.owners.is_empty() {
-        std::fs::write(list, serde_json::to_vec(&ended.owners).unwrap()).unwrap();
+    if let Some(owners) = &ended.owners {
+        std::fs::write(list, serde_json::to_vec(owners).unwrap()).unwrap();
     }
     Ok(ended.exit)
 }

@@ -4,12 +4,15 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
+use std::mem::offset_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use rustix::mount::MountAttrFlags;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
+
+use crate::{Device, Owner};
 
 /// Who returns from a [`fork`].
 pub(crate) enum Fork {
@@ -253,6 +256,57 @@ pub(crate) fn handle(folder: BorrowedFd<'_>, path: &CStr) -> io::Result<Vec<u8>>
     // and lives until the call returns, as do the path, which ends in NUL, and the number of the mount.
     let result = unsafe { libc::name_to_handle_at(folder, path.as_ptr(), handle, ptr::from_mut(&mut mount), 0) };
     if result == 0 { Ok(room.iter().flat_map(|number| number.to_ne_bytes()).collect()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Describes a file as `struct stat` has it, but for whose it is.
+pub(crate) fn describe(file: impl AsFd, owner: Owner) -> io::Result<Vec<u8>> {
+    let mut room = vec![0; size_of::<libc::stat>()];
+    let (file, path, flags) = (file.as_fd().as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: the path ends in NUL, and the room is as large as what is written there; the kernel needs no alignment.
+    if unsafe { libc::syscall(libc::SYS_newfstatat, file, path, room.as_mut_ptr(), flags) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    put(&mut room, offset_of!(libc::stat, st_uid), &owner.uid.to_ne_bytes());
+    put(&mut room, offset_of!(libc::stat, st_gid), &owner.gid.to_ne_bytes());
+    if let Some(device) = owner.device {
+        let mode = offset_of!(libc::stat, st_mode);
+        let bits = room.get(mode..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+        put(&mut room, mode, &(bits & !libc::S_IFMT | kind(device)).to_ne_bytes());
+        put(&mut room, offset_of!(libc::stat, st_rdev), &libc::makedev(device.major, device.minor).to_ne_bytes());
+    }
+    Ok(room)
+}
+
+/// The same as `struct statx` has it.
+pub(crate) fn describe_extended(file: impl AsFd, sync: i32, mask: u32, owner: Owner) -> io::Result<Vec<u8>> {
+    let mut room = vec![0; size_of::<libc::statx>()];
+    let (file, path, flags) = (file.as_fd().as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH | sync);
+    // SAFETY: as above.
+    if unsafe { libc::syscall(libc::SYS_statx, file, path, flags, mask, room.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    put(&mut room, offset_of!(libc::statx, stx_uid), &owner.uid.to_ne_bytes());
+    put(&mut room, offset_of!(libc::statx, stx_gid), &owner.gid.to_ne_bytes());
+    if let Some(device) = owner.device {
+        let mode = offset_of!(libc::statx, stx_mode);
+        let bits = room.get(mode..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u16::from_ne_bytes(*bytes));
+        let bits = u32::from(bits) & !libc::S_IFMT | kind(device);
+        put(&mut room, mode, &u16::try_from(bits).unwrap_or_default().to_ne_bytes());
+        put(&mut room, offset_of!(libc::statx, stx_rdev_major), &device.major.to_ne_bytes());
+        put(&mut room, offset_of!(libc::statx, stx_rdev_minor), &device.minor.to_ne_bytes());
+    }
+    Ok(room)
+}
+
+const fn kind(device: Device) -> u32 {
+    if device.is_block { libc::S_IFBLK } else { libc::S_IFCHR }
+}
+
+/// Writes a field of a structure of the kernel's.
+fn put(room: &mut [u8], at: usize, field: &[u8]) {
+    if let Some(place) = room.get_mut(at..at + field.len()) {
+        place.copy_from_slice(field);
+    }
 }
 
 /// Becomes another program; returns only if that failed.

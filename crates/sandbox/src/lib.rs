@@ -39,7 +39,7 @@ pub use error::{Cause, SandboxError};
 pub use handlers::{PrivateHandlers, is_root_of_machine};
 pub use launch::{Launcher, init_if_asked};
 pub use limitation::Limitation;
-pub use owners::{Device, Ended, Owned, Strangers};
+pub use owners::{Device, Ended, Owned, Owner, Strangers};
 pub use process::{Exit, Handle, Process, Starting};
 pub use spec::{Attributes, Content, Mount, MountKind, Network, Root, Spec, Upper, User};
 pub use streams::{Input, Output, Size, Streams, Terminal, TypedSignal};

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 pub enum Strangers {
     /// Nothing can belong to them, and nobody can become one: the kernel refuses it.
     Refused,
-    /// It looks as if they existed to who gives files to them, becomes one of them, makes files as one, or asks who it is. What they
-    /// may not do is not kept from them, and who looks at a file finds it to be root's: who copies it with its owner makes it
-    /// root's. Whose files should be is told when all is over, in [`Ended`]; devices are empty files in the meantime.
+    /// It looks as if they existed to who gives files to them, becomes one of them, makes files as one, looks at files, or asks who
+    /// it is. What they may not do is not kept from them. Whose files should be is told when all is over, in [`Ended`]; devices
+    /// are empty files in the meantime.
     ///
-    /// Not told is whose sockets are, and what is made by calls that no filter sees: those of `io_uring`, and those of 32-bit programs
-    /// on a 64-bit machine.
+    /// Not told is whose sockets are, nor anything to who makes or looks by calls that no filter sees: those of `io_uring`, and those
+    /// of 32-bit programs on a 64-bit machine.
     ///
     /// All numbers are strangers then, and what runs is root itself, whoever the user of the process is.
     Played,
@@ -25,23 +25,28 @@ pub enum Strangers {
 pub struct Ended {
     /// How it ended.
     pub exit: crate::Exit,
-    /// What should be somebody's, in no order; every path once.
-    pub owners: Vec<Owned>,
+    /// What is new or changed in the root and should not be root's, or should be a device, in no order; every path once. None where
+    /// strangers were refused: the disk says it then.
+    pub owners: Option<Vec<Owned>>,
 }
 
-/// A file that should be somebody's.
+/// A file that is not root's, or not what it seems to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owned {
     /// Where it is in the root.
     pub path: OsString,
-    /// Its user; none if that was not said.
-    ///
-    /// Who gives a file to root and then renames it has mostly copied the owner of another, which looked like root's. So this is
-    /// not said, either.
-    pub uid: Option<u32>,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whose a file is. By itself it is root's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Its user.
+    pub uid: u32,
     /// Its group.
-    pub gid: Option<u32>,
-    /// The device that it should be.
+    pub gid: u32,
+    /// The device that it is, if it is one and the kernel made an empty file.
     pub device: Option<Device>,
 }
 

@@ -157,9 +157,8 @@ impl Process {
         drop(self.stdin.take());
         match self.handle.0.hear() {
             Ok(Some((Word::Ended(exit), handed))) => {
-                let list = handed.into_iter().next();
-                let owners = list.map_or_else(|| Some(Vec::new()), |list| serde_json::from_reader(BufReader::new(File::from(list))).ok());
-                Ok(Ended { exit, owners: owners.ok_or(SandboxError::Lost)? })
+                let read = |list| serde_json::from_reader(BufReader::new(File::from(list))).map_err(|_| SandboxError::Lost);
+                Ok(Ended { exit, owners: handed.into_iter().next().map(read).transpose()? })
             }
             Ok(Some((Word::Failed(error), _))) => Err(error),
             _ => Err(SandboxError::Lost),

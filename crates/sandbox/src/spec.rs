@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bounds, Capabilities, Limit, Strangers, Streams, Users};
+use crate::{Bounds, Capabilities, Limit, Owned, Strangers, Streams, Users};
 
 /// One process and the root that it sees.
 ///
@@ -49,6 +49,8 @@ pub struct Spec {
     pub users: Users,
     /// What becomes of the users that there are not.
     pub strangers: Strangers,
+    /// What in the root and its mounts is not root's, where that is to be played; the disk does not say it.
+    pub owners: Vec<Owned>,
     /// A program of this machine that runs those of another: it gets `-0`, the name, the path and the arguments of what it is to
     /// run, as QEMU's user emulators have it. What that starts is left to the kernel.
     pub emulator: Option<OsString>,
@@ -97,6 +99,7 @@ impl Spec {
             no_new_privileges: false,
             users: Users::Same,
             strangers: Strangers::Refused,
+            owners: Vec::new(),
             emulator: None,
             streams: Streams::PIPED,
         }

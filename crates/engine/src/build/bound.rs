@@ -24,6 +24,13 @@ pub(super) struct Bound {
     pub(super) identity: Digest,
 }
 
+impl Bound {
+    /// Says what is in their layer.
+    pub(super) fn lay(&self) -> Arc<Lay> {
+        Arc::clone(&self.wanted.lay)
+    }
+}
+
 impl Evaluation<'_> {
     /// Finds the files that a mount shows; none of one that shows nothing of anybody.
     pub(super) async fn bound(&self, stage: &Outlined, placed: &Placed, mount: &ResolvedMount) -> Result<Option<Bound>, BuildError> {

@@ -157,6 +157,7 @@ impl Running<'_, '_> {
             mounts.push(Mounted {
                 mount: mount.clone(),
                 files,
+                lay: bound.as_ref().map(Bound::lay).unwrap_or_default(),
                 seed: bound.as_ref().map(|bound| bound.identity.clone()),
                 platform: self.stage.platform.to_string(),
             });

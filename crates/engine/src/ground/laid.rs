@@ -78,7 +78,7 @@ impl Laid {
         &self,
         footing: &Footing<'_>,
         standing: Standing,
-        said: &[Owned],
+        said: Option<&[Owned]>,
         keeps_user_attributes: bool,
     ) -> Result<(Lay, Arc<dyn Contents>), DiffError> {
         let Footing { stack, index, .. } = *footing;

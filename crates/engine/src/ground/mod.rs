@@ -21,6 +21,7 @@ use crate::roots::{Form, Roots, Standing};
 
 pub use error::GroundError;
 pub(crate) use laid::{Footing, Laid};
+pub(crate) use owners::{files, owners_at};
 pub(crate) use starter::{Started, Starter};
 pub(crate) use stop::{Stop, StopOnDrop};
 pub use task::Confinement;

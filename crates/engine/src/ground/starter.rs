@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::error::GroundError;
 use super::laid::{Footing, Laid};
+use super::owners::owners;
 use super::stop::Stop;
 use super::task::Task;
 use crate::roots::Standing;
@@ -50,16 +51,17 @@ impl Starter {
         decide: impl Fn(&Laid, &Path) -> Result<(Task, T), E>,
     ) -> Result<Result<Started<T>, SandboxError>, E> {
         if self.lays_over.load(Ordering::Relaxed) {
-            match self.start_over(Laid::over(footing, place, self.standing)?, place, stop, &decide)? {
+            match self.start_over(footing, Laid::over(footing, place, self.standing)?, place, stop, &decide)? {
                 Err(SandboxError::Refused { limitation: Limitation::Overlay, .. }) => self.lays_over.store(false, Ordering::Relaxed),
                 other => return Ok(other),
             }
         }
-        self.start_over(Laid::copied(footing, place, self.standing)?, place, stop, &decide)
+        self.start_over(footing, Laid::copied(footing, place, self.standing)?, place, stop, &decide)
     }
 
     fn start_over<T, E: From<GroundError>>(
         &self,
+        footing: &Footing<'_>,
         laid: Laid,
         place: &Path,
         stop: &Stop,
@@ -68,6 +70,9 @@ impl Starter {
         let beside = tempfile::tempdir_in(place).map_err(GroundError::io(place))?;
         let (task, held) = decide(&laid, beside.path())?;
         let mut spec = task.spec(laid.root.clone(), beside.path())?;
+        if self.plays() {
+            spec.owners = owners(footing.index, &spec.mounts, &task.owners);
+        }
         let running = self.launch(&mut spec, stop);
         Ok(running.map(|process| Started { process, laid, _held: held, _beside: beside }))
     }

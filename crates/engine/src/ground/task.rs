@@ -8,7 +8,7 @@ use std::path::Path;
 
 use filter::{Host, Program, Setting};
 use layer::index::Login;
-use sandbox::{Attributes, Bounds, Capabilities, Limit, Mount, MountKind, Network, Root, Spec, Streams, User};
+use sandbox::{Attributes, Bounds, Capabilities, Limit, Mount, MountKind, Network, Owned, Root, Spec, Streams, User};
 
 use super::error::GroundError;
 use super::surroundings::{hosts, resolv};
@@ -49,6 +49,8 @@ pub(crate) struct Task {
     pub files: Vec<Bound>,
     /// What is mounted beside them.
     pub mounts: Vec<Mount>,
+    /// What in these is not root's, where the disk does not say so.
+    pub owners: Vec<Owned>,
     /// What it reads from and writes to.
     pub streams: Streams,
 }

@@ -64,10 +64,11 @@ impl Programs {
             let index = &survey.paths;
             let footing = Footing { stack: &stack, index, login: &login, working: &decided.working };
             let decide = |laid: &Laid, beside: &Path| {
-                let mut mounts = wish.mounts.clone();
-                if wish.read_only {
-                    mounts.extend(volumes::mounts(image.volumes.keys(), &wish.mounts, (laid, index), beside)?);
-                }
+                let (volumes, owners) = match wish.read_only {
+                    true => volumes::mounts(image.volumes.keys(), &wish.mounts, (laid, index), beside)?,
+                    false => Default::default(),
+                };
+                let mounts = wish.mounts.iter().cloned().chain(volumes).collect();
                 let task = Task {
                     words: decided.words.clone(),
                     environment: decided.environment.clone(),
@@ -84,6 +85,7 @@ impl Programs {
                     confinement: wish.confinement,
                     files: vec![Bound::text("/etc/hostname", format!("{}\n", wish.hostname))],
                     mounts,
+                    owners,
                     streams: wish.streams,
                 };
                 Ok::<_, GroundError>((task, ()))

@@ -86,6 +86,8 @@ impl Roots {
     /// # Errors
     /// Where it cannot be written to.
     pub fn open(folder: &Path, standing: Standing) -> Result<Self, RootsError> {
+        // It is looked at from other folders, too: what is mounted, for one.
+        let folder = &*std::path::absolute(folder).map_err(|problem| RootsError::io(folder, problem))?;
         fs::create_dir_all(folder).map_err(|problem| RootsError::io(folder, problem))?;
         let form = Form::of(folder);
         let folder = folder.join(format!("{}{}", standing.name(), form.suffix()));

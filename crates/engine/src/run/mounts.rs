@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dockerfile::{Network, ResolvedMount, SecretMount, Security, SshMount};
-use graph::{RunStep, TreePath};
+use graph::{Lay, RunStep, TreePath};
 use oci::Digest;
-use sandbox::{Attributes, Content, Mount, MountKind, Root, Upper};
+use sandbox::{Attributes, Content, Mount, MountKind, Owned, Root, Upper};
 
 use super::agent::Agent;
 use super::caches::{Held, hold};
 use super::error::RunError;
 use super::settings::Settings;
+use crate::ground::owners_at;
 use crate::roots::{Standing, copy_tree};
 
 /// The permissions of the top folder of a file system in memory (tmpfs(5)).
@@ -24,6 +26,8 @@ pub(crate) struct Mounted {
     pub mount: ResolvedMount,
     /// The unpacked layer that its files are in, and where they are there.
     pub files: Option<(PathBuf, TreePath)>,
+    /// What is in that layer.
+    pub lay: Arc<Lay>,
     /// What is in these.
     pub seed: Option<Digest>,
     /// What the command is for.
@@ -34,6 +38,8 @@ pub(crate) struct Mounted {
 #[derive(Default)]
 pub(super) struct Mounts {
     pub mounts: Vec<Mount>,
+    /// What in them is not root's, where the disk does not say so.
+    pub owners: Vec<Owned>,
     /// Variables, secrets among them.
     pub environment: Vec<(String, String)>,
     caches: Vec<Held>,
@@ -76,7 +82,11 @@ impl Mounts {
         for (number, mounted) in mounted.iter().enumerate() {
             match &mounted.mount {
                 ResolvedMount::Bind { target, read_only, .. } => {
-                    mounts.bind(mounted, target, *read_only, &scratch.join(format!("bind-{number}")), lays_over)?
+                    mounts.bind(mounted, target, *read_only, &scratch.join(format!("bind-{number}")), lays_over)?;
+                    if let Some((_, inside)) = mounted.files.as_ref().filter(|_| !standing.has_owners()) {
+                        let files = mounted.lay.iter().map(|(path, laid)| (path.bytes(), laid.entry.uid, laid.entry.gid));
+                        mounts.owners.extend(owners_at(&TreePath::clean(target.as_bytes()), inside, files));
+                    }
                 }
                 ResolvedMount::Cache(cache) => {
                     let held = hold(caches, &settings.cache_namespace, mounted, cache, standing.has_owners())?;

@@ -122,7 +122,7 @@ impl Running {
     /// Runs the command, and finds what it has written.
     fn finish(self, listener: Listener) -> Result<Left, RunError> {
         let (laid, owners) = self.run(listener)?;
-        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, &owners, self.keeps_user_attributes)?;
+        let (lay, contents) = laid.diff(&self.footing(), self.starter.standing, owners.as_deref(), self.keeps_user_attributes)?;
         Ok(Left { lay, contents, upper: laid.upper().map(Path::to_owned), scratch: self.scratch })
     }
 
@@ -132,7 +132,7 @@ impl Running {
     }
 
     /// Runs the command, and says whose files are of what it has written, where the disk does not.
-    fn run(&self, listener: Listener) -> Result<(Laid, Vec<Owned>), RunError> {
+    fn run(&self, listener: Listener) -> Result<(Laid, Option<Vec<Owned>>), RunError> {
         let command = || self.job.command();
         let broken = |problem| RunError::Sandbox { command: command(), problem };
         let standing = self.starter.standing;

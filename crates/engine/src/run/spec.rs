@@ -67,6 +67,7 @@ impl Job {
             confinement: if self.is_privileged { Confinement::NONE } else { Confinement::USUAL },
             files: step.inline.iter().map(script).collect(),
             mounts: mounts.mounts.clone(),
+            owners: mounts.owners.clone(),
             streams: Streams::PIPED,
         }
     }

@@ -1,13 +1,16 @@
 //! The registrar: a process beside the init that answers for users who do not exist.
 //!
 //! It is asked by the kernel, through a seccomp filter, when something in the sandbox gives a file to somebody, makes one,
-//! becomes somebody or asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
+//! looks at one, becomes somebody or asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
 //! the /proc of this machine. It does nothing that the one who asks could not do.
 
 mod asking;
+mod beginning;
 mod calls;
+mod changes;
 mod files;
 mod identity;
+mod looking;
 mod making;
 mod people;
 mod register;
@@ -25,14 +28,17 @@ use rustix::stdio::{dup2_stderr, dup2_stdout};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use self::asking::Asking;
+use self::beginning::Beginning;
+use self::changes::Changes;
 use self::identity::Identity;
+use self::looking::Looking;
 use self::making::Making;
 use self::people::Person;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
 use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
 use crate::limitation::Limitation;
-use crate::{Root, SandboxError, Spec};
+use crate::{SandboxError, Spec};
 
 pub(super) use self::calls::filter;
 
@@ -86,12 +92,9 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     }
     let folder = |path: &OsStr| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let proc = folder(OsStr::new("/proc"))?;
-    let changed = match &spec.root {
-        Root::Folder(path) => Some(folder(path)?),
-        Root::Overlay { upper, .. } => upper.as_ref().map(|upper| folder(&upper.folder)).transpose()?,
-    };
+    let changes = Changes::of(&spec.root, folder)?;
     let kept: Vec<BorrowedFd<'_>> =
-        [Some(words.as_fd()), Some(proc.as_fd()), changed.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
+        [Some(words.as_fd()), Some(proc.as_fd()), changes.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
     close_all_but(&kept)?;
     // Our own ends of the process's output, so that the streams end with it.
     let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
@@ -104,7 +107,8 @@ fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
     stand_in(&root)?;
     let all = capabilities(None)?.permitted;
     act_with(spec.capabilities.set() | CapabilitySet::SYS_CHROOT | CapabilitySet::SYS_PTRACE)?;
-    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(changed));
+    let beginning = Beginning::look(&spec.owners, changes.as_ref());
+    let (initial, known, register) = (Identity::of(&spec.user), HashMap::new(), Register::new(beginning, changes));
     let stands_in = files::folder_of(&root)?;
     let mut registrar = Registrar {
         listener: &listener,
@@ -195,9 +199,10 @@ impl Registrar<'_> {
             libc::SYS_chown => self.give(&asking, &Place::named(one, 0), low(two), low(three)),
             #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
             libc::SYS_lchown => self.give(&asking, &Place::named(one, libc::AT_SYMLINK_NOFOLLOW), low(two), low(three)),
-            _ => match Making::of(notice) {
-                Some(making) => self.make(&asking, notice.id, &making),
-                None => self.identify(&asking, notice),
+            _ => match (Making::of(notice), Looking::of(notice)) {
+                (Some(making), _) => self.make(&asking, notice.id, &making),
+                (_, Some(looking)) => self.look(&asking, &looking),
+                (None, None) => self.identify(&asking, notice),
             },
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use sandbox::{Attributes, Capabilities, Device, Exit, Mount, MountKind, Owned, Root, Spec, Strangers, User};
+use sandbox::{Attributes, Capabilities, Device, Exit, Mount, MountKind, Owned, Owner, Root, Spec, Strangers, User};
 use testkit::refuse::Refusal;
 
 use crate::ending::processes;
@@ -19,10 +19,9 @@ fn played(fixture: &Fixture, script: &str) -> Spec {
     Spec { strangers: Strangers::Played, ..fixture.spec(script) }
 }
 
-/// Writes owners as `path uid:gid`, with `-` for what was not said.
+/// Writes owners as `path uid:gid`.
 fn owners(outcome: &Outcome) -> Vec<String> {
-    let number = |id: Option<u32>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    let line = |owned: &Owned| format!("{} {}:{}", owned.path.display(), number(owned.uid), number(owned.gid));
+    let line = |Owned { path, owner }: &Owned| format!("{} {}:{}", path.display(), owner.uid, owner.gid);
     outcome.owners.iter().map(line).collect()
 }
 
@@ -83,7 +82,6 @@ fn what_is_given_away_is_told_by_where_it_is_at_last() {
             "/data/deep 5:6",
             "/data/deep/one 5:6",
             "/data/two 3:4",
-            "/etc/changed 0:0",
             "/etc/kept 1:2",
             "/home/moved 7:8",
             "/tmp/link 10:11",
@@ -98,14 +96,63 @@ fn what_is_given_away_is_told_by_where_it_is_at_last() {
     }
 }
 
-/// Who copies the owner of a file finds root's, whosever it is.
+fn owned(path: &str, uid: u32, gid: u32) -> Owned {
+    Owned { path: path.into(), owner: Owner { uid, gid, device: None } }
+}
+
+/// Files that are somebody's at first, and a script that changes and copies them.
+fn of_somebody(fixture: &Fixture, script: &str) -> Spec {
+    for name in ["kept", "written", "copied", "moved", "replaced", "folder/inside", "tool"] {
+        fixture.write(&format!("base/srv/{name}"), "x\n");
+    }
+    fs::hard_link(fixture.path("base/srv/kept"), fixture.path("base/srv/linked")).unwrap();
+    let owners = ["kept", "linked", "written", "copied", "moved", "replaced", "folder", "folder/inside", "tool"];
+    let owners = owners.iter().zip(1..).map(|(name, number)| owned(&format!("/srv/{name}"), number, 10 + number)).collect();
+    Spec { owners, ..played(fixture, script) }
+}
+
 #[test]
-fn what_is_given_to_root_and_renamed_may_be_anybody_s() {
+fn whoever_looks_at_a_file_sees_whose_it_is() {
     for who in everyone() {
         let fixture = Fixture::of(who);
-        let script = "cd /etc; echo > passwd+; chown 0:0 passwd+; mv passwd+ passwd; echo > group+; chown 0:5 group+; mv group+ group";
-        let outcome = fixture.outcome(&played(&fixture, script));
-        assert_eq!(owners(&outcome), ["/etc/group -:5"], "{who:?}");
+        let script = "cd /srv; stat -c '%n %u:%g' written /srv/moved folder/inside /etc/passwd; ln -s moved link; stat -L -c %u link; stat -c %u link
+            exec 3< copied; stat -L -c %u /proc/self/fd/3; stat -L -c %u /dev/fd/3
+            chown 70 written; chown :71 copied; stat -c %u:%g written copied; echo > new; chown 72:73 new; chmod 640 new; stat -c '%u:%g %a %s %F' new
+            su ann -c 'echo > /tmp/mine; stat -c %u:%g /tmp/mine; test -O /tmp/mine && echo own'; test -O /tmp/mine || echo other
+            mknod disk b 8 1; stat -c '%F %t:%T' disk; test -b disk && echo block; stat missing 2>&1 || true";
+        let outcome = fixture.outcome(&of_somebody(&fixture, script));
+        let expected = "written 3:13\n/srv/moved 5:15\nfolder/inside 8:18\n/etc/passwd 0:0\n5\n0\n4\n4\n70:13\n4:71\n\
+                        72:73 640 1 regular file\n33:44\nown\nother\nblock special file 8:1\nblock\n\
+                        stat: can't stat 'missing': No such file or directory";
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), (expected, &Ok(Exit::Code(0))), "{who:?}");
+    }
+}
+
+#[test]
+fn what_was_somebody_s_stays_so_where_it_goes() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "cd /srv; echo y >> written; cp -a copied again; mv moved elsewhere; rm replaced; echo > replaced; cp -a folder twin; mv folder other
+            tar cf - twin | tar xf - -C /tmp; chmod 600 kept; chown -h root:root tool; busybox cp copied plain; sed -i s/x/y/ copied";
+        let outcome = fixture.outcome(&of_somebody(&fixture, script));
+        assert_eq!((outcome.stdout.as_str(), &outcome.end), ("", &Ok(Exit::Code(0))), "{who:?}");
+        let expected = [
+            "/srv/again 4:14",
+            // Nothing but its permissions is changed.
+            "/srv/kept 1:11",
+            "/srv/copied 4:14",
+            "/srv/elsewhere 5:15",
+            "/srv/other 7:17",
+            "/srv/other/inside 8:18",
+            "/srv/twin 7:17",
+            "/srv/twin/inside 8:18",
+            "/srv/written 3:13",
+            "/tmp/twin 7:17",
+            "/tmp/twin/inside 8:18",
+        ];
+        let mut expected = expected.map(str::to_owned).to_vec();
+        expected.sort();
+        assert_eq!(owners(&outcome), expected, "{who:?}");
     }
 }
 
@@ -149,8 +196,8 @@ fn devices_are_told_too() {
         assert_eq!((outcome.stdout.as_str(), &outcome.end), ("disk\npipe\nzero", &Ok(Exit::Code(0))), "{who:?}");
         let device = |is_block, major, minor| Some(Device { is_block, major, minor });
         let expected = [
-            Owned { path: "/home/disk".into(), uid: Some(0), gid: Some(6), device: device(true, 8, 1) },
-            Owned { path: "/home/zero".into(), uid: None, gid: None, device: device(false, 1, 5) },
+            Owned { path: "/home/disk".into(), owner: Owner { uid: 0, gid: 6, device: device(true, 8, 1) } },
+            Owned { path: "/home/zero".into(), owner: Owner { uid: 0, gid: 0, device: device(false, 1, 5) } },
         ];
         assert_eq!(outcome.owners, expected, "{who:?}");
         let mode = |name: &str| fs::metadata(fixture.path("upper/home").join(name)).unwrap().mode();

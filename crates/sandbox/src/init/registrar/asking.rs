@@ -117,7 +117,12 @@ impl<'a> Asking<'a> {
     /// Writes numbers to its memory.
     pub fn write(&self, address: u64, numbers: &[u32]) -> Result<(), Errno> {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
-        self.memory(OFlags::WRONLY)?.write_all_at(&bytes, address).map_err(|_| Errno::FAULT)
+        self.write_bytes(address, &bytes)
+    }
+
+    /// Writes to its memory.
+    pub fn write_bytes(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        self.memory(OFlags::WRONLY)?.write_all_at(bytes, address).map_err(|_| Errno::FAULT)
     }
 
     fn memory(&self, flags: OFlags) -> Result<File, Errno> {

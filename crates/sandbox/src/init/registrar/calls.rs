@@ -63,6 +63,15 @@ const MAKING_OLDER: [i64; 4] = [libc::SYS_mkdir, libc::SYS_symlink, libc::SYS_mk
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 const MAKING_OLDER: [i64; 0] = [];
 
+/// Calls by which a process is told whose a file is.
+const LOOKING: [i64; 3] = [libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx];
+
+/// The same, where the machine has the older ones.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+const LOOKING_OLDER: [i64; 2] = [libc::SYS_stat, libc::SYS_lstat];
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+const LOOKING_OLDER: [i64; 0] = [];
+
 /// Calls that make something if they are told so, with the place of what tells it among their arguments.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
 const OPENING: [(i64, u32); 2] = [(libc::SYS_openat, 2), (libc::SYS_open, 1)];
@@ -97,7 +106,8 @@ pub(in crate::init) fn filter() -> Option<Vec<u8>> {
         program.step(RETURN, 0, 0, ASK);
         program.step(RETURN, 0, 0, ALLOW);
     }
-    for call in OWNERS.iter().chain(&OLDER).chain(&IDENTITY).chain(&MAKING).chain(&MAKING_OLDER) {
+    let all = [&OWNERS[..], &OLDER, &IDENTITY, &MAKING, &MAKING_OLDER, &LOOKING, &LOOKING_OLDER];
+    for call in all.into_iter().flatten() {
         program.step(EQUAL, 0, 1, number(*call));
         program.step(RETURN, 0, 0, ASK);
     }

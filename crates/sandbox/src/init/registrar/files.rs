@@ -7,7 +7,6 @@ use rustix::io::Errno;
 
 use super::asking::Asking;
 use super::making::masked;
-use super::register::Key;
 use super::{Place, Registrar, stand_in};
 use crate::Device;
 use crate::init::within::split;
@@ -37,7 +36,7 @@ impl Registrar<'_> {
         let said = |id: u32| (id != SAME).then_some(id);
         if (uid, gid) != (SAME, SAME) {
             let path = self.path_of(&file)?;
-            self.register.give(Key::of_open(&file)?, path, said(uid), said(gid))?;
+            self.register.give(&file, path, said(uid), said(gid))?;
         }
         Ok(Answer::Value(0))
     }
@@ -58,7 +57,7 @@ impl Registrar<'_> {
         })?;
         let device = Device { is_block, major: major(number.into()), minor: minor(number.into()) };
         let path = self.path_of(&file)?;
-        self.register.is_device(Key::of_open(&file)?, path, device)?;
+        self.register.is_device(&file, path, device)?;
         Ok(Answer::Value(0))
     }
 

@@ -30,7 +30,7 @@ impl Identity {
     /// Returns that of a process which starts as this user.
     pub fn of(user: &User) -> Self {
         let all = |id| Ids { real: id, effective: id, saved: id, files: id };
-        Self { user: all(user.uid), group: all(user.gid), groups: user.groups.clone(), keeps_rights: false }
+        Self { user: all(user.uid), group: all(user.gid), groups: sorted(user.groups.clone()), keeps_rights: false }
     }
 
     /// Tells whether what it makes is root's.
@@ -110,6 +110,12 @@ impl Ids {
         }
         before
     }
+}
+
+/// Groups as the kernel keeps them, and tells them.
+pub(super) fn sorted(mut groups: Vec<u32>) -> Vec<u32> {
+    groups.sort_unstable();
+    groups
 }
 
 fn or(wanted: u32, before: u32) -> u32 {

@@ -8,7 +8,6 @@ use rustix::process::umask;
 
 use super::asking::{Asking, Way};
 use super::identity::Identity;
-use super::register::Key;
 use super::{Place, Registrar, low};
 use crate::kernel::{Answer, Notice, hand_over};
 
@@ -235,7 +234,7 @@ impl Registrar<'_> {
     /// Writes down whose something is that is new, and returns where it is.
     fn write_down(&mut self, file: &OwnedFd, who: &Identity) -> Result<Vec<u8>, Errno> {
         let path = self.path_of(file)?;
-        self.register.is_made(Key::of_open(file)?, path.clone(), who.user.files, who.group.files)?;
+        self.register.is_made(file, path.clone(), who.user.files, who.group.files)?;
         Ok(path)
     }
 }

@@ -4,9 +4,9 @@ use rustix::io::Errno;
 
 use super::Registrar;
 use super::asking::Asking;
-use super::identity::{Identity, Ids};
+use super::identity::{Identity, Ids, sorted};
 use super::low;
-use super::register::Key;
+use super::register::{Key, Program};
 use crate::kernel::{Answer, Notice};
 
 /// How many processes are remembered before those that have ended are forgotten, at first.
@@ -59,12 +59,12 @@ impl Registrar<'_> {
             libc::SYS_prctl => who.keeps_rights = before.is_root() && two == 1,
             libc::SYS_setgroups if !is_root => return Err(Errno::PERM),
             libc::SYS_setgroups if first > MOST_GROUPS => return Err(Errno::INVAL),
-            libc::SYS_setgroups => who.groups = asking.numbers(two, first)?,
+            libc::SYS_setgroups => who.groups = sorted(asking.numbers(two, first)?),
             _ => return Ok(Answer::Proceed),
         }
         if who != before {
             // What it has become it has not become by this program's being another.
-            let program = asking.program().and_then(|program| self.register.program(&program)).ok().map(|program| program.key);
+            let program = self.program(asking).ok().map(|program| program.key);
             self.remember(asking, Person { identity: who, program })?;
         }
         // What it keeps it keeps from the kernel, too.
@@ -99,12 +99,17 @@ impl Registrar<'_> {
         if person.identity.user.effective == 0 {
             return;
         }
-        let Ok(program) = asking.program().and_then(|program| self.register.program(&program)) else { return };
+        let Ok(program) = self.program(asking) else { return };
         if person.program != Some(program.key) {
             person.program = Some(program.key);
             let gains = |id: Option<u32>| id.filter(|_| self.gains_by_programs);
             person.identity.execute(gains(program.uid), gains(program.gid));
         }
+    }
+
+    fn program(&self, asking: &Asking<'_>) -> Result<Program, Errno> {
+        let program = asking.program()?;
+        self.register.program(&program, || self.path_of(&program))
     }
 
     /// Finds the nearest ancestor that is known, the process itself first.

@@ -190,7 +190,7 @@ pub struct Build {
         value_parser = truth
     )]
     pub check: bool,
-    /// What is done with the Dockerfile: build, check or targets; check,format=json [default: build]
+    /// What is done with the Dockerfile: build, check, outline or targets; check,format=json [default: build]
     #[arg(long, value_name = "METHOD[,format=json]")]
     pub call: Option<Call>,
     /// Flags of other tools, refused by name.

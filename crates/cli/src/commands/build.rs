@@ -44,6 +44,7 @@ const MOST_LAYERS: usize = 125;
 pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
     let verb = match (arguments.call().method, arguments.dry_run) {
         (Method::Check, _) => "check",
+        (Method::Outline, _) => "outline",
         (Method::Targets, _) => "list the targets",
         (Method::Build, true) => "plan",
         (Method::Build, false) => "build",

@@ -30,4 +30,4 @@ pub use make::{Built, BuiltImage, Workshop, make};
 pub use plan::{Plan, Planned, PlannedBase, Ready, plan};
 pub use progress::{Happening, Progress, StepName};
 pub use request::{Anew, BuildFile, Named, Request, Target};
-pub use review::{Review, Unseen, review};
+pub use review::{Review, Unseen, outlined, review};

@@ -34,6 +34,14 @@ pub struct Unseen {
     pub problem: ImageError,
 }
 
+/// Finds the stages that are built of a Dockerfile, and asks nobody.
+///
+/// # Errors
+/// Names the first thing that makes no sense.
+pub fn outlined(request: &Request, target: &Target) -> Result<Outline, BuildError> {
+    stages(request, target, &BTreeSet::new())
+}
+
 /// Finds out what a Dockerfile stands on: the stages of the target, or all of them where none is named.
 pub async fn review(request: &Request, target: &Target, images: &dyn Images) -> Review {
     let all = if request.stage.is_none() { 0..target.file.parsed.stages.len() } else { 0..0 };

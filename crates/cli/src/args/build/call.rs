@@ -6,7 +6,7 @@ use super::error::WordError;
 use super::truth;
 
 /// The forms of the word, for whoever wrote another one.
-const EXPECTED: &str = "build, check or targets, and behind the last two format=json or ignorestatus=true";
+const EXPECTED: &str = "build, check, outline or targets, and behind any but the first format=json or ignorestatus=true";
 
 /// What is done with a Dockerfile, in buildx's words: `check,format=json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Method {
     Build,
     /// It is checked.
     Check,
+    /// What it asks for is listed: arguments, secrets and agents.
+    Outline,
     /// Its stages are listed.
     Targets,
 }
@@ -57,6 +59,7 @@ fn method(word: &str) -> Option<Method> {
     match word {
         "build" => Some(Method::Build),
         "check" | "lint" => Some(Method::Check),
+        "outline" => Some(Method::Outline),
         "targets" => Some(Method::Targets),
         _ => None,
     }
@@ -79,9 +82,16 @@ mod tests {
 
     #[test]
     fn other_words_are_refused_with_those_there_are() {
-        for text in
-            ["", "outline", "checks", "check,targets", "check,format=xml", "check,ignorestatus=maybe", "format=json", "build,format=json"]
-        {
+        for text in [
+            "",
+            "subrequests.describe",
+            "checks",
+            "check,targets",
+            "check,format=xml",
+            "check,ignorestatus=maybe",
+            "format=json",
+            "build,format=json",
+        ] {
             let said = text.parse::<Call>().unwrap_err().to_string();
             assert_eq!(said, format!("bad call {text:?}: expected {EXPECTED}"), "{text}");
         }

@@ -8,7 +8,7 @@ const BOUNDS: (&str, &str) = (
 );
 const CACHE: (&str, &str) = ("no cache is shared between machines yet", "leave it out: the image is the same without it");
 const ATTESTATION: (&str, &str) = ("no attestations are made yet", "leave it out, or say false");
-const PRINT: (&str, &str) = ("it has another name now", "--call check, or --call targets");
+const PRINT: (&str, &str) = ("it has another name now", "--call outline, or --call targets");
 const BUILDER: (&str, &str) = ("there are no builders, as polyarch builds itself", "leave it out");
 const DEBUGGER: (&str, &str) = ("there is no debugger of builds", "leave it out");
 const POLICY: (&str, &str) = ("there are no policies of sources yet", "name bases by their digests: FROM NAME@sha256:...");

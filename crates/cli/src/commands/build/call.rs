@@ -2,11 +2,12 @@
 
 mod excerpt;
 mod findings;
+mod outline;
 mod targets;
 
 use std::sync::Arc;
 
-use engine::build::{BuildFile, Request, Review, Target, review};
+use engine::build::{BuildError, BuildFile, Request, Review, Target, outlined, review};
 use fault::{Failure, Fault};
 
 use super::checks::{found, options};
@@ -47,6 +48,11 @@ pub async fn run(session: &Session, call: Call, request: &Request, finder: &Find
         Method::Targets => {
             let files: Vec<&Arc<BuildFile>> = first_of_each(request).map(|target| &target.file).collect();
             targets::show(session, form, &files);
+            Ok(Done::Well)
+        }
+        Method::Outline => {
+            let asked = first_of_each(request).map(|target| Ok(outline::Asked::new(&target.file, &outlined(request, target)?)));
+            outline::show(session, form, &asked.collect::<Result<Vec<_>, BuildError>>()?);
             Ok(Done::Well)
         }
         Method::Check | Method::Build => {

@@ -56,6 +56,7 @@ fn what_is_compiled_for_one_architecture() {
 fn what_is_downloaded_for_one_architecture() {
     for (text, file, written) in [
         ("RUN curl -fsSLo /bin/jq https://example.com/jq/1.7/jq-linux-amd64 && chmod +x /bin/jq", "jq-linux-amd64", "amd64"),
+        ("RUN curl -LO \"https://example.com/$(curl -Ls https://example.com/stable.txt)/bin/linux/amd64/kubectl\"", "kubectl", "amd64"),
         ("RUN wget -q https://example.com/kubectl/v1.30/bin/linux/arm64/kubectl", "kubectl", "arm64"),
         ("RUN URL=https://example.com/node-v20-linux-x64.tar.xz; curl -O $URL", "node-v20-linux-x64.tar.xz", "linux-x64"),
         ("RUN set -eux; \\\n  wget -O x.deb \"https://example.com/x_1.0_amd64.deb?raw=1\"; dpkg -i x.deb", "x_1.0_amd64.deb", "amd64"),

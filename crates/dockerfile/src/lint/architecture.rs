@@ -122,7 +122,9 @@ fn command(header: &Header, run: &Run, machine: For, findings: &mut Findings<'_>
     if let [value] = compiled_for.as_slice() {
         findings.add(header, Rule::HardcodedArchitecture, compiled(value));
     }
-    downloaded(header, &downloads(&text), machine, findings);
+    let addresses = downloads(&text);
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    downloaded(header, &addresses, machine, findings);
 }
 
 fn compiled(value: &str) -> String {

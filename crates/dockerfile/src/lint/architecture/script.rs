@@ -7,25 +7,51 @@ const FETCHERS: [&str; 6] = ["curl", "wget", "aria2c", "axel", "invoke-webreques
 /// Flags that say where to write to.
 const OUTPUT: [&str; 3] = ["--output", "--output-document", "-outfile"];
 
-/// Lists the addresses of a command that downloads something.
-pub fn downloads(text: &str) -> Vec<&str> {
+/// Lists the addresses of a command that downloads something. What a command in an address writes is `$_` there.
+pub fn downloads(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !words(text).any(|word| fetcher(word).is_some()) {
         return found;
     }
-    for part in text.split(['\n', ';', '|']).flat_map(|part| part.split("&&")) {
-        let (mut program, mut before) = (None, "");
-        for word in words(part) {
-            program = program.or_else(|| fetcher(word));
-            // An address may stand in a variable above; what begins with a variable is one behind a program that fetches.
-            let is_address = word.contains("://") || program.is_some() && word.starts_with('$') && word.contains('/');
-            if is_address && (word.contains("://") || !program.is_some_and(|program| writes_to(program, before))) {
-                found.push(word);
-            }
-            before = word;
+    for command in commands(text) {
+        for part in command.split(['\n', ';', '|']).flat_map(|part| part.split("&&")) {
+            addresses(part, &mut found);
         }
     }
     found
+}
+
+fn addresses(part: &str, found: &mut Vec<String>) {
+    let (mut program, mut before) = (None, "");
+    for word in words(part) {
+        program = program.or_else(|| fetcher(word));
+        // An address may stand in a variable above; what begins with a variable is one behind a program that fetches.
+        let is_address = word.contains("://") || program.is_some() && word.starts_with('$') && word.contains('/');
+        if is_address && (word.contains("://") || !program.is_some_and(|program| writes_to(program, before))) {
+            found.push(word.to_owned());
+        }
+        before = word;
+    }
+}
+
+/// Takes the commands in `$(...)` out of a text, at any depth, and puts `$_` in their places.
+fn commands(text: &str) -> Vec<String> {
+    let (mut done, mut outer, mut inner) = (Vec::new(), Vec::new(), String::new());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '$' if letters.next_if_eq(&'(').is_some() => {
+                inner.push_str("$_");
+                outer.push(std::mem::take(&mut inner));
+            }
+            ')' if let Some(around) = outer.pop() => done.push(std::mem::replace(&mut inner, around)),
+            letter => inner.push(letter),
+        }
+    }
+    // Those that nothing ends are commands all the same.
+    done.extend(outer);
+    done.push(inner);
+    done
 }
 
 fn fetcher(word: &str) -> Option<&'static str> {
@@ -68,6 +94,8 @@ mod tests {
             ("curl -L -o $HOME/x/y https://a/b", &["https://a/b"]),
             ("curl -sSLo $HOME/x/y https://a/b", &["https://a/b"]),
             ("wget -qO $HOME/x/y https://a/b; curl -O $URL/c", &["https://a/b", "$URL/c"]),
+            ("curl -LO \"https://a/$(curl -s https://a/$(uname)/stable)/b/c\"", &["https://a/$_/stable", "https://a/$_/b/c"]),
+            ("curl $(echo https://a/b", &["https://a/b"]),
             ("git clone https://a/b", &[]),
             ("echo $X/y", &[]),
         ] {

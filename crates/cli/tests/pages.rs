@@ -139,6 +139,33 @@ fn build() {
 }
 
 #[test]
+fn check() {
+    let home = bakery();
+    let image = Image::new("linux/amd64").text("single").build();
+    write_layout(&home.path().join("single"), &[(&image.manifest, Some("1.0"))], &[&image]);
+    run_in(&home, "check.md");
+}
+
+/// The page about the checks; the examples of its rules are looked at where the rules are.
+#[test]
+fn checks() {
+    let home = Home::new();
+    let app = home.path().join("app");
+    std::fs::create_dir(&app).unwrap();
+    for (name, text) in [
+        ("Dockerfile", "FROM scratch\nCOPY server /server\nENTRYPOINT /server --verbose\n"),
+        (
+            "Dockerfile.strict",
+            "# check=error=true\nFROM scratch\n# check=skip=JSONArgsRecommended\nENTRYPOINT /server --verbose\nMAINTAINER me\n",
+        ),
+    ] {
+        std::fs::write(app.join(name), text).unwrap();
+    }
+    let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
+    page.run_file(&root().join("docs/checks.md"));
+}
+
+#[test]
 fn plan() {
     run_in(&bakery(), "plan.md");
 }

@@ -146,6 +146,11 @@ impl PatternList {
         self.takes_back
     }
 
+    /// Tells whether a pattern leaves out all that there is.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.patterns.iter().any(|pattern| matches!(pattern.text.as_str(), "*" | "**" | "**/*"))
+    }
+
     /// Tells whether a path is left out. It is relative, without `.` and `..`, with `/` between its parts.
     pub fn matches(&self, path: &str) -> bool {
         let mut matched = false;

@@ -204,10 +204,14 @@ fn item_78_all_cases_warn_as_buildkit_does() {
         }
         let Ok(file) = parse(&Source::new("Dockerfile", text(case, "dockerfile").unwrap())) else { continue };
         let options = &file.directives.check;
-        let base = |_| lint::StageBase { environment: Some(vec![("PATH".to_owned(), PATH.to_owned())]) };
-        let automatic = automatic_arguments(&platform, &platform, None);
-        let mut warnings = lint::check(&file, options);
-        warnings.extend(lint::check_scopes(&file, &automatic, &build_arguments(case), &base, None, options));
+        let base = lint::StageBase { environment: Some(vec![("PATH".to_owned(), PATH.to_owned())]), ..lint::StageBase::default() };
+        let surroundings = lint::Surroundings {
+            automatic: automatic_arguments(&platform, &platform, None),
+            build_arguments: build_arguments(case),
+            bases: (0..file.stages.len()).map(|stage| (stage, base.clone())).collect(),
+            ..lint::Surroundings::default()
+        };
+        let warnings = lint::check(&file, &surroundings, options);
         let mut written: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         written.sort();
         assert_eq!(written, texts(case, "warnings"), "{name}");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use dockerfile::{Chmod, Dockerfile, Graph, Rules, Source, expand, lint, parse, parse_duration, parse_trigger};
+use dockerfile::{CheckOptions, Chmod, Dockerfile, Graph, PatternList, Rules, Source, expand, lint, parse, parse_duration, parse_trigger};
 use fault::Fault;
 use proptest::prelude::*;
 
@@ -14,10 +14,14 @@ fn walk(file: &Dockerfile, source: &Source) {
         assert!(text.starts_with(&header.keyword.text), "{text:?}");
         assert!(header.first_line <= header.last_line);
     }
-    lint::check(file, &file.directives.check);
-    let base = |_| lint::StageBase { environment: Some(Vec::new()) };
-    let options = Default::default();
-    lint::check_scopes(file, &Default::default(), &BTreeMap::new(), &base, None, &options);
+    let base = lint::StageBase { environment: Some(Vec::new()), ..lint::StageBase::default() };
+    let bases = (0..file.stages.len()).map(|stage| (stage, base.clone())).collect();
+    let surroundings = lint::Surroundings { bases, ignore: PatternList::read("*.env\n").ok(), ..lint::Surroundings::default() };
+    for options in [file.directives.check.clone(), CheckOptions::parse("experimental=all").unwrap()] {
+        for warning in lint::check(file, &surroundings, &options) {
+            assert!(warning.line <= warning.last_line, "{warning}");
+        }
+    }
     if let Ok(graph) = Graph::new(file, &[]) {
         let _ = graph.reachable(graph.target(None).unwrap());
     }
@@ -102,6 +106,11 @@ proptest! {
     }
 
     #[test]
+    fn no_download_panics(address in "[a-z:/$.é_0-9-]{0,12}", name in prop::sample::select(vec!["amd64", "x86_64", "ſ", "é", "AMD64"])) {
+        check(&format!("FROM x\nRUN curl -O {address}{name} && GOARCH={name} wget -qO {address} {name}{address}\nADD https://{address}/{name} /\n"));
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let source = Source::from_bytes("Dockerfile", &bytes);
         let _ = parse(&source);
@@ -153,8 +162,7 @@ fn a_large_file_takes_work_and_memory_in_proportion() {
     assert_eq!(graph.reachable(graph.target(None).unwrap()).unwrap(), [99_999]);
     let variables: String = (0..20_000).map(|number| format!("ENV a{number}=${{b{number}}}\n")).collect();
     let file = parse(&Source::new("Dockerfile", format!("FROM scratch\n{variables}"))).unwrap();
-    let base = |_| lint::StageBase::default();
-    let warnings = lint::check_scopes(&file, &Default::default(), &BTreeMap::new(), &base, None, &Default::default());
+    let warnings = lint::check(&file, &lint::Surroundings::default(), &CheckOptions::default());
     assert_eq!(warnings.len(), 1000);
     let heredoc = many("RUN <<E\n", 1) + &"x\n".repeat(400_000) + "E\n";
     assert_eq!(parse(&Source::new("Dockerfile", heredoc)).unwrap().stages[0].statements.len(), 1);

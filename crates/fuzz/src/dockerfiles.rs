@@ -22,9 +22,10 @@ pub fn dockerfile(bytes: &[u8]) {
                     let _ = parse_trigger(&trigger.text);
                 }
             }
-            lint::check(&file, &file.directives.check);
-            let base = |_| lint::StageBase { environment: Some(Vec::new()) };
-            lint::check_scopes(&file, &Default::default(), &BTreeMap::new(), &base, None, &Default::default());
+            let base = lint::StageBase { environment: Some(Vec::new()), ..lint::StageBase::default() };
+            let bases = (0..file.stages.len()).map(|stage| (stage, base.clone())).collect();
+            let surroundings = lint::Surroundings { bases, ..lint::Surroundings::default() };
+            lint::check(&file, &surroundings, &file.directives.check);
             if let Ok(graph) = Graph::new(&file, &[]) {
                 let last = graph.target(None).unwrap();
                 if let Ok(reached) = graph.reachable(last) {

@@ -3,6 +3,7 @@
 //! Never opens a socket or a file: it sees names, kinds and owners, and says which bytes go where. Start
 //! at [`outline()`] for what a build is made of, at [`Recipe`] for what a stage decides, at [`copy()`] for what a copy does to a [`Tree`].
 
+mod asks;
 mod bind;
 mod command;
 mod copy;
@@ -18,6 +19,7 @@ mod tree;
 mod unpack;
 mod windows;
 
+pub use asks::{AskedArgument, AskedKey, Asks, asks};
 pub use bind::lay_bind;
 pub use command::RunStep;
 pub use copy::{Archives, Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};

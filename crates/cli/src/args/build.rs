@@ -2,6 +2,7 @@
 
 mod annotation;
 mod argument;
+mod call;
 mod compression;
 mod context;
 pub(super) mod csv;
@@ -27,6 +28,7 @@ use super::foreign::Refused;
 
 pub use annotation::BuildAnnotation;
 pub use argument::{BuildArgument, Label};
+pub use call::{Call, Method};
 pub use compression::CompressionChoice;
 pub use context::ContextWord;
 pub use epoch::{SOURCE_DATE_EPOCH, source_date_epoch};
@@ -49,7 +51,8 @@ pub use run::{
   polyarch build --platform linux/amd64,linux/arm64,linux/arm/v7 --tag hello:1.0 examples/hello
   polyarch build --platform linux/amd64,linux/arm64 -t ghcr.io/acme/api:1 --push .
   polyarch build --platform linux/amd64,arm64 -f 'Dockerfile.{arch}' -o type=oci,dest=api.tar .
-  polyarch build --build-arg VERSION=1 --build-arg linux/arm/v7=FLAGS=-mfpu=vfp -t api .")]
+  polyarch build --build-arg VERSION=1 --build-arg linux/arm/v7=FLAGS=-mfpu=vfp -t api .
+  polyarch build --check .")]
 pub struct Build {
     /// Folder of the files, or - for a tar of them or a Dockerfile on the standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
@@ -174,6 +177,22 @@ pub struct Build {
     /// Show bases, platforms and steps, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Check the Dockerfile, and build nothing: the same as --call check
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = truth
+    )]
+    pub check: bool,
+    /// What is done with the Dockerfile: build, check, outline or targets; check,format=json [default: build]
+    #[arg(long, value_name = "METHOD[,format=json]")]
+    pub call: Option<Call>,
     /// Flags of other tools, refused by name.
     #[command(flatten)]
     pub refused: Refused<BuildFlags>,
@@ -254,6 +273,12 @@ impl Build {
             }
         }
         Ok(())
+    }
+
+    /// Returns what is done with the Dockerfile.
+    pub fn call(&self) -> Call {
+        let call = self.call.unwrap_or_default();
+        if self.check { Call { method: Method::Check, ..call } } else { call }
     }
 
     /// Returns the labels; later ones count.

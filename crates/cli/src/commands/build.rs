@@ -1,6 +1,7 @@
 //! `build` and `plan`: one image for every platform from a Dockerfile.
 
 mod assemble;
+mod call;
 mod checks;
 mod deliver;
 mod export;
@@ -24,7 +25,7 @@ use fault::{Failure, Wishing};
 use index::carry_out;
 use serde_json::{Value, json};
 
-use crate::args::{Build, BuildAnnotation};
+use crate::args::{Build, BuildAnnotation, Method};
 use crate::commands::create::metadata::Metadata;
 use crate::commands::create::tags::{check_digests, stale, targets};
 use crate::commands::{Done, Interrupted, Session};
@@ -41,8 +42,14 @@ const MOST_LAYERS: usize = 125;
 
 /// Runs `build`.
 pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
-    let verb = if arguments.dry_run { "plan" } else { "build" };
-    let wish = match arguments.tags.first() {
+    let verb = match (arguments.call().method, arguments.dry_run) {
+        (Method::Check, _) => "check",
+        (Method::Outline, _) => "outline",
+        (Method::Targets, _) => "list the targets",
+        (Method::Build, true) => "plan",
+        (Method::Build, false) => "build",
+    };
+    let wish = match arguments.tags.first().filter(|_| arguments.call().method == Method::Build) {
         Some(tag) => format!("{verb} {tag}"),
         None => verb.to_owned(),
     };
@@ -53,6 +60,11 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let order = ordered(session, arguments).await?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
+    let call = arguments.call();
+    if call.method != Method::Build {
+        let finder = Finder::new(session, &opener, arguments.pull);
+        return call::run(session, call, &order.request, &finder).await;
+    }
     let mut deliveries = Deliveries::decide(arguments)?;
     deliveries.announce(&mut opener);
     let finder = Finder::new(session, &opener, arguments.pull);

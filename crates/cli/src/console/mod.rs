@@ -12,7 +12,8 @@ pub use keyboard::{Keyboard, KeyboardError};
 use progress::Progress;
 pub use size::{bytes, counted};
 pub use table::Table;
-use visible::{visible, written};
+pub use visible::visible;
+use visible::written;
 
 use std::error::Error;
 use std::io::{ErrorKind, Write};

@@ -2,64 +2,46 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oci::{Platform, Reference};
-
-use super::{Findings, Warning};
-use crate::automatic::AutomaticArguments;
-use crate::directive::CheckOptions;
+use super::from::Origins;
+use super::{Findings, Rule, Surroundings};
 use crate::expand::{Rules, expand};
 use crate::expose::expose;
 use crate::ignore::PatternList;
-use crate::instruction::{CopySource, Dockerfile, Header, Instruction, Location, Stage};
+use crate::instruction::{CopySource, Dockerfile, Header, Instruction, Location};
 use crate::quote::quote;
 use crate::scope::{Globals, StageScope};
 use crate::source::Word;
-use crate::suggest::nearest;
-
-/// What is known of the image that a stage begins with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StageBase {
-    /// The environment of the image; nothing when the image was not looked at, and then what it may set is not missed.
-    pub environment: Option<Vec<(String, String)>>,
-}
 
 /// Finds what shows once variables are expanded: those that are not set, and what their values lead to.
-///
-/// `base` says what is known of the image of a stage, by the number of the stage; a stage that begins with another one
-/// inherits from it and is not asked for. `ignore` is the `.dockerignore` of the build context. A file that cannot be
-/// expanded is checked up to there: the build says why.
-pub fn check_scopes(
-    file: &Dockerfile,
-    automatic: &AutomaticArguments,
-    build_arguments: &BTreeMap<String, String>,
-    base: &dyn Fn(usize) -> StageBase,
-    ignore: Option<&PatternList>,
-    options: &CheckOptions,
-) -> Vec<Warning> {
-    let mut findings = Findings { options, warnings: Vec::new() };
+pub(super) fn check(file: &Dockerfile, surroundings: &Surroundings, findings: &mut Findings<'_>) {
     let escape = file.directives.escape;
-    let mut globals = Globals::new(automatic.clone(), build_arguments.clone());
-    let mut defaults = Globals::new(automatic.clone(), BTreeMap::new());
+    let mut globals = Globals::new(surroundings.automatic.clone(), surroundings.build_arguments.clone());
     for statement in &file.globals {
-        if let Instruction::Arg(declarations) = &statement.instruction {
-            let declared = globals.declare(declarations, escape).and(defaults.declare(declarations, escape));
-            if declared.is_err() {
-                return findings.finish();
-            }
+        if let Instruction::Arg(declarations) = &statement.instruction
+            && globals.declare(declarations, escape).is_err()
+        {
+            return;
         }
     }
-    let windows = automatic.iter().any(|argument| argument == ("TARGETOS", "windows"));
+    let defaults = Globals::new(surroundings.automatic.clone(), BTreeMap::new());
+    let Ok(origins) = Origins::new(file, &globals, defaults) else { return };
+    let ignore = surroundings.ignore.as_ref();
+    let windows = surroundings.automatic.iter().any(|argument| argument == ("TARGETOS", "windows"));
     let mut known: BTreeMap<String, State> = BTreeMap::new();
     for (index, stage) in file.stages.iter().enumerate() {
-        from(stage, &globals, &defaults, escape, &mut findings);
+        let base = surroundings.bases.get(&index);
+        origins.check(stage, base, findings);
+        if !surroundings.has(index) {
+            continue;
+        }
         let Ok(name) = globals.expand(&stage.base, escape) else { continue };
         let mut state = known.get(&name.text.to_lowercase()).cloned().unwrap_or_else(|| {
-            let environment = base(index).environment;
+            let environment = base.and_then(|base| base.environment.clone());
             let complete = environment.is_some() || name.text == "scratch";
             State { scope: StageScope::new(environment.unwrap_or_default()), complete, workdir: false }
         });
         for statement in &stage.statements {
-            let mut checker = Checker { header: &statement.header, escape, state: &mut state, ignore, windows, findings: &mut findings };
+            let mut checker = Checker { header: &statement.header, escape, state: &mut state, ignore, windows, findings };
             if checker.check(&statement.instruction, &globals).is_none() {
                 break;
             }
@@ -68,7 +50,6 @@ pub fn check_scopes(
             known.insert(name, state);
         }
     }
-    findings.finish()
 }
 
 /// What a stage hands on to those that begin with it.
@@ -79,41 +60,6 @@ struct State {
     complete: bool,
     /// Whether a WORKDIR stood here.
     workdir: bool,
-}
-
-/// Checks a `FROM`.
-fn from(stage: &Stage, globals: &Globals, defaults: &Globals, escape: char, findings: &mut Findings<'_>) {
-    let mut undefined = |word: &Word| {
-        let Ok(expansion) = globals.expand(word, escape) else { return };
-        for name in &expansion.unset {
-            let meant = nearest(name, globals.names()).map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
-            findings.add(&stage.header, "UndefinedArgInFrom", format!("FROM argument '{name}' is not declared{meant}"));
-        }
-    };
-    undefined(&stage.base);
-    if let Some(platform) = &stage.platform {
-        undefined(platform);
-        if matches!(platform.text.as_str(), "$TARGETPLATFORM" | "${TARGETPLATFORM}") {
-            let message = format!("Setting platform to predefined {} in FROM is redundant as this is the default behavior", platform.text);
-            findings.add(&stage.header, "RedundantTargetPlatform", message);
-        }
-        if let Ok(expansion) = globals.expand(platform, escape)
-            && expansion.used.is_empty()
-            && expansion.unset.is_empty()
-            && let Ok(parsed) = expansion.text.parse::<Platform>()
-        {
-            let name = stage.name().unwrap_or_default();
-            if !name.contains(&parsed.os) && !name.contains(&parsed.architecture) {
-                let message = format!("FROM --platform flag should not use constant value {}", quote(&expansion.text));
-                findings.add(&stage.header, "FromPlatformFlagConstDisallowed", message);
-            }
-        }
-    }
-    let own = defaults.expand(&stage.base, escape);
-    if own.is_ok_and(|own| !(own.used.is_empty() && own.unset.is_empty()) && own.text.parse::<Reference>().is_err()) {
-        let message = format!("Default value for ARG {} results in empty or invalid base image name", stage.base.text);
-        findings.add(&stage.header, "InvalidDefaultArgInFrom", message);
-    }
 }
 
 struct Checker<'c, 'o> {
@@ -142,7 +88,7 @@ impl Checker<'_, '_> {
                 let from_the_root = path.starts_with('/') || self.windows && (path.starts_with('\\') || path.get(1..2) == Some(":"));
                 if !self.state.workdir && !from_the_root {
                     let message = format!("Relative workdir {} can have unexpected results if the base image changes", quote(&path));
-                    self.findings.add(self.header, "WorkdirRelativePath", message);
+                    self.findings.add(self.header, Rule::WorkdirRelativePath, message);
                 }
                 self.state.workdir = true;
             }
@@ -157,11 +103,11 @@ impl Checker<'_, '_> {
                 self.undefined_here(&exposed.unset);
                 for port in &exposed.casing {
                     let message = format!("Defined protocol '{port}' in EXPOSE instruction should be lowercase");
-                    self.findings.add(self.header, "ExposeProtoCasing", message);
+                    self.findings.add(self.header, Rule::ExposeProtoCasing, message);
                 }
                 for port in &exposed.mappings {
                     let message = format!("EXPOSE instruction should not define an IP address or host-port mapping, found '{port}'");
-                    self.findings.add(self.header, "ExposeInvalidFormat", message);
+                    self.findings.add(self.header, Rule::ExposeInvalidFormat, message);
                 }
             }
             Instruction::Copy(copy) => {
@@ -204,15 +150,28 @@ impl Checker<'_, '_> {
                 }
                 CopySource::Path(path) => {
                     let path = self.expand(path)?;
-                    let ignored = |list: &PatternList| !list.takes_back() && list.matches(crate::clean(&path).trim_start_matches('/'));
-                    if from_context && Location::of(&path) == Location::Context && self.ignore.is_some_and(ignored) {
-                        let message = format!("Attempting to {verb} file {} that is excluded by .dockerignore", quote(&path));
-                        self.findings.add(self.header, "CopyIgnoredFile", message);
+                    if from_context && Location::of(&path) == Location::Context {
+                        self.ignored(verb, &path);
                     }
                 }
             }
         }
         Some(())
+    }
+
+    /// Checks that the ignore file leaves something of a path of the context.
+    ///
+    /// One that takes anything back is not looked at: what is below a path that is left out may be there. The context itself is
+    /// left out only by a pattern that means everything.
+    fn ignored(&mut self, verb: &str, path: &str) {
+        let Some(list) = self.ignore.filter(|list| !list.takes_back()) else { return };
+        let cleaned = crate::clean(path);
+        let is_root = matches!(cleaned.as_str(), "." | "/");
+        let is_ignored = if is_root { list.is_everything() } else { list.matches(cleaned.trim_start_matches('/')) };
+        if is_ignored {
+            let message = format!("Attempting to {verb} file {} that is excluded by .dockerignore", quote(&cleaned));
+            self.findings.add(self.header, Rule::CopyIgnoredFile, message);
+        }
     }
 
     fn expand(&mut self, word: &Word) -> Option<String> {
@@ -238,7 +197,7 @@ impl Checker<'_, '_> {
             let sign = !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
             let Some(meant) = scope.undefined(name).filter(|_| self.state.complete || sign) else { continue };
             let meant = meant.map(|meant| format!(" (did you mean ${meant}?)")).unwrap_or_default();
-            self.findings.add(self.header, "UndefinedVar", format!("Usage of undefined variable '${name}'{meant}"));
+            self.findings.add(self.header, Rule::UndefinedVar, format!("Usage of undefined variable '${name}'{meant}"));
         }
     }
 }

@@ -1,120 +1,97 @@
-//! The checks that need only the text.
+//! The checks of what stands in the file, whatever is built of it.
 
 use std::collections::BTreeSet;
 
-use super::Findings;
-use crate::instruction::{CommandLine, Dockerfile, Header, Instruction, Pairs, Stage};
+use super::{Findings, Rule};
+use crate::instruction::{Dockerfile, Header, Instruction, Pairs, Stage, Statement};
 use crate::quote::quote;
 
-/// Parts of a name that make a secret of it.
-const SECRET: [&str; 10] = ["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
-/// Parts of a name that make none of it all the same.
-const HARMLESS: [&str; 3] = ["public", "file", "version"];
+/// Comments that are no descriptions, but are meant for whoever reads the file.
+const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
 
 pub(super) fn check(file: &Dockerfile, findings: &mut Findings<'_>) {
     casing(file, findings);
-    for statement in &file.globals {
-        common(&statement.header, &statement.instruction, findings);
+    for statement in file.statements() {
+        instruction(statement, findings);
     }
     let mut names = BTreeSet::new();
-    // Which stages have a SHELL, their own or that of the stage they begin with.
-    let mut shells: std::collections::BTreeMap<String, bool> = std::collections::BTreeMap::new();
     for stage in &file.stages {
-        header(stage, &mut names, findings);
-        let mut shell = shells.get(&stage.base.text.to_lowercase()).copied().unwrap_or(false);
-        let mut last: [Option<&Header>; 3] = [None; 3];
-        for statement in &stage.statements {
-            let (header, instruction) = (&statement.header, &statement.instruction);
-            common(header, instruction, findings);
-            shell |= matches!(instruction, Instruction::Shell(_));
-            if let Instruction::Cmd(CommandLine::Shell(_)) | Instruction::Entrypoint(CommandLine::Shell(_)) = instruction
-                && !shell
-            {
-                let message =
-                    format!("JSON arguments recommended for {} to prevent unintended behavior related to OS signals", instruction.name());
-                findings.add(header, "JSONArgsRecommended", message);
-            }
-            let slot = match instruction {
-                Instruction::Cmd(_) => last.get_mut(0),
-                Instruction::Entrypoint(_) => last.get_mut(1),
-                Instruction::Healthcheck(_) => last.get_mut(2),
-                _ => None,
-            };
-            // The one before is spoken of: it is the one that does not count.
-            if let Some(slot) = slot
-                && let Some(before) = slot.replace(header)
-            {
-                let message = format!(
-                    "Multiple {} instructions should not be used in the same stage because only the last one will be used",
-                    instruction.name()
-                );
-                findings.add(before, "MultipleInstructionsDisallowed", message);
-            }
-        }
-        if let Some(name) = stage.name() {
-            shells.insert(name, shell);
-        }
+        name(stage, &mut names, findings);
     }
 }
 
 /// Checks the name of a stage.
-fn header(stage: &Stage, names: &mut BTreeSet<String>, findings: &mut Findings<'_>) {
+fn name(stage: &Stage, names: &mut BTreeSet<String>, findings: &mut Findings<'_>) {
     continuation(&stage.header, findings);
     let (Some(alias), Some(name)) = (&stage.alias, stage.name()) else { return };
     if alias.text != name {
-        findings.add(&stage.header, "StageNameCasing", format!("Stage name '{}' should be lowercase", alias.text));
+        findings.add(&stage.header, Rule::StageNameCasing, format!("Stage name '{}' should be lowercase", alias.text));
     }
     if let Some(keyword) = &stage.keyword {
         let from = &stage.header.keyword.text;
-        let expected = if *from == from.to_lowercase() { keyword.text.to_lowercase() } else { keyword.text.to_uppercase() };
-        if keyword.text != expected {
-            findings.add(&stage.header, "FromAsCasing", format!("'{}' and '{from}' keywords' casing do not match", keyword.text));
+        // A `From` is told by another rule.
+        let (is_lower, is_upper) = (*from == from.to_lowercase(), *from == from.to_uppercase());
+        let expected = if is_lower { keyword.text.to_lowercase() } else { keyword.text.to_uppercase() };
+        if keyword.text != expected && (is_lower || is_upper) {
+            findings.add(&stage.header, Rule::FromAsCasing, format!("'{}' and '{from}' keywords' casing do not match", keyword.text));
         }
     }
     if matches!(name.as_str(), "context" | "scratch") {
         let message = format!("Stage name should not use the same name as reserved stage {}", quote(&name));
-        findings.add(&stage.header, "ReservedStageName", message);
+        findings.add(&stage.header, Rule::ReservedStageName, message);
     }
-    if !names.insert(name.clone()) {
+    description(&stage.header, "FROM", &[&name], findings);
+    if names.contains(&name) {
         let message = format!("Duplicate stage name {}, stage names should be unique", quote(&name));
-        findings.add(&stage.header, "DuplicateStageName", message);
+        findings.add(&stage.header, Rule::DuplicateStageName, message);
     }
+    names.insert(name);
 }
 
 fn continuation(header: &Header, findings: &mut Findings<'_>) {
     if header.empty_continuation {
-        findings.add_on_line(header, header.last_line, "NoEmptyContinuation", "Empty continuation line".to_owned());
+        findings.add_on_lines(header, header.last_line, Rule::NoEmptyContinuation, "Empty continuation line".to_owned());
     }
 }
 
-fn common(header: &Header, instruction: &Instruction, findings: &mut Findings<'_>) {
+fn instruction(statement: &Statement, findings: &mut Findings<'_>) {
+    let (header, instruction) = (&statement.header, &statement.instruction);
     continuation(header, findings);
     match instruction {
         Instruction::Maintainer(_) => {
-            findings.add(header, "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label".to_owned());
+            let message = "Maintainer instruction is deprecated in favor of using label".to_owned();
+            findings.add(header, Rule::MaintainerDeprecated, message);
         }
         Instruction::Env(Pairs { legacy: true, .. }) | Instruction::Label(Pairs { legacy: true, .. }) => {
             let name = instruction.name();
             let message = format!("\"{name} key=value\" should be used instead of legacy \"{name} key value\" format");
-            findings.add(header, "LegacyKeyValueFormat", message);
+            findings.add(header, Rule::LegacyKeyValueFormat, message);
+        }
+        Instruction::Arg(declarations) => {
+            let names: Vec<&str> = declarations.iter().map(|declaration| declaration.name.text.as_str()).collect();
+            description(header, "ARG", &names, findings);
         }
         _ => {}
     }
-    let names: Vec<&str> = match instruction {
-        Instruction::Env(pairs) => pairs.pairs.iter().map(|(name, _)| name.text.as_str()).collect(),
-        Instruction::Arg(declarations) => declarations.iter().map(|declaration| declaration.name.text.as_str()).collect(),
-        _ => return,
-    };
-    for name in names.into_iter().filter(|name| is_secret(name)) {
-        let message = format!("Do not use ARG or ENV instructions for sensitive data ({} {})", instruction.name(), quote(name));
-        findings.add(header, "SecretsUsedInArgOrEnv", message);
-    }
 }
 
-fn is_secret(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    let has = |words: &[&str]| lower.split('_').any(|part| words.contains(&part));
-    has(&SECRET) && !has(&HARMLESS)
+/// Checks that the comment right above what has a name begins with that.
+fn description(header: &Header, instruction: &str, names: &[&str], findings: &mut Findings<'_>) {
+    let is_directive = |comment: &str| {
+        let key = comment.split_once('=').map(|(key, _)| key.trim());
+        key.is_some_and(|key| DIRECTIVES.iter().any(|directive| directive.eq_ignore_ascii_case(key)))
+    };
+    let Some(comment) = header.comments.iter().rev().find(|comment| !is_directive(&comment.text)) else { return };
+    let first = comment.text.split(' ').next().unwrap_or_default();
+    if names.contains(&first) {
+        return;
+    }
+    let name = match names {
+        [name] => name,
+        _ => "<arg_key>",
+    };
+    let message = format!("Comment for {instruction} should follow the format: `# {name} <description>`");
+    findings.add(header, Rule::InvalidDefinitionDescription, message);
 }
 
 /// Checks that the names of all instructions are in the case of most of them.
@@ -131,7 +108,7 @@ fn casing(file: &Dockerfile, findings: &mut Findings<'_>) {
         let name = &header.keyword.text;
         if *name != right(name) {
             let message = format!("Command '{name}' should match the case of the command majority ({majority})");
-            findings.add(header, "ConsistentInstructionCasing", message);
+            findings.add(header, Rule::ConsistentInstructionCasing, message);
         }
     }
 }

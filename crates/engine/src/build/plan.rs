@@ -99,14 +99,31 @@ pub async fn plan(request: &Request, images: &dyn Images) -> Result<Plan, BuildE
     Ok(Plan { targets: join_all(planned).await })
 }
 
-/// Finds out what one platform's image is made of, without asking anybody. The stages of `also` are needed in any case.
-fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<Outline, BuildError> {
-    let file = &target.file;
+/// Finds the stages that one platform's image is made of. Those of `also` are needed in any case.
+pub(super) fn stages(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<Outline, BuildError> {
     let contexts = target.contexts.keys().cloned().collect();
     let (stage, arguments) = (request.stage.as_deref(), target.arguments.clone());
     let wanted = Wanted { build: request.host(), target: &target.platform, stage, also: also.clone(), arguments, contexts };
-    let place = |problem: graph::OutlineError| BuildError::at(file, problem.span(), None, problem);
-    let outline = outline(&file.parsed, &wanted).map_err(place)?;
+    let place = |problem: graph::OutlineError| BuildError::at(&target.file, problem.span(), None, problem);
+    outline(&target.file.parsed, &wanted).map_err(place)
+}
+
+/// Returns the image that a stage begins with, if it begins with one.
+pub(super) fn asked(target: &Target, begins: &Begins) -> Option<Asked> {
+    match begins {
+        Begins::Image(name) => Some(Asked::Name(name.clone())),
+        Begins::Context(name) => match target.contexts.get(name)? {
+            Named::Image(place) => Some(Asked::Place(place.clone())),
+            Named::Files(_) => None,
+        },
+        Begins::Nothing | Begins::Stage(_) => None,
+    }
+}
+
+/// Finds out what one platform's image is made of, without asking anybody. The stages of `also` are needed in any case.
+fn sketch(request: &Request, target: &Target, also: &BTreeSet<usize>) -> Result<Outline, BuildError> {
+    let file = &target.file;
+    let outline = stages(request, target, also)?;
     if !request.allowed.all() {
         let wrong = |problem: graph::OutlineError| BuildError::at(file, problem.span(), Some(&target.platform), problem);
         outline.check_target(&file.parsed).map_err(wrong)?;
@@ -190,7 +207,7 @@ impl Planning<'_> {
 
     /// Finds the images that stages begin with, all at once; every one that is missing is told.
     async fn find_bases(&mut self, outline: &Outline) -> Result<BTreeMap<usize, Base>, BuildError> {
-        let asked = outline.stages.iter().filter_map(|stage| Some((stage, self.asked(&stage.begins)?)));
+        let asked = outline.stages.iter().filter_map(|stage| Some((stage, asked(self.target, &stage.begins)?)));
         let asked: Vec<(&Outlined, Asked)> = asked.collect();
         let bases = self.bases;
         let found = join_all(asked.iter().map(|(stage, asked)| bases.base(asked, &stage.platform))).await;
@@ -208,17 +225,6 @@ impl Planning<'_> {
         match BuildError::together(problems) {
             Some(problem) => Err(problem),
             None => Ok(by_stage),
-        }
-    }
-
-    fn asked(&self, begins: &Begins) -> Option<Asked> {
-        match begins {
-            Begins::Image(name) => Some(Asked::Name(name.clone())),
-            Begins::Context(name) => match self.target.contexts.get(name)? {
-                Named::Image(place) => Some(Asked::Place(place.clone())),
-                Named::Files(_) => None,
-            },
-            Begins::Nothing | Begins::Stage(_) => None,
         }
     }
 

@@ -62,6 +62,11 @@ impl Context {
         self.ignored.matches(&path.to_string())
     }
 
+    /// Returns what its ignore file leaves out.
+    pub const fn ignored(&self) -> &PatternList {
+        &self.ignored
+    }
+
     /// Returns what is in it, with what the cache knows of its files.
     ///
     /// # Errors

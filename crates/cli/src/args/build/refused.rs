@@ -8,7 +8,7 @@ const BOUNDS: (&str, &str) = (
 );
 const CACHE: (&str, &str) = ("no cache is shared between machines yet", "leave it out: the image is the same without it");
 const ATTESTATION: (&str, &str) = ("no attestations are made yet", "leave it out, or say false");
-const CHECK: (&str, &str) = ("checks are not made without a build yet", "polyarch plan reads the Dockerfile, and builds nothing");
+const PRINT: (&str, &str) = ("it has another name now", "--call outline, or --call targets");
 const BUILDER: (&str, &str) = ("there are no builders, as polyarch builds itself", "leave it out");
 const DEBUGGER: (&str, &str) = ("there is no debugger of builds", "leave it out");
 const POLICY: (&str, &str) = ("there are no policies of sources yet", "name bases by their digests: FROM NAME@sha256:...");
@@ -50,9 +50,7 @@ const FOREIGN: &[Foreign] = &[
     value("attest", &["type=provenance,disabled=true", "type=sbom,disabled=true"], ATTESTATION),
     value("provenance", &["false"], ATTESTATION),
     value("sbom", &["false"], ATTESTATION),
-    value("call", &["build"], CHECK),
-    value("print", &[], CHECK),
-    truth("check", &["false"], CHECK),
+    value("print", &[], PRINT),
     value("builder", &[], BUILDER),
     value("invoke", &[], DEBUGGER),
     value("on", &[], DEBUGGER),
@@ -124,7 +122,6 @@ mod tests {
             &["--memory-swap", "-1"],
             &["--disable-content-trust=false"],
             &["--isolation", "default", "--isolation", "hyperv"],
-            &["--check"],
         ] {
             assert!(given(words).is_err(), "{words:?}");
         }

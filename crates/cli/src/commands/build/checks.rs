@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::lint::{StageBase, Warning, check, check_scopes};
-use dockerfile::{CheckOptions, Environment, Instruction, automatic_arguments, nearest_name};
-use engine::build::{Plan, Planned, Request};
+use dockerfile::lint::{self, Rule, StageBase, Surroundings, Warning};
+use dockerfile::{CheckOptions, Environment, Instruction, automatic_arguments, nearest_name, quote};
+use engine::base::Base;
+use engine::build::{Plan, Planned, Request, Target};
 use fault::{Failure, Fault, Hint, Kind};
+use graph::{Image, Outline};
 
 use crate::args::SOURCE_DATE_EPOCH;
 use crate::commands::Session;
@@ -17,27 +19,47 @@ const BUILDER: &str = "BUILDKIT_";
 /// Arguments that say how the network is reached; no file has to declare them.
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
-/// Findings of a file that wants them to be errors.
+/// Why a build stops at its checks.
 #[derive(Debug, thiserror::Error)]
-#[error("{file} does not pass its own checks (error=true)")]
-struct Unwise {
-    file: String,
+pub enum CheckError {
+    /// Findings of a file that wants them to be errors.
+    #[error("{file} does not pass its own checks (error=true): {}", rules.join(", "))]
+    Unwise {
+        /// The file.
+        file: String,
+        /// The rules that it does not keep, each once.
+        rules: Vec<&'static str>,
+    },
+    /// Options on the command line that are none.
+    #[error("bad build argument {CHECK}={}: {reason}", quote(text))]
+    Options {
+        /// As written.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
-impl Fault for Unwise {
+impl Fault for CheckError {
     fn kind(&self) -> Kind {
-        Kind::Answer
+        match self {
+            Self::Unwise { .. } => Kind::Answer,
+            Self::Options { .. } => Kind::Usage,
+        }
     }
 
     fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("mend what the warnings name, or skip a rule: # check=skip=RULE"))
+        Some(Hint::new(match self {
+            Self::Unwise { .. } => "mend what the warnings name, or skip a rule: # check=skip=RULE",
+            Self::Options { .. } => "write skip=RULE,RULE;error=true;experimental=all, or a part of it",
+        }))
     }
 }
 
 /// Tells what is unwise in the files of a plan.
 ///
 /// # Errors
-/// Where a file says that its findings are errors, and there are some.
+/// Where a file says that its findings are errors, and there are some; options that make no sense.
 pub fn tell(session: &Session, request: &Request, plan: &Plan) -> Result<(), Failure> {
     undeclared(session, request, plan);
     let mut seen: Vec<&str> = Vec::new();
@@ -47,18 +69,31 @@ pub fn tell(session: &Session, request: &Request, plan: &Plan) -> Result<(), Fai
             continue;
         }
         seen.push(file.source.name());
-        let own = &file.parsed.directives.check;
-        let given = planned.target.arguments.get(CHECK).and_then(|text| CheckOptions::parse(text).ok());
-        let options = given.as_ref().unwrap_or(own);
-        let found = found(request, planned, options);
+        let options = options(&planned.target)?;
+        let ready = planned.outcome.as_ref().ok();
+        let ground = ready.map(|ready| (&ready.outline, &ready.bases));
+        let found = found(request, &planned.target, ground, &options);
         for warning in &found {
             session.console.warn(&format!("{}:{}: {}: {}", file.source.name(), warning.line, warning.rule, warning.message));
         }
         if options.error && !found.is_empty() {
-            return Err(Unwise { file: file.source.name().to_owned() }.into());
+            let rules: BTreeSet<Rule> = found.iter().map(|warning| warning.rule).collect();
+            let rules = rules.into_iter().map(Rule::name).collect();
+            return Err(CheckError::Unwise { file: file.source.name().to_owned(), rules }.into());
         }
     }
     Ok(())
+}
+
+/// Returns what is checked: as the command line says, or else the file.
+///
+/// # Errors
+/// Where the command line says what cannot be read.
+pub fn options(target: &Target) -> Result<CheckOptions, CheckError> {
+    match target.arguments.get(CHECK) {
+        Some(text) => CheckOptions::parse(text).map_err(|reason| CheckError::Options { text: text.clone(), reason }),
+        None => Ok(target.file.parsed.directives.check.clone()),
+    }
 }
 
 /// Names the arguments of the command line that change nothing, as no file declares them. What a trigger of a base
@@ -96,16 +131,42 @@ fn is_predeclared(key: &str) -> bool {
     key.starts_with(BUILDER) || key == SOURCE_DATE_EPOCH || PROXIES.iter().any(|name| name.eq_ignore_ascii_case(key))
 }
 
-fn found(request: &Request, planned: &Planned, options: &CheckOptions) -> Vec<Warning> {
-    let file = &planned.target.file.parsed;
-    let mut found = check(file, options);
-    let automatic = automatic_arguments(request.host(), &planned.target.platform, request.stage.as_deref());
-    let base = |stage: usize| {
-        let base = planned.outcome.as_ref().ok().and_then(|ready| ready.bases.get(&stage));
-        let environment = base.map(|base| graph::Image::of_base(base.platform().clone(), base.config()).environment());
-        StageBase { environment }
+/// Finds what is unwise in the file of a target, with what is known of its stages and the images they begin with.
+pub fn found(
+    request: &Request,
+    target: &Target,
+    ground: Option<(&Outline, &BTreeMap<usize, Base>)>,
+    options: &CheckOptions,
+) -> Vec<Warning> {
+    let mut surroundings = Surroundings {
+        automatic: automatic_arguments(request.host(), &target.platform, request.stage.as_deref()),
+        build_arguments: target.arguments.clone(),
+        ignore: Some(target.context.ignored().clone()),
+        is_for_one_architecture: is_for_one_architecture(request, target),
+        ..Surroundings::default()
     };
-    found.extend(check_scopes(file, &automatic, &planned.target.arguments, &base, None, options));
-    found.sort();
-    found
+    if let Some((outline, bases)) = ground {
+        // What a context takes the place of is not built.
+        let own = outline.stages.iter().filter(|stage| !stage.is_replaced);
+        surroundings.stages = Some(own.map(|stage| stage.index).collect());
+        for stage in &outline.stages {
+            let Some(base) = bases.get(&stage.index) else { continue };
+            let image = Image::of_base(base.platform().clone(), base.config());
+            let known = StageBase {
+                has_shell: !image.list("Shell").is_empty(),
+                environment: Some(image.environment()),
+                platforms: Some((base.platform().clone(), stage.platform.clone())),
+            };
+            surroundings.bases.insert(stage.index, known);
+        }
+    }
+    lint::check(&target.file.parsed, &surroundings, options)
+}
+
+/// Tells whether a file is for one architecture: where others have files of their own, or its name says so.
+fn is_for_one_architecture(request: &Request, target: &Target) -> bool {
+    let name = target.file.source.name();
+    let others = request.targets.iter().any(|other| other.file.source.name() != name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    others || lint::names_an_architecture(last)
 }

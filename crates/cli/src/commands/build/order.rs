@@ -12,7 +12,7 @@ use oci::{Platform, PlatformSet};
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
 use super::running::{self, DockerProxies};
-use crate::args::{Build, BuildAnnotation, BuildArgument, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
+use crate::args::{Build, BuildAnnotation, BuildArgument, Method, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
 use crate::commands::Session;
 use crate::machines::machines;
 
@@ -37,7 +37,7 @@ pub struct Order {
 pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
     let machines = machines(session, &arguments.emulation);
     let host = machines.host().clone();
-    let usual = if arguments.platform.is_empty() { usual(session, &host)? } else { PlatformSet::default() };
+    let usual = if arguments.platform.is_empty() { usual(session, arguments, &host)? } else { PlatformSet::default() };
     let platforms = arguments.platforms(&usual);
     for unused in arguments.unused(&platforms) {
         session.console.warn(&format!("{unused}... is for no platform of this build"));
@@ -102,15 +102,21 @@ fn values(session: &Session, arguments: &Build, platform: &Platform) -> BTreeMap
 }
 
 /// The platforms where `--platform` names none: docker's variable, else this machine's, which is said.
-fn usual(session: &Session, host: &Platform) -> Result<PlatformSet, Failure> {
+fn usual(session: &Session, arguments: &Build, host: &Platform) -> Result<PlatformSet, Failure> {
+    // What is not built is for no machine in particular.
+    let is_built = arguments.call().method == Method::Build;
     let told = session.context.variable(DEFAULT_PLATFORM).filter(|text| !text.is_empty());
     match told {
         Some(text) => {
-            session.console.say(format!("building for {text}, as {DEFAULT_PLATFORM} says"));
+            if is_built {
+                session.console.say(format!("building for {text}, as {DEFAULT_PLATFORM} says"));
+            }
             Ok(text.parse().map_err(WordError::from)?)
         }
         None => {
-            session.console.say(format!("building for {host}, as this machine is: name others with --platform"));
+            if is_built {
+                session.console.say(format!("building for {host}, as this machine is: name others with --platform"));
+            }
             Ok(std::iter::once(host.clone()).collect())
         }
     }

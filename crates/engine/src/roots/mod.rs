@@ -4,6 +4,7 @@
 //! lowest up to it (OCI image-spec 1.1, "Layer ChainID"). It is unpacked once, for all builds, and never changed. What lies here
 //! may be deleted at any time when nothing runs: it is unpacked again. Start at [`Roots`], then [`Stack`].
 
+mod boot;
 mod copy;
 mod error;
 mod folder;
@@ -16,7 +17,6 @@ mod unpack;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,13 +95,11 @@ impl Roots {
             let path = folder.join(name);
             fs::create_dir_all(&path).map_err(|problem| RootsError::io(&path, problem))?;
         }
-        let path = folder.join(LOCK);
-        let open = || {
-            let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-            lock.lock_shared()?;
-            Ok(lock)
-        };
-        let lock = open().map_err(|problem: io::Error| RootsError::io(&path, problem))?;
+        let (path, layers) = (folder.join(LOCK), folder.join(LAYERS));
+        let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = lock.map_err(|problem| RootsError::io(&path, problem))?;
+        boot::settle(&folder, &layers, &lock).map_err(|problem| RootsError::io(&layers, problem))?;
+        lock.lock_shared().map_err(|problem| RootsError::io(&path, problem))?;
         scratch::tidy(&folder.join(WORK));
         Ok(Self { folder, standing, form, unpacked: Mutex::default(), _lock: lock })
     }

@@ -43,11 +43,15 @@ fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno>
     if let Some((upper, work)) = &changed {
         text.push_str(&format!(",upperdir={},workdir={}", upper.as_raw_fd(), work.as_raw_fd()));
     }
-    let text = CString::new(text).map_err(|_| Errno::INVAL)?;
     // It has to be somewhere before it can be nowhere, and this place is ours: nobody else sees what we mount.
     let place = lowers.first().ok_or(Errno::INVAL)?;
+    let over = |text: &str| {
+        let text = CString::new(text).map_err(|_| Errno::INVAL)?;
+        mount("overlay", place, "overlay", MountFlags::empty(), Some(text.as_c_str()))
+    };
     chdir("/proc/self/fd")?;
-    let mounted = mount("overlay", place, "overlay", MountFlags::empty(), Some(text.as_c_str()));
+    // Else everything that anybody has written to the disk is waited for when it ends. Kernels before 5.10 know no other way.
+    let mounted = if upper.is_some() { over(&format!("{text},volatile")).or_else(|_| over(&text)) } else { over(&text) };
     chdir("/")?;
     mounted?;
     let root = open_tree(CWD, place, clone());

@@ -198,6 +198,26 @@ fn of_secrets_only_the_ids_are_told() {
     }
 }
 
+/// Whoever looks for the one image of a layout or of an archive finds one.
+#[test]
+fn an_archive_and_a_layout_hold_one_image() {
+    let home = world();
+    home.done(
+        &[&BOTH[..], &["--provenance", "-t", "app:1", "-o", "type=oci,dest=a.tar", "-o", "type=oci,dest=layout,tar=false", "c"]].concat(),
+    );
+    let packed = Ran::of(Command::new("tar").arg("-xOf").arg(home.path().join("a.tar")).arg("index.json"));
+    for list in [parsed(&packed.stdout), read(home.path().join("layout/index.json"))] {
+        let entries = list["manifests"].as_array().unwrap();
+        assert_eq!((entries.len(), &entries[0]["mediaType"]), (1, &json!("application/vnd.oci.image.index.v1+json")), "{list}");
+    }
+    for place in ["oci-archive:a.tar", "oci:layout"] {
+        assert!(home.done(&["inspect", "--referrers", place]).contains("in the index, by its subject"), "{place}");
+    }
+    let Some(skopeo) = testkit::binary("skopeo") else { return testkit::skip("no skopeo: apt-get install skopeo") };
+    let seen = Ran::of(Command::new(skopeo).current_dir(home.path()).args(["inspect", "--raw", "oci-archive:a.tar"]));
+    assert_eq!((seen.code, parsed(&seen.stdout)), (0, raw(&home, "oci:layout")), "{}", seen.stderr);
+}
+
 /// Registries and clients that people have take it as they take BuildKit's.
 #[test]
 fn other_registries_and_clients_take_it() {

@@ -8,7 +8,7 @@ use engine::roots::Standing;
 use oci::Platform;
 use sandbox::{Limitation, PrivateHandlers, SandboxError, Users};
 
-use crate::args::{EmulatorsCommand, Verb};
+use crate::args::{EmulatorsCommand, StoreCommand, Verb};
 use crate::grant::Grant;
 use crate::machines::HANDLERS;
 
@@ -121,7 +121,7 @@ fn lacks_one(platforms: &[&Platform]) -> bool {
 fn needs_users(verb: &Verb) -> bool {
     match verb {
         Verb::Build(build) => !build.dry_run,
-        Verb::Run(_) | Verb::Cache { .. } => true,
+        Verb::Run(_) | Verb::Cache { .. } | Verb::Store { command: StoreCommand::Prune(_) } => true,
         _ => false,
     }
 }

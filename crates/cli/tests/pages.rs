@@ -278,6 +278,23 @@ fn programs_of_other_machines() {
     page.run_file(&root().join("docs/emulation.md"));
 }
 
+/// The page about how images came to be, with a registry that is called as it is there.
+#[test]
+fn provenance() {
+    let (home, served) = (Home::new(), Home::new());
+    let serving = program::Serving::start(&served, &[]);
+    std::fs::create_dir(home.path().join("app")).unwrap();
+    let base = |platform: &str| Image::new(platform).file("etc/base", "base\n").build();
+    let (amd64, arm64) = (base("linux/amd64"), base("linux/arm64"));
+    write_layout(&home.path().join("base"), &[(&index_of(&[&amd64, &arm64]), Some("2"))], &[&amd64, &arm64]);
+    home.done(&["copy", "oci:base:2", &format!("{}/acme/base:2", serving.host)]);
+    std::fs::write(home.path().join("app/greeting"), "hello\n").unwrap();
+    let text = "FROM HOST/acme/base:2\nARG VERSION\nLABEL org.opencontainers.image.version=$VERSION\nCOPY greeting /greeting\n";
+    std::fs::write(home.path().join("app/Dockerfile"), text.replace("HOST", &serving.host)).unwrap();
+    let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
+    page.replace(&serving.host, "registry.example.com").run_file(&root().join("docs/provenance.md"));
+}
+
 /// Runs the page of an example as it is read: from the root of the repository.
 fn example(name: &str) {
     let home = Home::new();

@@ -1,6 +1,5 @@
 //! What the header of an ELF file says of the machine it is for, and whether it needs a loader (System V ABI, "Object Files").
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::Machine;
@@ -43,14 +42,14 @@ pub(crate) struct Program {
 ///
 /// # Errors
 /// Only where the file cannot be read.
-pub(crate) fn read(file: &mut File) -> io::Result<Option<Program>> {
+pub(crate) fn read(file: &mut (impl Read + Seek)) -> io::Result<Option<Program>> {
     let mut start = Vec::new();
-    file.take(64).read_to_end(&mut start)?;
+    file.by_ref().take(64).read_to_end(&mut start)?;
     let Some(header) = Header::of(&start) else { return Ok(None) };
     let (Some(table), Some(programs)) = (header.table_size(), header.programs) else { return Ok(None) };
     file.seek(SeekFrom::Start(programs))?;
     let mut bytes = Vec::new();
-    file.take(table as u64).read_to_end(&mut bytes)?;
+    file.by_ref().take(table as u64).read_to_end(&mut bytes)?;
     Ok(header.with(&bytes))
 }
 

@@ -1,7 +1,7 @@
 //! Finds programs that run those of another machine, and looks whether they can be used.
 
 mod list;
-mod version;
+pub(crate) mod version;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek};

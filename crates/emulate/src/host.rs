@@ -139,7 +139,7 @@ impl Handler {
 
     /// Reads what the kernel says of a handler. The outer `None` is for text that it never writes; the inner one for a handler
     /// that goes by the ends of names, which does not matter here. What it will say one day besides is passed over.
-    fn parse(name: OsString, text: &[u8]) -> Option<Option<Self>> {
+    pub(crate) fn parse(name: OsString, text: &[u8]) -> Option<Option<Self>> {
         let mut lines = text.split(|byte| *byte == b'\n');
         let is_enabled = match lines.next()? {
             b"enabled" => true,

@@ -16,6 +16,8 @@ mod elf;
 mod error;
 mod facts;
 mod find;
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod machine;
 mod means;

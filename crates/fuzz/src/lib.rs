@@ -11,6 +11,8 @@
 mod archives;
 mod dockerfiles;
 mod documents;
+#[cfg(target_os = "linux")]
+mod emulators;
 mod files;
 mod headers;
 mod layers;
@@ -43,6 +45,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", run: documents::config },
     Target { name: "dockerfile", run: dockerfiles::dockerfile },
     Target { name: "dockerignore", run: dockerfiles::dockerignore },
+    #[cfg(target_os = "linux")]
+    Target { name: "emulator", run: emulators::program },
+    #[cfg(target_os = "linux")]
+    Target { name: "emulator-version", run: emulators::version },
+    #[cfg(target_os = "linux")]
+    Target { name: "handler", run: emulators::handler },
     Target { name: "index", run: documents::index },
     Target { name: "layer-tar", run: layers::tar },
     Target { name: "link", run: headers::link },
@@ -54,6 +62,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "problem", run: headers::problem },
     Target { name: "range", run: headers::range },
     Target { name: "reference", run: names::reference },
+    #[cfg(target_os = "linux")]
+    Target { name: "registration", run: emulators::registration },
     Target { name: "registries-conf", run: files::registries },
     Target { name: "retry-after", run: headers::retry_after },
     Target { name: "route", run: paths::route },

@@ -112,7 +112,7 @@ pub async fn evidence(source: &dyn Source, root: &RawManifest, description: &Des
     let asked = subjects(source, root, limits)
         .and_then(|subjects| async move { referring(source, &with_embedded(subjects, description), limits).await });
     let (Referrers { found, left_out }, mut pieces) = future::try_join(asked, embedded(source, description, limits)).await?;
-    pieces.extend(found.iter().map(piece_of));
+    found.iter().map(piece_of).for_each(|piece| join(&mut pieces, piece));
     let mut rows = Vec::new();
     if description.platforms.first().is_none_or(|first| first.digest != description.digest) {
         rows.push(EvidenceRow::new(description.kind, &description.digest, &pieces));
@@ -174,6 +174,14 @@ fn piece_of(referrer: &Referrer) -> Piece {
         artifact_type: descriptor.artifact_type.filter(|kind| !MediaType::from(kind.as_str()).is_image_config()),
         subject: referrer.subject.clone(),
         ties: referrer.by.iter().map(tie).collect(),
+    }
+}
+
+/// Adds a piece. BuildKit's attestations since its version 0.30 stand in the index and name their subject, too: they are one piece.
+fn join(pieces: &mut Vec<Piece>, piece: Piece) {
+    match pieces.iter_mut().find(|other| other.digest == piece.digest && other.subject == piece.subject) {
+        Some(other) => other.ties.extend(piece.ties),
+        None => pieces.push(piece),
     }
 }
 

@@ -5,7 +5,7 @@
 use content::{Limits, Memory};
 use index::{Depth, Evidence, EvidenceKind, Tie, describe, evidence};
 use oci::RawManifest;
-use testkit::fixtures::{Artifact, Image, put, referred};
+use testkit::fixtures::{Artifact, Image, Index, attestation_entry, put, referred};
 
 async fn look(place: &Memory, root: &RawManifest) -> Evidence {
     let description = describe(place, "image", root, Depth::Document).await.unwrap();
@@ -81,4 +81,22 @@ async fn the_shape_for_other_programs() {
             "subject": image.digest(), "kinds": ["signature"], "ties": [{ "by": "subject" }]
         })
     );
+}
+
+/// BuildKit's attestations since its version 0.30: in the index, and an artifact that names its subject.
+#[tokio::test]
+async fn an_attestation_that_names_its_subject_is_one_piece() {
+    let (place, image) = (Memory::new(), Image::new("linux/amd64").build());
+    let attestation = Artifact::of("application/vnd.docker.attestation.manifest.v1+json")
+        .layer("application/vnd.in-toto+json", "{}")
+        .on_layer("in-toto.io/predicate-type", "https://slsa.dev/provenance/v1")
+        .subject(&image.manifest.descriptor())
+        .build();
+    let root = Index::new().image(&image).add(attestation_entry(&attestation, &image)).build();
+    for image in [&image, &attestation] {
+        put(&place, image, None).await;
+    }
+    let found = look(&place, &root).await;
+    assert_eq!(matrix(&found), [("index", vec![0; 5]), ("linux/amd64", vec![0, 1, 0, 0, 0])]);
+    assert_eq!(found.found.iter().map(|piece| piece.ties.as_slice()).collect::<Vec<_>>(), [[Tie::Embedded, Tie::Subject]]);
 }

@@ -7,6 +7,9 @@ use crate::error::LayerError;
 /// The levels that each compressor has.
 const GZIP_LEVELS: (i64, i64) = (1, 12);
 const ZSTD_LEVELS: (i64, i64) = (1, 19);
+/// The compressors, as the workspace pins them.
+const LIBDEFLATER: &str = "libdeflater 1.26.1";
+const ZSTD: &str = "zstd 0.14.4";
 
 /// How a layer is compressed.
 ///
@@ -96,6 +99,15 @@ impl Compression {
         }
     }
 
+    /// Returns what compresses, with its version: another one may write other bytes.
+    pub const fn compressor(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Gzip(_) => Some(LIBDEFLATER),
+            Self::Zstd(_) => Some(ZSTD),
+        }
+    }
+
     /// Compresses one piece into a gzip member or a zstd frame of its own.
     ///
     /// The bytes depend on the piece and the level alone. The compressor is always a new one: what it saw before must not
@@ -130,6 +142,17 @@ impl Compression {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn compressors_are_those_that_are_pinned() {
+        let workspace = include_str!("../../../Cargo.toml");
+        for compressor in [LIBDEFLATER, ZSTD] {
+            let (name, version) = compressor.split_once(' ').unwrap();
+            let pinned = workspace.lines().find(|line| line.starts_with(&format!("{name} = "))).unwrap();
+            assert!(pinned.contains(&format!("\"={version}\"")), "{compressor}: {pinned}");
+        }
+        assert_eq!(Compression::None.compressor(), None);
+    }
 
     #[test]
     fn a_member_has_a_header_without_a_time_a_name_a_system_or_a_level() {

@@ -11,7 +11,7 @@ use oci::{Digest, MediaType, Selector};
 use serde_json::{Value, json};
 use store::Layout;
 use tempfile::TempDir;
-use testkit::fixtures::{BuiltImage, Image, Index, put, put_index, write_layout};
+use testkit::fixtures::{BuiltImage, Image, Index, attestation_entry, put, put_index, write_layout};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -184,6 +184,24 @@ async fn a_referrer_is_no_image_of_the_layout() {
     assert_eq!(index_of(folder.path())["manifests"].as_array().unwrap().len(), 2);
     layout.tag(&Selector::Only, &image.manifest, &Expected::Digest(image.digest().clone())).await.unwrap();
     assert_eq!(layout.referrers(image.digest()).await.unwrap()[0].digest, *signature.digest());
+}
+
+/// BuildKit's attestations stand in the index and name their subject. skopeo and containerd look for the one entry of `index.json`.
+#[tokio::test]
+async fn a_referrer_in_the_index_is_no_entry_of_its_own() {
+    let folder = folder();
+    let layout = Layout::create_or_open(folder.path()).unwrap();
+    let image = Image::new("linux/amd64").build();
+    let attestation = Image::new("linux/amd64").artifact("application/vnd.docker.attestation.manifest.v1+json").subject(image.descriptor());
+    let (attestation, signature) =
+        (attestation.build(), Image::new("linux/amd64").artifact("application/vnd.example").subject(image.descriptor()));
+    let signature = signature.build();
+    let index = Index::new().image(&image).add(attestation_entry(&attestation, &image)).build();
+    put_index(&layout, &[&image, &attestation, &signature], &index, Some("1.0")).await;
+    let listed: Vec<Value> = index_of(folder.path())["manifests"].as_array().unwrap().iter().map(|entry| entry["digest"].clone()).collect();
+    assert_eq!(listed, [json!(signature.digest()), json!(index.digest())]);
+    let found = layout.referrers(image.digest()).await.unwrap();
+    assert_eq!(found.iter().map(|found| &found.digest).collect::<Vec<_>>(), [signature.digest(), attestation.digest()]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use content::{Expected, Library, Place, Placed, Recall};
 use fault::Fault;
-use oci::{Digest, Reference, Selector};
+use oci::{ChainId, DiffId, Digest, Reference, Selector};
 use store::{Finding, NameOrigin, PrunePlan, Store, Why};
 use tempfile::TempDir;
 use testkit::fixtures::{BuiltImage, Image, Index, attestation_entry, attestation_for, in_memory, put, put_index};
@@ -321,4 +321,44 @@ async fn tidying_a_store_that_was_never_made_leaves_a_store() {
     fixture.wait(2);
     assert_eq!(fixture.prune().await, 1);
     Store::open(fixture.store.root().to_owned(), Arc::new(SystemTime::now)).unwrap();
+}
+
+#[tokio::test]
+async fn unpacked_layers_go_that_no_named_image_has() {
+    let fixture = Fixture::new();
+    let place = fixture.place();
+    let image = Image::new("linux/amd64").layer_count(2).build();
+    put(&*place, &image, Some("1.0")).await;
+    let config: serde_json::Value = serde_json::from_slice(&image.config.1).unwrap();
+    let mut chains: Vec<ChainId> = Vec::new();
+    for diff_id in config["rootfs"]["diff_ids"].as_array().unwrap() {
+        chains.push(ChainId::over(chains.last(), &DiffId(diff_id.as_str().unwrap().parse().unwrap())));
+    }
+    let standing = fixture.store.root().join("roots/single");
+    let folder = |name: &str| standing.join("layers").join(name);
+    let other = Digest::of(b"other");
+    for name in [chains[0].0.hex(), chains[1].0.hex(), other.hex()] {
+        fs::create_dir_all(folder(name).join("files/usr")).unwrap();
+        fs::write(folder(name).join("files/usr/f"), [0; 5]).unwrap();
+    }
+    fs::create_dir_all(standing.join("caches/cc")).unwrap();
+    let lock = fs::File::create(standing.join("lock")).unwrap();
+    assert!(fixture.plan().await.items.is_empty(), "it was used a moment ago");
+
+    fixture.wait(2);
+    let plan = fixture.plan().await;
+    let found: Vec<_> = plan.items.iter().map(|item| (item.path.clone(), item.size, item.why)).collect();
+    assert_eq!(found, [(folder(other.hex()), 5, Why::Unneeded)]);
+    lock.lock_shared().unwrap();
+    let pruned = fixture.store.prune(plan.clone()).await.unwrap();
+    assert_eq!((pruned.removed, pruned.spared), (0, 1), "a build stands on it");
+    lock.unlock().unwrap();
+    let pruned = fixture.store.prune(plan).await.unwrap();
+    assert_eq!((pruned.removed, pruned.bytes), (1, 5));
+    assert!(!folder(other.hex()).exists() && folder(chains[1].0.hex()).exists() && standing.join("caches/cc").exists());
+
+    // Without its name, the image needs nothing any more.
+    place.remove(&Selector::Name("1.0".to_owned())).await.unwrap();
+    fixture.prune().await;
+    assert!(!folder(chains[0].0.hex()).exists() && !folder(chains[1].0.hex()).exists());
 }

@@ -1,5 +1,6 @@
 //! A root that commands run in: the static busybox of this machine, with a link for each of its programs.
 
+use std::path::Path;
 use std::process::Command;
 
 use tar::{Builder, EntryType, Header};
@@ -45,9 +46,13 @@ const FILES: [(&str, &str); 4] = [
 
 /// Returns the layer of such a root, an uncompressed tar; `None` where no static busybox is installed.
 pub fn busybox_layer() -> Option<Vec<u8>> {
-    let program = binary("busybox")?;
-    let listed = Command::new(&program).arg("--list-full").output().ok()?;
-    let bytes = std::fs::read(&program).ok()?;
+    busybox_layer_with(&binary("busybox")?)
+}
+
+/// Returns the same with another busybox, such as one for another machine: this machine's says which programs are in it.
+pub fn busybox_layer_with(busybox: &Path) -> Option<Vec<u8>> {
+    let listed = Command::new(binary("busybox")?).arg("--list-full").output().ok()?;
+    let bytes = std::fs::read(busybox).ok()?;
     let mut tar = Builder::new(Vec::new());
     for (path, mode) in FOLDERS {
         let mut header = header(EntryType::Directory, mode, 0);

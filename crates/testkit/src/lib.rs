@@ -21,7 +21,7 @@ pub mod tokens;
 pub mod transcript;
 mod wire;
 
-pub use busybox::busybox_layer;
+pub use busybox::{busybox_layer, busybox_layer_with};
 pub use host::{binary, is_root, skip};
 #[cfg(unix)]
 pub use host::{contains, passes_modes, takes_marks};

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod argument;
+mod attestation;
 mod call;
 mod compression;
 mod context;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args};
+use engine::provenance::Order;
 use fault::Failure;
 use oci::{Locator, Platform, PlatformSet};
 
@@ -28,6 +30,7 @@ use super::foreign::Refused;
 
 pub use annotation::BuildAnnotation;
 pub use argument::{BuildArgument, Label};
+pub use attestation::{AttestationError, AttestationWord, ProvenanceWord};
 pub use call::{Call, Method};
 pub use compression::CompressionChoice;
 pub use context::ContextWord;
@@ -115,6 +118,18 @@ pub struct Build {
     /// Annotation of every manifest, or of a LEVEL: manifest[PLATFORM], manifest-descriptor[PLATFORM], index
     #[arg(long = "annotation", value_name = "[LEVEL:]KEY=VALUE", help_heading = "How it is made")]
     pub annotations: Vec<BuildAnnotation>,
+    /// Tell how each image came to be: true, false, or mode=min|max,version=v1|v0.2,builder-id=URI,reproducible=BOOL,...
+    #[arg(
+        long,
+        value_name = "BOOL|OPTIONS",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        help_heading = "How it is made"
+    )]
+    pub provenance: Option<ProvenanceWord>,
+    /// The same as type=provenance,OPTIONS
+    #[arg(long = "attest", value_name = "type=provenance,...", help_heading = "How it is made")]
+    pub attestations: Vec<AttestationWord>,
     /// What every RUN sees.
     #[command(flatten)]
     pub run: RunWords,
@@ -259,6 +274,7 @@ impl Build {
         if files > 1 || files == 1 && self.context == ContextWord::Stdin {
             return Err(WordError::TwoStdin.into());
         }
+        self.provenance()?;
         self.compression.settle()?;
         let outputs = self.outputs();
         if outputs.iter().filter(|output| output.is_stdout()).count() > 1 {
@@ -279,6 +295,14 @@ impl Build {
     pub fn call(&self) -> Call {
         let call = self.call.unwrap_or_default();
         if self.check { Call { method: Method::Check, ..call } } else { call }
+    }
+
+    /// Returns what is to be told of how images came to be.
+    ///
+    /// # Errors
+    /// [`AttestationError::Twice`]
+    pub fn provenance(&self) -> Result<Option<Order>, AttestationError> {
+        attestation::settle(self.provenance.as_ref(), &self.attestations)
     }
 
     /// Returns the labels; later ones count.

@@ -19,9 +19,9 @@ mod store;
 mod transfer;
 
 pub use build::{
-    AgentWord, Build, BuildAnnotation, BuildArgument, Call, ContextWord, FileSource, Home, ImageOptions, LimitWord, Method, NamedContext,
-    NamedSource, NetworkWord, Output, OutputError, Plan, Pointer, Right, RunWordError, RunWords, SOURCE_DATE_EPOCH, SecretError,
-    SecretSource, SecretWord, Target, WordError, source_date_epoch,
+    AgentWord, AttestationError, Build, BuildAnnotation, BuildArgument, Call, ContextWord, FileSource, Home, ImageOptions, LimitWord,
+    Method, NamedContext, NamedSource, NetworkWord, Output, OutputError, Plan, Pointer, Right, RunWordError, RunWords, SOURCE_DATE_EPOCH,
+    SecretError, SecretSource, SecretWord, Target, WordError, source_date_epoch,
 };
 pub use cache::{CacheCommand, CachePrune};
 pub use create::{Attestations, Create, IfDigest, MediaType};

@@ -10,16 +10,19 @@ mod ground;
 mod log;
 mod order;
 mod progress;
+mod provenance;
 mod rawjson;
 mod report;
 pub mod running;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use content::{Expected, Limits};
 use engine::build::{Built, BuiltImage, Emulated, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
+use engine::provenance::{Moments, attest};
 use engine::run::Runner;
 use fault::{Failure, Wishing};
 use index::carry_out;
@@ -54,10 +57,12 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
         None => verb.to_owned(),
     };
     arguments.check().wishing(|| wish.clone())?;
+    provenance::check(&arguments).wishing(|| wish.clone())?;
     build(session, &arguments).await.wishing(|| wish)
 }
 
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
+    let begun = (session.context.now)();
     let order = ordered(session, arguments).await?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
     let call = arguments.call();
@@ -71,7 +76,8 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let request = order.request;
     let decided = plan(&request, &finder).await?;
     checks::tell(session, &request, &decided)?;
-    assemble::check(request.targets.len(), &annotations_of_index(arguments), order.is_index)?;
+    let attests = request.provenance.is_some() && !deliveries.are_files();
+    assemble::check(request.targets.len(), &annotations_of_index(arguments), order.is_index || attests)?;
     if arguments.dry_run {
         return show(session, decided);
     }
@@ -84,7 +90,7 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let metadata = prepare(arguments.metadata_file.as_deref(), "--metadata-file")?;
     let iidfile = prepare(arguments.iidfile.as_deref(), "--iidfile")?;
     deliveries.open(session, &opener).await?;
-    let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index };
+    let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index, begun };
     let (built, summary) = made.run(decided, &mut deliveries).await?;
     if let Some(metadata) = metadata {
         metadata.write(&format!("{:#}\n", describe(&built, &summary)))?;
@@ -141,6 +147,7 @@ struct Summary {
     digest: String,
     descriptor: Value,
     names: Vec<String>,
+    moments: Moments,
 }
 
 /// Writes buildx's keys, so that scripts that read its file can read this one.
@@ -155,6 +162,7 @@ fn describe(built: &Built, summary: &Summary) -> Value {
     if !summary.names.is_empty() {
         value["image.name"] = json!(summary.names.join(","));
     }
+    provenance::describe(built, &summary.moments, &mut value);
     value
 }
 
@@ -166,6 +174,8 @@ struct Making<'a> {
     arguments: &'a Build,
     /// A lone image gets an index, too.
     is_index: bool,
+    /// When it began.
+    begun: SystemTime,
 }
 
 impl Making<'_> {
@@ -193,7 +203,12 @@ impl Making<'_> {
             session.console.warn(&format!("the image for {platform} has {layers} layers, and Docker runs none of more than {MOST_LAYERS}"));
         }
         let annotations = annotations_of_index(self.arguments);
-        let document = assemble::assemble(&built, &place, &deliveries.wish(), &annotations, self.is_index)?;
+        let moments = provenance::moments(session, self.request, self.begun);
+        let attested = match deliveries.are_files() {
+            true => Vec::new(),
+            false => attest(&built, &provenance::names(self.arguments), &moments, &*place).await?,
+        };
+        let document = assemble::assemble(&built, &attested, &place, &deliveries.wish(), &annotations, self.is_index)?;
         for warning in &document.warnings {
             session.console.warn(warning);
         }
@@ -201,7 +216,7 @@ impl Making<'_> {
         let tags = deliveries.tags();
         check_digests(tags, document.document.digest())?;
         check_digests(deliveries.untagged(), document.document.digest())?;
-        export::export(session, &self.arguments.outputs(), &built, self.request.epoch).await?;
+        export::export(session, &self.arguments.outputs(), &built, self.request.epoch, &moments).await?;
         let expected = tags.iter().map(|_| Expected::Any).collect();
         let moving = stale(tags, expected, document.document.digest());
         let moved: Vec<String> = moving.iter().map(|(tag, _)| tag.opened.label.clone()).collect();
@@ -213,6 +228,9 @@ impl Making<'_> {
         }
         let outcome = carry_out(&document, &homes, Limits::default(), &events).await?;
         report::images(session, &built);
+        if !attested.is_empty() {
+            report::attested(session, attested.len());
+        }
         deliveries.hand_over(session, self.opener, &place, &document).await?;
         deliveries.send(session)?;
         let descriptor = document.document.descriptor();
@@ -220,6 +238,7 @@ impl Making<'_> {
             digest: outcome.digest.to_string(),
             descriptor: json!(descriptor),
             names: deliveries.labels().filter(|label| *label != STDOUT).map(str::to_owned).collect(),
+            moments,
         };
         report::outcome(session, &built, &document, deliveries, &moved);
         Ok((built, summary))

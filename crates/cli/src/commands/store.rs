@@ -66,6 +66,7 @@ async fn prune(session: &Session, store: &Store, arguments: &Prune) -> Result<Do
             let what = item.digest.as_ref().map_or_else(|| item.path.display().to_string(), ToString::to_string);
             let why = match item.why {
                 Why::Unnamed => "no name needs it",
+                Why::Unneeded => "a layer as a folder, which no named image has",
                 Why::Interrupted => "left by an interrupted write",
                 Why::Old => "not asked for in 30 days",
             };

@@ -302,6 +302,9 @@ fn hint_of(error: &clap::Error) -> Option<String> {
         if let Some(output) = cause.downcast_ref::<crate::args::OutputError>() {
             return fault::Fault::hint(output).map(|hint| hint.to_string());
         }
+        if let Some(attestation) = cause.downcast_ref::<crate::args::AttestationError>() {
+            return fault::Fault::hint(attestation).map(|hint| hint.to_string());
+        }
         if let Some(address) = cause.downcast_ref::<crate::args::ListenError>() {
             return fault::Fault::hint(address).map(|hint| hint.to_string());
         }

@@ -112,6 +112,21 @@ fn files_of_a_stage_that_ran_commands_are_copied_from_it() {
 }
 
 #[test]
+fn unpacked_layers_go_with_the_last_image_that_has_them() {
+    let Some(kitchen) = Kitchen::new() else { return };
+    let lines = "RUN echo made > /m\n";
+    kitchen.built(lines, &[]);
+    let prune = || kitchen.home.done(&["store", "prune", "--apply", "--grace", "0s"]);
+    assert!(!prune().contains("a layer as a folder"), "the image has a name");
+    kitchen.home.done(&["rm", "made:1"]);
+    assert!(prune().contains("a layer as a folder, which no named image has"));
+    let usage = kitchen.home.done(&["cache", "du"]);
+    assert!(!usage.contains("layers as folders"), "{usage}");
+    kitchen.built(lines, &["--no-cache"]);
+    kitchen.is_tidy();
+}
+
+#[test]
 fn what_commands_stand_on_can_go_and_comes_again() {
     let Some(kitchen) = Kitchen::new() else { return };
     let lines = "RUN --mount=type=cache,target=/c touch /c/x; echo made > /m\nRUN cat /m\n";

@@ -12,7 +12,7 @@ pub struct Version {
 }
 
 /// Reads the first line of `--version`: the machine in QEMU's words, and the version.
-pub(super) fn parse(text: &str) -> Option<(String, Version)> {
+pub(crate) fn parse(text: &str) -> Option<(String, Version)> {
     let mut words = text.lines().next()?.split_ascii_whitespace();
     let target = words.next()?.strip_prefix("qemu-")?;
     if words.next()? != "version" {

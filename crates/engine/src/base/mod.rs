@@ -27,6 +27,8 @@ pub struct Base {
     platform: Platform,
     created: Option<String>,
     digest: Digest,
+    /// What its name meant.
+    pinned: Digest,
 }
 
 impl Base {
@@ -50,7 +52,13 @@ impl Base {
         let layers = image.layers.iter().cloned().zip(diff_ids).collect();
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
         let files = Layers::new(label, source, layers);
-        Ok(Self { files, config, platform, created: parsed.created, digest: manifest.digest().clone() })
+        Ok(Self { files, config, platform, created: parsed.created, digest: manifest.digest().clone(), pinned: manifest.digest().clone() })
+    }
+
+    /// Returns the same image as one of those in an index.
+    #[must_use]
+    pub fn of_index(self, index: &Digest) -> Self {
+        Self { pinned: index.clone(), ..self }
     }
 
     /// Returns its name as the Dockerfile has it.
@@ -71,6 +79,11 @@ impl Base {
     /// Returns the digest of its manifest.
     pub const fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    /// Returns what its name meant: the digest of the index that it was chosen from, or its own.
+    pub const fn pinned(&self) -> &Digest {
+        &self.pinned
     }
 
     /// Returns what its config says it is for, whatever the index around it says.

@@ -88,7 +88,7 @@ impl<'a> Bases<'a> {
         };
         let entry = choose(index, platform).ok_or_else(|| ImageError::offers(&label, platform, index))?;
         let manifest = source.manifest(&Selector::Digest(entry.digest.clone())).await?;
-        let base = Base::read(&label, source, &manifest).await?;
+        let base = Base::read(&label, source, &manifest).await?.of_index(root.digest());
         self.checked(label, base, platform, entry.platform.as_ref())
     }
 

@@ -15,13 +15,14 @@ use super::error::{BuildError, LargeConfig};
 use super::evaluate::{Evaluated, Evaluation, Made};
 use super::layering::{Layer, Layering, described};
 use super::moment;
-use super::plan::{Plan, Planned, Ready};
+use super::plan::{Plan, Planned, PlannedBase, Ready};
 use super::progress::{Happening, Progress};
 use super::request::{Request, Target};
 use crate::base::Base;
 use crate::cache::Cache;
 use crate::files::Files;
 use crate::pack::{Packed, Program};
+use crate::provenance::{Account, MadeStep, Sources};
 use crate::run::Runner;
 use crate::truth::{self, Note, Seen, Started};
 
@@ -60,6 +61,8 @@ pub struct BuiltImage {
     pub tests: usize,
     /// Its files, where they were asked for.
     pub files: Option<Arc<Files>>,
+    /// What is to be told of how it came to be, where that was asked for.
+    pub provenance: Option<Account>,
 }
 
 /// Where a build puts what it makes.
@@ -125,15 +128,15 @@ struct Layered {
 
 impl Making<'_> {
     async fn target(&self, planned: Planned) -> (Target, Result<BuiltImage, BuildError>) {
-        let Planned { target, outcome, .. } = planned;
+        let Planned { target, bases, outcome } = planned;
         let image = match outcome {
-            Ok(ready) => self.image(&target, &ready).await,
+            Ok(ready) => self.image(&target, &ready, &bases).await,
             Err(problem) => Err(problem),
         };
         (target, image)
     }
 
-    async fn image(&self, target: &Target, ready: &Ready) -> Result<BuiltImage, BuildError> {
+    async fn image(&self, target: &Target, ready: &Ready, bases: &[PlannedBase]) -> Result<BuiltImage, BuildError> {
         let evaluation = Evaluation::run(self.layering, target, ready).await?;
         let Some((last, stage, recipe)) = last_stage(&evaluation, ready) else { return Err(BuildError::NoStage) };
         let steps = stage.chain.clone();
@@ -158,6 +161,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = made.iter().filter(|layer| layer.is_cached).count();
+        let provenance = self.provenance(target, ready, bases, &steps, &layers);
         let files = if self.request.wants_files { Some(evaluation.files(last).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
@@ -171,7 +175,21 @@ impl Making<'_> {
             notes,
             tests,
             files,
+            provenance,
         })
+    }
+
+    /// Writes down what is told of an image, where that is wanted.
+    fn provenance(&self, target: &Target, ready: &Ready, bases: &[PlannedBase], steps: &[Made], layers: &[Layered]) -> Option<Account> {
+        let order = self.request.provenance.as_ref()?;
+        let layers: Vec<Descriptor> = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+        let (below, own) = layers.split_at(layers.len().saturating_sub(steps.len()));
+        let step = |(made, layer): (&Made, &Descriptor)| {
+            let number = made.history.map(|_| made.name.number);
+            MadeStep { stage: made.stage.clone(), number, layer: layer.clone() }
+        };
+        let made: Vec<MadeStep> = steps.iter().zip(own).map(step).collect();
+        Some(Account::new(order, &Sources { request: self.request, target, ready, bases, below, made: &made }))
     }
 
     /// Brings the layers of a base into the library, in the types of OCI.

@@ -11,7 +11,7 @@ mod evaluate;
 mod images;
 mod layering;
 mod make;
-mod moment;
+pub(crate) mod moment;
 mod plan;
 mod progress;
 mod releases;

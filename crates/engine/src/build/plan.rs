@@ -37,12 +37,14 @@ pub struct Planned {
 pub struct PlannedBase {
     /// The line of the Dockerfile that names it.
     pub line: usize,
-    /// Its name.
-    pub name: String,
+    /// Its name, or its place.
+    pub asked: Asked,
     /// What it is wanted for.
     pub platform: Platform,
     /// The digest of its manifest, or what is wrong.
     pub found: Result<Digest, ImageError>,
+    /// What its name meant: the digest of an index, where it is one, else that of the manifest.
+    pub pinned: Option<Digest>,
 }
 
 /// Everything that was decided of one platform's image.
@@ -215,8 +217,7 @@ impl Planning<'_> {
         for ((stage, asked), found) in asked.iter().zip(found) {
             let header = self.file().parsed.stages.get(stage.index).map(|stage| (stage.header.first_line, stage.base.span));
             let (line, span) = header.unwrap_or_default();
-            let digest = found.as_ref().map(|base| base.digest().clone()).map_err(Clone::clone);
-            self.rows.push(PlannedBase { line, name: asked.word().to_owned(), platform: stage.platform.clone(), found: digest });
+            self.rows.push(row(line, asked, &stage.platform, &found));
             match found {
                 Ok(base) => drop(by_stage.insert(stage.index, base)),
                 Err(problem) => problems.push(BuildError::at(self.file(), Some(span), None, problem)),
@@ -322,9 +323,7 @@ impl Planning<'_> {
         let found = join_all(taken.iter().map(|taken| bases.base(&taken.asked, platform))).await;
         let (mut images, mut problems) = (BTreeMap::new(), Vec::new());
         for (taken, found) in taken.into_iter().zip(found) {
-            let digest = found.as_ref().map(|base| base.digest().clone()).map_err(Clone::clone);
-            let (name, platform) = (taken.asked.word().to_owned(), platform.clone());
-            self.rows.push(PlannedBase { line: taken.line, name, platform, found: digest });
+            self.rows.push(row(taken.line, &taken.asked, platform, &found));
             match found {
                 Ok(base) => drop(images.insert((taken.stage, taken.name), base)),
                 Err(problem) => problems.push(BuildError::at(self.file(), Some(taken.span), None, problem)),
@@ -335,6 +334,13 @@ impl Planning<'_> {
             None => Ok(images),
         }
     }
+}
+
+/// Writes down what was found of an image.
+fn row(line: usize, asked: &Asked, platform: &Platform, found: &Result<Base, ImageError>) -> PlannedBase {
+    let pinned = found.as_ref().ok().map(|base| base.pinned().clone());
+    let found = found.as_ref().map(|base| base.digest().clone()).map_err(Clone::clone);
+    PlannedBase { line, asked: asked.clone(), platform: platform.clone(), found, pinned }
 }
 
 /// Lists the stages that steps take files from and that are not decided.

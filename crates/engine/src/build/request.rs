@@ -10,6 +10,7 @@ use oci::Platform;
 
 use crate::context::Context;
 use crate::machines::Machines;
+use crate::provenance::Order;
 use crate::run::Settings;
 use crate::truth::Allowed;
 
@@ -46,6 +47,8 @@ pub struct Request {
     pub tests: Vec<String>,
     /// `--test-all`: and in those of other machines, too.
     pub tests_all: bool,
+    /// `--provenance`: what is to be told of how each image came to be.
+    pub provenance: Option<Order>,
 }
 
 impl Request {

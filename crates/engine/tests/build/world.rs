@@ -85,6 +85,7 @@ impl World {
             commands: Settings::default(),
             tests: Vec::new(),
             tests_all: false,
+            provenance: None,
         };
         Self {
             folder,

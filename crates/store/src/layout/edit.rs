@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use oci::{Descriptor, annotation};
+use oci::{Descriptor, ImageIndex, annotation};
 use serde_json::{Map, Value, json};
 
 /// What an empty layout lists.
@@ -27,6 +27,19 @@ pub(super) fn replace(tree: &mut Value, positions: &[usize], mut entry: Value) {
 pub(super) fn remove(tree: &mut Value, positions: &[usize]) {
     if let Some(manifests) = manifests(tree) {
         remove_from(manifests, positions);
+    }
+}
+
+/// Removes referrers without a name that stand below an index, too: whoever looks for the one image of a layout would find several.
+pub(super) fn remove_below(tree: &mut Value, index: &ImageIndex) {
+    let is_below = |entry: &Value| {
+        let digest = entry.get("digest").and_then(Value::as_str);
+        index.manifests.iter().any(|child| Some(child.digest.to_string().as_str()) == digest)
+    };
+    let is_nameless =
+        |entry: &Value| [annotation::REF_NAME, annotation::CONTAINERD_NAME].iter().all(|key| entry["annotations"][key].is_null());
+    if let Some(manifests) = manifests(tree) {
+        manifests.retain(|entry| entry.get("artifactType").is_none() || !is_nameless(entry) || !is_below(entry));
     }
 }
 

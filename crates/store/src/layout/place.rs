@@ -57,7 +57,7 @@ impl Layout {
         tree::check_children(&self.blobs, &self.text(), manifest, Needs::Everything, |_| true)?;
         let placed = self.blobs.put_document(manifest)?;
         if manifest.subject().is_some() {
-            // Nothing points at a referrer, so it stands in `index.json` without a name (as oras keeps it).
+            // Nothing points at a referrer, so it stands in `index.json` without a name (as oras keeps it), until an index does.
             self.edit(|document, tree| {
                 let known = entries::entries(document).iter().any(|entry| entry.digest == *manifest.digest());
                 if !known {
@@ -97,6 +97,9 @@ impl Layout {
                 entry.artifact_type = None;
             }
             edit::replace(tree, &positions, edit::entry(&entry, label));
+            if let Some(index) = root.as_index() {
+                edit::remove_below(tree, index);
+            }
             Ok((true, Tagged::Moved))
         })
     }

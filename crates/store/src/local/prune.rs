@@ -3,18 +3,22 @@
 //! What a name leads to is followed through indexes, manifests, configs and layers, and from each
 //! manifest to those that refer to it. Names cannot move while tidying is at work. A writer that
 //! has no name yet is safe by the time of grace: whatever it puts or asks for counts as new.
+//!
+//! What commands stood on goes likewise: a layer that lies unpacked, that no image with a name has, and that nobody used for that
+//! time. A build that wants it again unpacks it again.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use content::{Error, Result};
-use oci::Digest;
+use content::{Error, Item, Result};
+use oci::{ChainId, Digest, ImageConfig};
 use serde::Serialize;
 
 use super::list::{files_below, length};
-use super::{PLACE, Store};
+use super::{PLACE, Store, roots};
 use crate::names::Named;
 use crate::referrers::forget;
 use crate::tree::{self, Piece, Seen};
@@ -31,6 +35,8 @@ pub enum Why {
     Unnamed,
     /// A write that was interrupted left the file.
     Interrupted,
+    /// The folder is a layer, unpacked, and no image with a name has it.
+    Unneeded,
     /// It is what a registry said, or what a build remembered, and nobody used it for 30 days.
     Old,
 }
@@ -38,7 +44,7 @@ pub enum Why {
 /// One thing that can go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PruneItem {
-    /// The file.
+    /// The file, or the folder.
     pub path: PathBuf,
     /// The blob's digest, if it is a blob.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +98,18 @@ pub struct Pruned {
     pub spared: u64,
 }
 
+/// What names lead to.
+struct Live {
+    blobs: Seen,
+    /// What the layers of images are called as folders.
+    chains: HashSet<String>,
+}
+
+/// Tells whether an unpacked layer is one of an image that stays.
+fn stands(chains: &HashSet<String>, folder: &Path) -> bool {
+    folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| chains.contains(name))
+}
+
 impl Store {
     /// Finds what can go: older than `grace` and led to by no name. Changes nothing.
     ///
@@ -99,7 +117,7 @@ impl Store {
     /// Refuses where it cannot be told what a name needs: a broken name file, a damaged manifest.
     pub async fn prune_plan(&self, grace: Duration) -> Result<PrunePlan> {
         self.off(move |store| {
-            let live = store.live()?;
+            let Live { blobs: live, chains } = store.live()?;
             let limit = store.before(grace);
             let (mut items, mut kept) = (Vec::new(), Kept::default());
             for blob in store.0.blobs.all()?.blobs {
@@ -124,6 +142,12 @@ impl Store {
                     items.push(PruneItem { size: length(&path), path, digest: None, why });
                 }
             }
+            // They come last: what is in the way of removing one is in the way of nothing else.
+            for folder in roots::layers(&store.0.root)? {
+                if is_older(&folder, limit) && !stands(&chains, &folder) {
+                    items.push(PruneItem { size: roots::size(&folder), path: folder, digest: None, why: Why::Unneeded });
+                }
+            }
             Ok(PrunePlan { items, kept, grace })
         })
         .await
@@ -142,11 +166,12 @@ impl Store {
             // Whoever began to make the store may have been killed: a lock without a version would be no store.
             store.make()?;
             let _lock = store.lock()?;
-            let live = store.live()?;
+            let Live { blobs: live, chains } = store.live()?;
             let limit = store.before(plan.grace);
             for item in &plan.items {
                 let gone = match (&item.digest, item.why) {
                     (Some(digest), _) => !live.contains(digest) && store.discard(digest, limit)?,
+                    (None, Why::Unneeded) => is_older(&item.path, limit) && !stands(&chains, &item.path) && roots::remove(&item.path)?,
                     (None, Why::Old) => is_older(&item.path, store.before(RECALL_TIME)) && fs::remove_file(&item.path).is_ok(),
                     (None, _) => is_older(&item.path, limit) && ingest::sweep(&item.path),
                 };
@@ -168,8 +193,8 @@ impl Store {
     }
 
     /// Follows every name, and from each manifest those that refer to it.
-    fn live(&self) -> Result<Seen> {
-        let mut live = Seen::default();
+    fn live(&self) -> Result<Live> {
+        let (mut live, mut configs) = (Seen::default(), BTreeSet::new());
         for (_, named) in self.0.names.all()? {
             let Named { reference, descriptor, .. } = named?;
             let unclear = |error: Error| StoreError::Unclear { name: reference.familiar(), source: Box::new(error) };
@@ -180,6 +205,9 @@ impl Store {
                     match found {
                         Ok(Some(manifest)) => {
                             manifests.push(manifest.digest().clone());
+                            let config =
+                                manifest.as_image().map(|image| &image.config).filter(|config| config.media_type.is_image_config());
+                            configs.extend(config.map(|config| config.digest.clone()));
                             foreign.extend(tree::foreign_layers(manifest).cloned());
                         }
                         // Of what is not here nothing can be lost; but what a damaged manifest needs cannot be told.
@@ -203,7 +231,20 @@ impl Store {
                 }
             }
         }
-        Ok(live)
+        let chains = configs.iter().flat_map(|config| self.chains(config)).map(|chain| chain.0.hex().to_owned()).collect();
+        Ok(Live { blobs: live, chains })
+    }
+
+    /// Lists the layers of an image, each as what lies below it and itself. An image whose config is not here has none unpacked that
+    /// anything could be told of.
+    fn chains(&self, config: &Digest) -> Vec<ChainId> {
+        let bytes = self.0.blobs.read(&Item::Blob(config.clone()), config, PLACE);
+        let config = bytes.ok().and_then(|bytes| ImageConfig::parse(&bytes).ok());
+        let mut chains: Vec<ChainId> = Vec::new();
+        for diff_id in config.iter().flat_map(|config| &config.rootfs.diff_ids) {
+            chains.push(ChainId::over(chains.last(), diff_id));
+        }
+        chains
     }
 
     /// Removes a blob unless it is younger than `limit`.

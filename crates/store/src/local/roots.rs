@@ -14,7 +14,9 @@ use crate::blobs::list;
 /// The folder of all of it in the store.
 const ROOTS: &str = "roots";
 /// Folders in which each folder can go by itself.
-const KINDS: [&str; 2] = ["layers", "caches"];
+const KINDS: [&str; 2] = [LAYERS, "caches"];
+/// Those that are layers.
+const LAYERS: &str = "layers";
 
 /// Lists the folders that can go, each with the name of its kind.
 pub(super) fn folders(root: &Path) -> Result<Vec<(&'static str, PathBuf)>, StoreError> {
@@ -25,6 +27,11 @@ pub(super) fn folders(root: &Path) -> Result<Vec<(&'static str, PathBuf)>, Store
         }
     }
     Ok(found)
+}
+
+/// Lists the layers that lie unpacked, each under its chain ID.
+pub(super) fn layers(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(folders(root)?.into_iter().filter(|(kind, _)| *kind == LAYERS).map(|(_, folder)| folder).collect())
 }
 
 /// Returns how many bytes are in a folder, files with several names once for each. What cannot be looked into counts nothing: it

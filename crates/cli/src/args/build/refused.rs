@@ -7,8 +7,11 @@ const BOUNDS: (&str, &str) = (
     "bound the build as a whole, such as by `systemd-run --user --scope -p MemoryMax=4G polyarch build ...`",
 );
 const CACHE: (&str, &str) = ("no cache is shared between machines yet", "leave it out: the image is the same without it");
-const ATTESTATION: (&str, &str) = ("no attestations are made yet", "leave it out, or say false");
 const PRINT: (&str, &str) = ("it has another name now", "--call outline, or --call targets");
+const SBOM: (&str, &str) = (
+    "an SBOM needs a scanner, and there is none",
+    "leave it out, or say false: a scanner such as `syft` reads the image, and `oras attach` attaches what it writes",
+);
 const BUILDER: (&str, &str) = ("there are no builders, as polyarch builds itself", "leave it out");
 const DEBUGGER: (&str, &str) = ("there is no debugger of builds", "leave it out");
 const POLICY: (&str, &str) = ("there are no policies of sources yet", "name bases by their digests: FROM NAME@sha256:...");
@@ -47,9 +50,7 @@ const FOREIGN: &[Foreign] = &[
     // What is not there yet, or is not meant to be.
     value("cache-from", &[], CACHE),
     value("cache-to", &[], CACHE),
-    value("attest", &["type=provenance,disabled=true", "type=sbom,disabled=true"], ATTESTATION),
-    value("provenance", &["false"], ATTESTATION),
-    value("sbom", &["false"], ATTESTATION),
+    value("sbom", &["false"], SBOM),
     value("print", &[], PRINT),
     value("builder", &[], BUILDER),
     value("invoke", &[], DEBUGGER),
@@ -105,7 +106,7 @@ mod tests {
         for words in [
             &["--rm", "--force-rm", "--compress"][..],
             &["--rm=false"],
-            &["--provenance=false", "--sbom", "0"],
+            &["--sbom", "0"],
             &["--isolation", "default"],
             &["--disable-content-trust"],
             &[],
@@ -117,7 +118,6 @@ mod tests {
             &["-m", "1g"],
             &["-c5"],
             &["-D"],
-            &["--provenance", "mode=max"],
             &["--sbom=true"],
             &["--memory-swap", "-1"],
             &["--disable-content-trust=false"],

@@ -1,9 +1,10 @@
-//! The images of a build as one document: a manifest where there is one image, an index of several.
+//! The images of a build as one document: a manifest where there is one image and nothing beside it, an index otherwise.
 
 use std::sync::Arc;
 
 use content::Place;
 use engine::build::{Built, BuiltImage};
+use engine::provenance::Attested;
 use fault::{Failure, Fault, Hint, Kind};
 use index::{Annotation, Candidate, Plan, Role, Wish, plan_entries};
 use oci::Descriptor;
@@ -36,11 +37,20 @@ pub fn check(count: usize, annotations: &[Annotation], is_index: bool) -> Result
     Ok(())
 }
 
-/// Joins what was built. `place` is where its content is; `is_index` asks for an index of a lone image, too.
+/// Joins what was built, with what is told of it behind all images. `place` is where its content is; `is_index` asks for an index of
+/// a lone image, too.
 ///
 /// # Errors
 /// Two images for one platform, and annotations that would be lost.
-pub fn assemble(built: &Built, place: &Arc<dyn Place>, target: &str, annotations: &[Annotation], is_index: bool) -> Result<Plan, Failure> {
+pub fn assemble(
+    built: &Built,
+    attested: &[Attested],
+    place: &Arc<dyn Place>,
+    target: &str,
+    annotations: &[Annotation],
+    is_index: bool,
+) -> Result<Plan, Failure> {
+    let is_index = is_index || !attested.is_empty();
     let candidate = |image: &BuiltImage| Candidate {
         descriptor: descriptor(image),
         role: Role::Image(image.platform.normalized()),
@@ -48,8 +58,15 @@ pub fn assemble(built: &Built, place: &Arc<dyn Place>, target: &str, annotations
         place: place.clone(),
         manifest: Some(image.manifest.clone()),
     };
-    let entries: Vec<Candidate> = built.images.iter().map(candidate).collect();
-    check(entries.len(), annotations, is_index)?;
+    let attestation = |attested: &Attested| Candidate {
+        descriptor: attested.entry(),
+        role: Role::Attestation(attested.image.clone()),
+        label: format!("the build for {}", attested.platform),
+        place: place.clone(),
+        manifest: Some(attested.manifest.clone()),
+    };
+    check(built.images.len(), annotations, is_index)?;
+    let entries: Vec<Candidate> = built.images.iter().map(candidate).chain(attested.iter().map(attestation)).collect();
     if let ([only], false) = (built.images.as_slice(), is_index) {
         return Ok(Plan { entries, document: only.manifest.clone(), warnings: Vec::new() });
     }

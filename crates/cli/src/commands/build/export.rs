@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::build::Built;
-use engine::export::{Arrangement, Options, PlatformFiles, Written, plan, write_folder, write_tar, write_tar_file};
+use engine::export::{Arrangement, Options, PlatformFiles, Written, plan, platform_folder, write_folder, write_tar, write_tar_file};
+use engine::provenance::{Moments, beside};
 use fault::Failure;
+use oci::Platform;
 
 use crate::args::{Output, Target};
 use crate::commands::Session;
@@ -15,12 +17,19 @@ use crate::console::bytes;
 ///
 /// # Errors
 /// Where platforms do not fit into one folder, or it cannot be written.
-pub async fn export(session: &Session, outputs: &[Output], built: &Built, newest: Option<i64>) -> Result<(), Failure> {
+pub async fn export(session: &Session, outputs: &[Output], built: &Built, newest: Option<i64>, moments: &Moments) -> Result<(), Failure> {
     let mut planned = Vec::new();
     for output in outputs {
         let (Output::Tar { split, .. } | Output::Local { split, .. }) = output else { continue };
-        let files = built.images.iter().filter_map(|image| Some((image, image.files.clone()?)));
-        let files: Vec<PlatformFiles> = files.map(|(image, files)| PlatformFiles { platform: image.platform.clone(), files }).collect();
+        let mut files = Vec::new();
+        for image in &built.images {
+            let Some(mut own) = image.files.clone() else { continue };
+            if let Some(account) = image.provenance.as_ref().filter(|account| !account.order().is_inline_only) {
+                let name = statement_name(&account.order().file_name, &image.platform, *split);
+                own = beside(own, &name, account, moments).await?;
+            }
+            files.push(PlatformFiles { platform: image.platform.clone(), files: own });
+        }
         let arrangement = match split {
             Some(true) => Arrangement::Split,
             Some(false) => Arrangement::Merged,
@@ -37,6 +46,18 @@ pub async fn export(session: &Session, outputs: &[Output], built: &Built, newest
         tell(session, &written, &place);
     }
     Ok(())
+}
+
+/// Calls a statement beside files as BuildKit does: where all platforms share a folder, each of them has its own.
+fn statement_name(name: &str, platform: &Platform, split: Option<bool>) -> String {
+    if split != Some(false) {
+        return name.to_owned();
+    }
+    let folder = platform_folder(platform);
+    match name.rsplit_once('.') {
+        Some((stem, ending)) => format!("{stem}.{folder}.{ending}"),
+        None => format!("{name}.{folder}"),
+    }
 }
 
 fn tell(session: &Session, written: &Written, place: &str) {

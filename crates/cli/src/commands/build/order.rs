@@ -91,6 +91,7 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         commands,
         tests: arguments.tests.clone(),
         tests_all: arguments.test_all,
+        provenance: arguments.provenance()?,
     };
     Ok(Order { request, is_index })
 }

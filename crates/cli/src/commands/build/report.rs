@@ -4,7 +4,7 @@ use engine::build::{Built, BuiltImage, ImageError, Plan, PlannedBase};
 use engine::truth::Started;
 use fault::Fault;
 use graph::Step;
-use index::Plan as IndexPlan;
+use index::{Candidate, Plan as IndexPlan, Role};
 use serde_json::{Value, json};
 
 use super::deliver::{Deliveries, STDOUT};
@@ -30,7 +30,7 @@ pub fn plan(session: &Session, plan: &Plan) {
         let (platform, file) = (target.target.platform.to_string(), target.target.file.source.name());
         for base in &target.bases {
             let digest = base.found.as_ref().map_or_else(|problem| absent(problem).to_owned(), oci::Digest::short);
-            table.row([platform.clone(), format!("{file}:{}", base.line), base.name.clone(), base.platform.to_string(), digest]);
+            table.row([platform.clone(), format!("{file}:{}", base.line), base.asked.word().to_owned(), base.platform.to_string(), digest]);
         }
         if target.bases.is_empty() {
             table.row([platform, file.to_owned(), "scratch".to_owned(), String::new(), String::new()]);
@@ -74,7 +74,7 @@ fn planned(target: &engine::build::Planned) -> Value {
     let base = |base: &PlannedBase| {
         json!({
             "line": base.line,
-            "name": base.name,
+            "name": base.asked.word(),
             "platform": base.platform.to_string(),
             "digest": base.found.as_ref().ok(),
             "problem": base.found.as_ref().err().map(ToString::to_string),
@@ -136,6 +136,12 @@ fn started(started: &Started) -> String {
         Some(machine) => format!("{path} ({machine})"),
         None => path,
     }
+}
+
+/// Says where it is told how the images came to be.
+pub fn attested(session: &Session, count: usize) {
+    let images = if count == 1 { "how the image was made stands" } else { "how each image was made stands" };
+    session.console.say(format!("{images} in the index, behind all images"));
 }
 
 fn notes(session: &Session, image: &BuiltImage) {
@@ -203,7 +209,7 @@ fn far(name: &str) -> String {
 /// Describes what was made, as JSON.
 pub fn summary(built: &Built, plan: &IndexPlan, tags: &[Value]) -> Value {
     let image = |image: &BuiltImage| {
-        json!({
+        let mut value = json!({
             "platform": image.platform.to_string(),
             "digest": image.manifest.digest(),
             "config": image.config,
@@ -213,7 +219,12 @@ pub fn summary(built: &Built, plan: &IndexPlan, tags: &[Value]) -> Value {
             "steps": {"done": image.steps - image.cached, "cached": image.cached},
             "tests": image.tests,
             "foreign": image.notes.iter().map(|note| json!({"path": format!("/{}", note.path), "machine": note.found.to_string()})).collect::<Vec<_>>(),
-        })
+        });
+        let about = |entry: &&Candidate| matches!(&entry.role, Role::Attestation(subject) if subject == image.manifest.digest());
+        if let Some(attestation) = plan.entries.iter().find(about) {
+            value["attestation"] = json!(attestation.descriptor.digest);
+        }
+        value
     };
     let left_out = |(platform, problem): &(oci::Platform, engine::build::BuildError)| json!({"platform": platform.to_string(), "problem": problem.to_string()});
     let descriptor = plan.document.descriptor();

@@ -1,6 +1,6 @@
 //! What an archive answers.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use content::{Error, Item, Result};
 use oci::{Descriptor, Digest, RawManifest, Reference, Selector};
@@ -111,14 +111,16 @@ impl State {
         };
         let coming = self.writer.as_ref().map_or(&[][..], |writer| &writer.referrers);
         let (mut seen, mut found) = (HashSet::new(), Vec::new());
-        for entry in listed.iter().chain(coming).filter(|entry| seen.insert(&entry.digest)) {
-            let Some(section) = self.section(&entry.digest) else { continue };
+        let mut waiting: VecDeque<Digest> = listed.iter().chain(coming).map(|entry| entry.digest.clone()).collect();
+        while let Some(digest) = waiting.pop_front() {
+            let Some(section) = self.section(&digest).filter(|_| seen.insert(digest.clone())) else { continue };
             // Anything may be listed; what is no manifest refers to nothing.
-            if let Ok(manifest) = parse_manifest(&section, &entry.digest, None, "")
-                && manifest.subject().is_some_and(|own| own.digest == *subject)
-            {
+            let Ok(manifest) = parse_manifest(&section, &digest, None, "") else { continue };
+            if manifest.subject().is_some_and(|own| own.digest == *subject) {
                 found.push(manifest.as_referrer());
             }
+            // Those that stand in an index are listed nowhere else.
+            waiting.extend(names::entries(&manifest).iter().map(|entry| entry.digest.clone()));
         }
         Ok(found)
     }

@@ -120,7 +120,7 @@ pub(super) const FOREIGN: [Foreign; 9] = [
     foreign("name-canonical", &["true", "false"], "expected true or false"),
     foreign("dangling-name-prefix", &[], "an image without a name is found by its digest"),
     foreign("registry.insecure", &["false"], "say --plain-http=HOST or --insecure=HOST"),
-    foreign("attestation-prefix", &[], "there are no attestations"),
+    foreign("attestation-prefix", &[], "say --attest type=provenance,filename=PREFIXprovenance.json"),
     foreign("mode", &["copy"], "files that are in the folder stay there"),
     foreign("context", &[], "the Docker that loads it is the one of DOCKER_HOST"),
     foreign("prefer-nondist-layers", &["false"], "every layer of the image is taken along"),

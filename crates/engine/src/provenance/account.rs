@@ -1,0 +1,175 @@
+//! What a build knows of one image, but for times and names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dockerfile::{ResolvedMount, SecretMount, SshMount};
+use graph::{Begins, Recipe, Step};
+use layer::Compression;
+use oci::{Descriptor, Digest, Platform};
+use serde_json::{Map, Value, json};
+
+use super::arguments::arguments;
+use super::definition::{Definition, MadeStep, definition};
+use super::order::{Mode, Order};
+use super::package_url;
+use crate::build::{Asked, Named, PlannedBase, Ready, Request, Target};
+
+/// The frontend of BuildKit that reads the same language.
+const FRONTEND: &str = "dockerfile.v0";
+/// What BuildKit calls the place of the Dockerfile, and that of the files.
+const DOCKERFILE: &str = "dockerfile";
+const CONTEXT: &str = "context";
+
+/// What one image was built from.
+pub(crate) struct Sources<'a> {
+    /// What was asked for, of all images.
+    pub request: &'a Request,
+    /// And of this one.
+    pub target: &'a Target,
+    /// What was decided.
+    pub ready: &'a Ready,
+    /// The images that it begins with or takes files from.
+    pub bases: &'a [PlannedBase],
+    /// The layers of its base, from the lowest up.
+    pub below: &'a [Descriptor],
+    /// The steps that made the others.
+    pub made: &'a [MadeStep],
+}
+
+/// What a build tells of one image: no clock is in it, and of secrets at most the ids.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub(super) order: Order,
+    /// The Dockerfile's name.
+    pub(super) path: String,
+    /// What was asked for, in the words of BuildKit's frontend.
+    pub(super) request: Map<String, Value>,
+    /// That is all that was asked for.
+    pub(super) is_whole_request: bool,
+    /// The images that it is made of.
+    pub(super) dependencies: Vec<Value>,
+    /// The platform of the machine that built it.
+    pub(super) builder: String,
+    /// What of this program decides about bytes.
+    pub(super) program: Value,
+    /// What was done.
+    pub(super) definition: Option<Definition>,
+}
+
+impl Account {
+    /// Writes down what is told of an image.
+    pub(crate) fn new(order: &Order, sources: &Sources<'_>) -> Self {
+        let Sources { request, target, ready, bases, .. } = sources;
+        let (arguments, is_whole_request) = arguments(request, target, order.mode);
+        let mut asked = Map::new();
+        asked.insert("frontend".to_owned(), json!(FRONTEND));
+        asked.insert("args".to_owned(), Value::Object(arguments));
+        if order.mode == Mode::Max {
+            asked.extend(keys(ready));
+        }
+        let locals: Vec<Value> = locals(target, ready).into_iter().map(|name| json!({"name": name})).collect();
+        asked.insert("locals".to_owned(), Value::Array(locals));
+        Self {
+            order: order.clone(),
+            path: base_name(target.file.source.name()).to_owned(),
+            request: asked,
+            is_whole_request,
+            dependencies: dependencies(bases),
+            builder: package_url::shown(request.host()),
+            program: program(request.compression),
+            definition: (order.mode == Mode::Max).then(|| definition(sources)),
+        }
+    }
+
+    /// Returns what was wanted of it.
+    pub const fn order(&self) -> &Order {
+        &self.order
+    }
+}
+
+/// Names an image that something was taken from.
+pub(super) fn dependency(asked: &Asked, digest: &Digest, platform: &Platform) -> Option<String> {
+    match asked {
+        Asked::Name(name) => Some(package_url::of_image(&name.parse().ok()?, Some(digest), platform)),
+        Asked::Place(place) => Some(package_url::of_place(place, Some(digest), platform)),
+    }
+}
+
+/// Lists the images, each once, in the order of their names.
+fn dependencies(bases: &[PlannedBase]) -> Vec<Value> {
+    let named = bases.iter().filter_map(|base| {
+        let digest = base.pinned.as_ref()?;
+        Some((dependency(&base.asked, digest, &base.platform)?, digest))
+    });
+    let all: BTreeMap<String, &Digest> = named.collect();
+    all.into_iter().map(|(uri, digest)| json!({"uri": uri, "digest": {digest.algorithm().name(): digest.hex()}})).collect()
+}
+
+/// Lists the ids of secrets and agents; what they are is not known here.
+fn keys(ready: &Ready) -> Vec<(String, Value)> {
+    let (mut secrets, mut agents) = (BTreeMap::new(), BTreeMap::new());
+    for mount in recipes(ready).flat_map(|recipe| &recipe.steps).filter_map(|placed| mounts(&placed.step)).flatten() {
+        let (ids, id, required) = match mount {
+            ResolvedMount::Secret(SecretMount { id, required, .. }) => (&mut secrets, id, *required),
+            ResolvedMount::Ssh(SshMount { id, required, .. }) => (&mut agents, id, *required),
+            _ => continue,
+        };
+        *ids.entry(id.clone()).or_insert(false) |= required;
+    }
+    let list = |ids: BTreeMap<String, bool>| {
+        let line = |(id, required)| if required { json!({"id": id}) } else { json!({"id": id, "optional": true}) };
+        Value::Array(ids.into_iter().map(line).collect())
+    };
+    let lists = [("secrets", secrets), ("ssh", agents)].into_iter().filter(|(_, ids)| !ids.is_empty());
+    lists.map(|(name, ids)| (name.to_owned(), list(ids))).collect()
+}
+
+/// Lists what came from this machine: the Dockerfile, the context where something was taken from it, and named folders.
+fn locals(target: &Target, ready: &Ready) -> BTreeSet<String> {
+    let is_folder = |name: &str| matches!(target.contexts.get(name), Some(Named::Files(_)));
+    let begins = ready.outline.stages.iter().filter_map(|stage| match &stage.begins {
+        Begins::Context(name) => Some(name.clone()),
+        _ => None,
+    });
+    let steps = || recipes(ready).flat_map(|recipe| &recipe.steps).map(|placed| &placed.step);
+    let taken = steps().flat_map(Step::providers).map(graph::context_name);
+    let mut locals: BTreeSet<String> = begins.chain(taken).filter(|name| is_folder(name)).collect();
+    locals.insert(DOCKERFILE.to_owned());
+    if steps().any(takes_from_context) {
+        locals.insert(CONTEXT.to_owned());
+    }
+    locals
+}
+
+fn takes_from_context(step: &Step) -> bool {
+    match step {
+        Step::Copy(step) => step.from.is_none() && !step.sources.is_empty(),
+        Step::Workdir { .. } => false,
+        Step::Run(step) => step.mounts.iter().any(|mount| matches!(mount, ResolvedMount::Bind { from: None, .. })),
+    }
+}
+
+fn mounts(step: &Step) -> Option<&[ResolvedMount]> {
+    match step {
+        Step::Run(step) => Some(&step.mounts),
+        _ => None,
+    }
+}
+
+/// Lists what was decided of each stage that is needed.
+fn recipes(ready: &Ready) -> impl Iterator<Item = &Recipe> {
+    ready.outline.stages.iter().filter_map(|stage| ready.recipes.get(&stage.index))
+}
+
+/// Tells what of this program decides about the bytes of layers: with it, the same input makes the same image.
+fn program(compression: Compression) -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "compression": {"type": compression.name(), "level": compression.level(), "by": compression.compressor()},
+    })
+}
+
+/// Returns the last part of a path: where a file lay on this machine is nobody's business.
+pub(super) fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}

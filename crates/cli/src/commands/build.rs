@@ -10,6 +10,7 @@ mod log;
 mod order;
 mod progress;
 mod rawjson;
+mod remotes;
 mod report;
 pub mod running;
 
@@ -33,6 +34,7 @@ use crate::open::Opener;
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 use log::{BuildLog, head, outcome};
+use remotes::Fetcher;
 
 /// The folder of the store in which layers lie unpacked.
 pub const ROOTS: &str = "roots";
@@ -174,7 +176,17 @@ impl Making<'_> {
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let Request { commands, keeps_attributes, .. } = self.request;
         let runner = Runner::new(session.context.store.join(ROOTS), session.stand.standing.clone(), commands.parallel, *keeps_attributes);
-        let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache, runner: &runner };
+        let secrets = commands.secrets.clone();
+        let remotes = Fetcher::new(session, self.opener, move |id| secrets.get(id).cloned())?;
+        let workshop = Workshop {
+            library: store,
+            place: &*place,
+            events: &events,
+            progress: &progress,
+            cache: &cache,
+            runner: &runner,
+            remotes: &remotes,
+        };
         let built = make(self.request, decided, &workshop).await?;
         for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {
             let BuiltImage { platform, layers, .. } = image;

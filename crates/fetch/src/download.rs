@@ -5,7 +5,7 @@ use std::sync::Arc;
 use content::{Draft, Events, Keep, Library, Source};
 use dockerfile::HttpAddress;
 use oci::{Algorithm, Descriptor, Digest, Hasher, MediaType};
-use remote::{Web, WebAnswer, WebRequest};
+use remote::{RemoteError, Web, WebAnswer, WebRequest};
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 use url::Url;
@@ -64,7 +64,7 @@ impl Downloads {
             tried += 1;
             match self.fetch(address, checksum, known.as_ref()).await {
                 Ok((record, is_known)) => return Ok(found(&record, source, is_known)),
-                Err(FetchError::Remote { problem, .. }) if problem.is_absence() && tried < TRIES => {
+                Err(FetchError::Remote { problem, .. }) if matches!(*problem, RemoteError::Dropped { .. }) && tried < TRIES => {
                     self.events.tell(content::Event::Retry(format!("{problem}; fetching {} again", shown(&address.url))));
                 }
                 Err(problem) => return Err(problem),

@@ -47,6 +47,41 @@ impl Record {
     }
 }
 
+/// The files of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CheckoutRecord {
+    form: u32,
+    /// The blob: a tar of them.
+    pub digest: Digest,
+    /// Its length.
+    pub size: u64,
+    /// When the commit was made, in seconds since 1970.
+    pub time: i64,
+}
+
+impl CheckoutRecord {
+    pub(crate) const fn new(digest: Digest, size: u64, time: i64) -> Self {
+        Self { form: FORM, digest, size, time }
+    }
+
+    /// Reads what is remembered of a commit; `what` says where it is from, and what of it was wanted.
+    pub(crate) fn read(keep: &dyn Keep, what: &str, commit: &str) -> Option<Self> {
+        let record: Self = serde_json::from_slice(&keep.get(Shelf::Fetched, &commit_key(what, commit))?).ok()?;
+        (record.form == FORM).then_some(record)
+    }
+
+    /// Remembers it.
+    pub(crate) fn write(&self, keep: &dyn Keep, what: &str, commit: &str) {
+        if let Ok(text) = serde_json::to_vec(self) {
+            keep.put(Shelf::Fetched, &commit_key(what, commit), &text);
+        }
+    }
+}
+
+fn commit_key(what: &str, commit: &str) -> Digest {
+    Digest::of(format!("commit {commit} of {what}").as_bytes())
+}
+
 fn key(url: &str) -> Digest {
     Digest::of(format!("download {url}").as_bytes())
 }

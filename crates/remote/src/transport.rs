@@ -21,7 +21,7 @@ use crate::{RemoteError, Settings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) use careful::{Forbidden, names_forbidden};
+pub(crate) use careful::{Forbidden, forbidden_address, names_forbidden};
 
 /// Makes HTTP clients and keeps them, so that connections are used again.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use crate::client::failure;
 use crate::error::chain;
 use crate::pace::Pace;
 use crate::retry::{is_passing, retry_after};
-use crate::transport::{Forbidden, Transport, names_forbidden};
+use crate::transport::{Forbidden, Transport, forbidden_address, names_forbidden};
 use crate::wire::{authority, printable, same_origin, shown};
 use crate::{RemoteError, Secret, Settings};
 
@@ -127,6 +127,17 @@ impl Web {
             let pause = patience.pause(tried, after);
             self.shared.settings.events.tell(Event::Retry(format!("{problem}; asking again")));
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Refuses a host that is not asked, for whoever asks it by other means. One that has no address is left to them.
+    ///
+    /// # Errors
+    /// [`RemoteError::Forbidden`].
+    pub async fn check_host(&self, host: &str) -> Result<(), RemoteError> {
+        match forbidden_address(host).await {
+            Some(address) => Err(RemoteError::Forbidden { host: host.to_owned(), address }),
+            None => Ok(()),
         }
     }
 

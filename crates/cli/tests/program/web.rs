@@ -1,6 +1,6 @@
 //! A web server on loopback that answers as a test says, and remembers what it was asked.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,6 +13,7 @@ pub struct Asked {
     /// Path and query.
     pub path: String,
     headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 impl Asked {
@@ -92,16 +93,25 @@ impl Web {
 }
 
 fn answer(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    while let Some(Ok(request)) = lines.next() {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let mut request = String::new();
+        if reader.read_line(&mut request)? == 0 {
+            return Ok(());
+        }
         let mut words = request.split(' ').map(str::to_owned);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut headers = Vec::new();
-        while let Some(Ok(line)) = lines.next() {
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let asked = Asked { method, path, headers };
+        let mut asked = Asked { method, path, headers, body: Vec::new() };
+        let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        asked.body.resize(length, 0);
+        reader.read_exact(&mut asked.body)?;
         log.lock().unwrap().push(asked.clone());
         match handler(&asked) {
             Reply::Is(status, headers, body) => {
@@ -132,5 +142,4 @@ fn answer(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) -> 
             }
         }
     }
-    Ok(())
 }

@@ -58,6 +58,18 @@ pub(crate) fn names_forbidden(url: &Url) -> bool {
     }
 }
 
+/// Looks whether a host is one that is not asked; its address is told where it is not its name.
+pub(crate) async fn forbidden_address(host: &str) -> Option<Option<IpAddr>> {
+    if let Ok(address) = host.parse() {
+        return is_forbidden(address).then_some(None);
+    }
+    if NAMES.contains(&host.trim_end_matches('.').to_ascii_lowercase().as_str()) {
+        return Some(None);
+    }
+    let found = tokio::net::lookup_host((host, 0)).await.ok()?;
+    found.map(|address| address.ip()).find(|address| is_forbidden(*address)).map(Some)
+}
+
 fn is_forbidden(address: IpAddr) -> bool {
     let is_local = match address {
         IpAddr::V4(address) => address.is_link_local(),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use dockerfile::{Address, Location};
 use graph::context_name;
 use oci::{Locator, Platform, Reference};
 
-use super::context::{Fetch, fetched, repeated};
 use super::error::WordError;
 use super::platform::{Before, fitting, split};
 
@@ -38,6 +38,20 @@ pub enum NamedSource {
     Image(Locator),
     /// A folder, or a tar of one.
     Path(PathBuf),
+    /// Elsewhere: a repository, or a tar.
+    Remote(Box<Address>),
+}
+
+impl NamedSource {
+    /// Returns the repository that a name such as `github.com/acme/api` means, where there is no such path.
+    ///
+    /// # Errors
+    /// Where it cannot be one.
+    pub fn settled(self) -> Result<Self, WordError> {
+        let Self::Path(path) = &self else { return Ok(self) };
+        let far = if path.exists() { None } else { path.to_str().map(Address::of_github).transpose()?.flatten() };
+        Ok(far.map_or(self, |address| Self::Remote(Box::new(address))))
+    }
 }
 
 impl NamedContext {
@@ -73,13 +87,9 @@ fn source(text: &str, value: &str) -> Result<NamedSource, WordError> {
     if IMAGES.iter().any(|prefix| value.starts_with(prefix)) {
         return Ok(NamedSource::Image(value.parse()?));
     }
-    if let Some(fetch) = fetched(value) {
-        let instead = match fetch {
-            Fetch::Git => format!("git clone {} DIR, then NAME=DIR", repeated(value)),
-            Fetch::Http => format!("curl -LO {}, then NAME=FILE", repeated(value)),
-        };
-        let text = oci::without_password(value).into_owned();
-        return Err(WordError::Url { what: "build context", text, expected: "a folder, a tar or an image", instead });
+    if Location::of(value) != Location::Context {
+        return Ok(Address::parse(value)?
+            .map_or_else(|| NamedSource::Path(PathBuf::from(value)), |address| NamedSource::Remote(Box::new(address))));
     }
     let foreign = value.split_once("://").or_else(|| value.split_once(':').filter(|(kind, _)| FOREIGN.contains(kind)));
     if let Some((kind, _)) = foreign.filter(|(kind, _)| !kind.contains('/')) {
@@ -116,6 +126,9 @@ mod tests {
         }
         for value in ["dir", "../dir", "/", "a=b", "files.tar.gz", "C:files", "a:b"] {
             assert_eq!(parse(&format!("base={value}")).source, NamedSource::Path(value.into()), "{value}");
+        }
+        for value in ["https://host/a.tar", "git@host:a.git", "https://host/a.git?ref=x"] {
+            assert!(matches!(parse(&format!("base={value}")).source, NamedSource::Remote(_)), "{value}");
         }
         let digest = oci::Digest::of(b"");
         assert!(matches!(parse(&format!("base=oci-layout://d@{digest}")).source, NamedSource::Image(Locator::Layout { .. })));
@@ -156,8 +169,8 @@ mod tests {
             ("base=docker-image:alpine", "no kind docker-image"),
             ("base=s3://bucket", "no kind s3"),
             ("base=docker-image://A", "lower case"),
-            ("base=https://host/a.tar", "got a URL"),
-            ("base=git@host:a.git", "got a URL"),
+            ("base=https://-host/a.tar", "begins with a dash"),
+            ("base=https://host/a.git?ref=a&tag=b", "say different things"),
             ("base=oci:", "expected a path"),
             ("base=-", "the standard input can only be"),
             ("linux/armv7=base=x", "expected architecture and variant"),

@@ -86,6 +86,14 @@ pub enum FetchError {
         /// What was asked for.
         reference: String,
     },
+    /// Repositories are in each other without an end.
+    #[error("{address} has repositories in each other: expected at most {depth} of them")]
+    TooDeep {
+        /// The address, without a login.
+        address: String,
+        /// How many there may be.
+        depth: usize,
+    },
     /// A commit has no such folder.
     #[error("{address} has no folder {folder}")]
     NoFolder {
@@ -213,6 +221,7 @@ impl Fault for FetchError {
             )),
             Self::Silent { .. } => Some(Hint::new("is the server there, and does it let this machine in")),
             Self::Files { problem, .. } => problem.hint(),
+            Self::TooDeep { .. } => Some(Hint::new("?submodules=false leaves them out")),
             Self::Address(_) | Self::NoFolder { .. } | Self::NotStarted { .. } => None,
             Self::Scratch(_) => Some(Hint::new("TMPDIR names another one")),
             Self::Store(problem) => problem.hint(),

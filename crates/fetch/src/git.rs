@@ -8,6 +8,7 @@ mod pack;
 mod program;
 mod settings;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ use crate::credentials::Secrets;
 use crate::error::FetchError;
 use crate::record::CheckoutRecord;
 use account::Account;
-use pack::{Times, pack};
-use program::{Git, Patience, Said};
+use pack::{Times, beneath, pack};
+use program::{Git, Patience};
 use settings::Configuration;
 
 pub use settings::GitSettings;
@@ -33,6 +34,10 @@ const REPOSITORY: &str = "fetched";
 const WANTED: &str = "refs/build/wanted";
 /// What a smart and a plain server both have, behind the address of a repository.
 const REFERENCES: &str = "/info/refs";
+/// The file that names the repositories in one.
+const MODULES: &str = ".gitmodules";
+/// How many repositories may be in each other.
+const DEEPEST: usize = 10;
 
 /// Fetches files of repositories into a library.
 pub struct Repositories {
@@ -233,7 +238,7 @@ impl Fetching<'_> {
         self.check(expected, &commit, found.tag.as_deref())?;
         git.run(&["checkout", "--quiet", "--force", "--detach", &commit], Patience::Disk).await?;
         let time = git.line(&["log", "-1", "--format=%ct", &commit]).await?.parse().unwrap_or(0);
-        if self.address.submodules != Some(false) && git.folder.join(".gitmodules").exists() {
+        if self.address.submodules != Some(false) && git.folder.join(MODULES).exists() {
             self.receive_inner(git).await?;
         }
         if self.keeps_git {
@@ -279,17 +284,41 @@ impl Fetching<'_> {
             .map_err(|_| FetchError::NoReference { address: self.shown.clone(), reference: wanted.to_owned() })
     }
 
-    /// Fetches the repositories that are in it.
-    async fn receive_inner(&self, git: &Git) -> Result<Said, FetchError> {
-        let shallow = ["submodule", "update", "--init", "--recursive", "--progress", "--depth=1"];
-        match git.run(&shallow, Patience::Network).await {
-            Err(first @ FetchError::Git { .. }) => {
-                let whole = ["submodule", "update", "--init", "--recursive", "--progress"];
-                git.run(&whole, Patience::Network).await.map_err(|_| first)
+    /// Fetches the repositories that are in it, and those that are in them; before each level it is looked where they are.
+    async fn receive_inner(&self, git: &Git) -> Result<(), FetchError> {
+        let mut ahead = vec![(git.folder.clone(), 0)];
+        while let Some((folder, depth)) = ahead.pop() {
+            // A link could lead to a repository of this machine.
+            if !fs::symlink_metadata(folder.join(MODULES)).is_ok_and(|found| found.is_file()) {
+                continue;
             }
-            other => other,
+            if depth == DEEPEST {
+                return Err(FetchError::TooDeep { address: self.shown.clone(), depth });
+            }
+            let listed = git.run_in(&folder, &["config", "--file", MODULES, "--null", "--list"], Patience::Disk).await?;
+            let values = |key: &'static str| listed.output.split('\0').filter_map(move |pair| inner_value(pair, key));
+            for url in values("url").filter(|url| !url.starts_with('.')) {
+                self.all.web.check_host(host(url)).await.map_err(|problem| FetchError::remote(&self.shown, problem))?;
+            }
+            let shallow = ["submodule", "update", "--init", "--progress", "--depth=1"];
+            if let Err(first) = git.run_in(&folder, &shallow, Patience::Network).await {
+                // Plain servers know no depth.
+                let FetchError::Git { .. } = first else { return Err(first) };
+                let whole = ["submodule", "update", "--init", "--progress"];
+                git.run_in(&folder, &whole, Patience::Network).await.map_err(|_| first)?;
+            }
+            let inner = values("path").filter_map(|path| beneath(&folder, path)).filter(|inner| inner.join(".git").exists());
+            ahead.extend(inner.map(|inner| (inner, depth + 1)));
         }
+        Ok(())
     }
+}
+
+/// Reads the value of `submodule.NAME.KEY`.
+fn inner_value<'a>(pair: &'a str, key: &str) -> Option<&'a str> {
+    let (name, value) = pair.split_once('\n')?;
+    let is_wanted = name.starts_with("submodule.") && name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case(key));
+    is_wanted.then_some(value)
 }
 
 fn checkout(record: &CheckoutRecord, commit: &str, source: Arc<dyn Source>, is_known: bool) -> Checkout {

@@ -118,7 +118,11 @@ fn repositories_in_it_come_along() {
         return;
     }
     let all = Repositories::new();
+    all.make("last", &[("l", "last")]);
     all.make("inner", &[("i", "inner")]);
+    let inner = all.work("inner");
+    all.git(&inner, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../last.git", "deep"]);
+    all.commit("inner", &[]);
     all.make("a", &[("f", "outer")]);
     let work = all.work("a");
     all.git(&work, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../inner.git", "sub"]);
@@ -129,8 +133,14 @@ fn repositories_in_it_come_along() {
     let home = Home::new();
     write(&home, &format!("FROM scratch\nADD {0} /with\nADD {0}?submodules=false /without\n", web.url("/a.git")));
     built(&home, &["c"]);
-    assert_eq!(file(&home, "with/sub/i"), "inner");
+    assert_eq!((file(&home, "with/sub/i"), file(&home, "with/sub/deep/l")), ("inner".to_owned(), "last".to_owned()));
     assert!(!exists(&home, "with/sub/.git") && !exists(&home, "without/sub/i"));
+    // Nobody asks for one where a cloud tells machines their secrets.
+    all.git(&work, &["config", "-f", ".gitmodules", "submodule.sub.url", "http://169.254.169.254/x.git"]);
+    all.commit("a", &[]);
+    write(&home, &format!("FROM scratch\nADD {} /with\n", web.url("/a.git")));
+    let ran = build(&home, &["c"]);
+    assert!(ran.code == 3 && ran.stderr.contains("169.254.169.254 is not asked"), "{}", ran.stderr);
     // None that is a path of this machine, or a command.
     for address in [format!("{}", all.folder.path().join("inner.git").display()), "ext::touch x".to_owned()] {
         all.git(&work, &["config", "-f", ".gitmodules", "submodule.sub.url", &address]);

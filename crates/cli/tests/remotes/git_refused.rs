@@ -99,6 +99,28 @@ fn nothing_of_the_person_s_settings_counts() {
 }
 
 #[test]
+fn no_link_of_a_repository_leads_git_to_another_one() {
+    if !has_git() {
+        testkit::skip("needs git");
+        return;
+    }
+    let all = Repositories::new();
+    all.make("victim", &[(".gitmodules", "[submodule \"x\"]\npath = x\nurl = ../x.git\n")]);
+    let victim = all.work("victim");
+    let commit = all.git(&victim, &["rev-parse", "HEAD"]);
+    all.git(&victim, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},x")]);
+    let before = fs::read(victim.join(".git/config")).unwrap();
+    let modules = "[submodule \"a\"]\npath = link\nurl = ../a.git\n[submodule \"b\"]\npath = ../../victim\nurl = ../a.git\n";
+    all.make("a", &[("f", "f"), ("link", &format!("-> {}", victim.display())), (".gitmodules", modules)]);
+    let web = all.smart();
+    let home = Home::new();
+    write(&home, &format!("FROM scratch\nADD {} /x\n", web.url("/a.git")));
+    let ran = build(&home, &["c"]);
+    assert!(matches!(ran.code, 0 | 3), "{}", ran.stderr);
+    assert!(fs::read(victim.join(".git/config")).unwrap() == before);
+}
+
+#[test]
 fn git_ends_where_somebody_interrupts() {
     if !has_git() {
         testkit::skip("needs git");

@@ -71,7 +71,8 @@ pub(super) async fn pack(
     limit: u64,
 ) -> Result<(Digest, u64), PackProblem> {
     let (sender, mut receiver) = channel(WAITING);
-    let root = find(tree, folder)?;
+    let wanted = folder.unwrap_or_default();
+    let root = beneath(tree, wanted).ok_or_else(|| PackProblem::NoFolder(wanted.to_owned()))?;
     // A folder of a repository is no repository.
     let keeps_git = keeps_git && folder.is_none();
     let writing = tokio::task::spawn_blocking(move || write(&root, keeps_git, times, Pieces { sender }));
@@ -91,16 +92,16 @@ pub(super) async fn pack(
     Ok((digest, size))
 }
 
-/// Finds a folder of the tree; over links no way leads.
-fn find(tree: &Path, folder: Option<&str>) -> Result<PathBuf, PackProblem> {
+/// Finds a folder of the tree; over links no way leads, nor out of it.
+pub(super) fn beneath(tree: &Path, folder: &str) -> Option<PathBuf> {
     let mut path = tree.to_owned();
-    for part in folder.unwrap_or_default().split('/').filter(|part| !part.is_empty()) {
+    for part in folder.split('/').filter(|part| !part.is_empty()) {
         path.push(part);
-        if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-            return Err(PackProblem::NoFolder(folder.unwrap_or_default().to_owned()));
+        if part == ".." || !fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+            return None;
         }
     }
-    Ok(path)
+    Some(path)
 }
 
 fn write(root: &Path, keeps_git: bool, times: Times, pieces: Pieces) -> Result<(), LayerError> {

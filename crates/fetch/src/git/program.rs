@@ -70,13 +70,21 @@ impl Git {
         Ok(said.output.lines().next().unwrap_or_default().trim().to_owned())
     }
 
+    /// Runs it in the folder of the repository.
+    ///
+    /// # Errors
+    /// As [`run_in`](Self::run_in).
+    pub(super) async fn run(&self, words: &[&str], patience: Patience) -> Result<Said, FetchError> {
+        self.run_in(&self.folder, words, patience).await
+    }
+
     /// Runs it to its end. Dropping this ends it, with whatever it has started.
     ///
     /// # Errors
     /// With its last lines where it fails; where it says nothing for too long, or takes too much room.
-    pub(super) async fn run(&self, words: &[&str], patience: Patience) -> Result<Said, FetchError> {
+    pub(super) async fn run_in(&self, folder: &Path, words: &[&str], patience: Patience) -> Result<Said, FetchError> {
         let mut command = Command::new(&self.program);
-        command.args(words).current_dir(&self.folder).env_clear().envs(self.variables.iter().map(|(key, value)| (key, value)));
+        command.args(words).current_dir(folder).env_clear().envs(self.variables.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
         let mut child = command.spawn().map_err(|problem| FetchError::NotStarted { program: self.program.clone(), problem })?;
         let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));

@@ -51,7 +51,7 @@ impl FromStr for FileFlag {
         }
         if let Some(word) = placeholders(pattern).find(|word| !PLACEHOLDERS.contains(word)) {
             let nearest = nearest_name(word, PLACEHOLDERS);
-            return Err(WordError::Placeholder { text: text.to_owned(), word: word.to_owned(), nearest });
+            return Err(WordError::Placeholder { text: oci::without_password(text).into_owned(), word: word.to_owned(), nearest });
         }
         Ok(Self { platform, pattern: pattern.to_owned() })
     }
@@ -95,8 +95,8 @@ impl Files {
             if let Some(first) = files.iter().find(|file| file.platform == flag.platform) {
                 return Err(WordError::TwoFiles {
                     platform: flag.platform.clone().map(Box::new),
-                    first: first.pattern.clone(),
-                    second: flag.pattern.clone(),
+                    first: oci::without_password(&first.pattern).into_owned(),
+                    second: oci::without_password(&flag.pattern).into_owned(),
                 });
             }
             files.push(flag.clone());

@@ -67,16 +67,17 @@ impl FromStr for NamedContext {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let shape = || WordError::shape("build context", &oci::without_password(text), "[PLATFORM=]NAME=VALUE");
+        let shown = oci::without_password(text);
+        let shape = || WordError::shape("build context", &shown, "[PLATFORM=]NAME=VALUE");
         let (platform, rest) = split(text, Before::Name)?;
         let (name, value) = rest.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(shape)?;
         // A stage may be written in capitals, an image may not: both have one name in small letters.
         let name = context_name(name);
         name.parse::<Reference>()?;
         if RESERVED.contains(&name.as_str()) {
-            return Err(WordError::Reserved { text: text.to_owned(), name });
+            return Err(WordError::Reserved { text: shown.into_owned(), name });
         }
-        Ok(Self { platform, name, source: source(text, value)? })
+        Ok(Self { platform, name, source: source(&shown, value)? })
     }
 }
 
@@ -172,11 +173,15 @@ mod tests {
             ("base=https://-host/a.tar", "begins with a dash"),
             ("base=https://host/a.git?ref=a&tag=b", "say different things"),
             ("base=oci:", "expected a path"),
+            ("base=x=ftp://me:hunter2@host/a", "no kind x=ftp"),
+            ("base=ftp://me:hunter2@host/a", "no kind ftp"),
+            ("context=https://me:hunter2@host/a", "a meaning of its own"),
             ("base=-", "the standard input can only be"),
             ("linux/armv7=base=x", "expected architecture and variant"),
         ] {
-            let error = text.parse::<NamedContext>().unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
+            let problem = text.parse::<NamedContext>().unwrap_err();
+            let error = format!("{problem} {:?}", fault::Fault::hint(&problem));
+            assert!(error.contains(part) && !error.contains("hunter2"), "{text}: {error}");
         }
     }
 

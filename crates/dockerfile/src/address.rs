@@ -127,7 +127,12 @@ impl HttpAddress {
 pub fn shown(text: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else { return Cow::Borrowed(text) };
     // A password may have a slash in it; behind `#` and `?` an `@` means something else.
-    let end = rest.find(['#', '?']).unwrap_or(rest.len());
+    let mut end = rest.find(['#', '?']).unwrap_or(rest.len());
+    // Unless they stand in a password, where a port would be.
+    let port = rest.get(..end).filter(|before| !before.contains('@')).and_then(|before| before.split('/').next()?.split_once(':'));
+    if port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('[')) {
+        end = rest.len();
+    }
     let (before, after) = rest.split_at(end);
     let Some((login, place)) = before.rsplit_once('@') else { return Cow::Borrowed(text) };
     let hidden = match login.contains(':') {
@@ -160,9 +165,10 @@ fn check_letters(text: &str) -> Result<(), AddressReason> {
 /// A host is none that a program would take for an option. What stands behind it is a port, and no password with a slash in it.
 fn check_host(host: &str) -> Result<(), AddressReason> {
     let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    let port = after.rsplit_once(':').map_or("", |(_, port)| port);
+    let port = after.split_once(':').map_or("", |(_, port)| port);
     match host {
         "" => Err(AddressReason::NoHost),
+        host if host.contains('@') => Err(AddressReason::NoHost),
         host if host.starts_with('-') => Err(AddressReason::Option(host.to_owned())),
         _ if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
         _ => Err(AddressReason::NoPort),
@@ -312,6 +318,44 @@ mod tests {
         ] {
             let error = Address::parse(text).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("cret"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_login_is_ever_shown() {
+        for (text, expected) in [
+            ("https://me:se#cret@host/a", "https://xxxxx:xxxxx@host/a"),
+            ("https://me:se?cr/et@host/a", "https://xxxxx:xxxxx@host/a"),
+            ("https://host:80/a?x=b@c", "https://host:80/a?x=b@c"),
+            ("https://[::1]:80/a#b@c", "https://[::1]:80/a#b@c"),
+            ("no address: a@b", "no address: a@b"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_an_address_or_is_none(scheme in "(https?|ssh|git|ftp)://|git@|", rest in r"[ -~]{0,30}") {
+            let text = format!("{scheme}{rest}");
+            if let Ok(Some(address)) = Address::parse(&text) {
+                let place = match &address {
+                    Address::Http(http) => http.url.clone(),
+                    Address::Git(git) => git.remote.clone(),
+                };
+                let host = place.split_once("://").map_or_else(|| place.split_once('@').map_or("", |(_, host)| host), |(_, rest)| rest);
+                proptest::prop_assert!(!place.starts_with('-') && !host.is_empty() && !host.starts_with('-'), "{place}");
+            }
+        }
+
+        #[test]
+        fn a_password_is_in_no_text(rest in r"[a-z0-9/:#?.%-]{0,20}", scheme in "(https?|ssh|git|ftp)://") {
+            let text = format!("{scheme}me:hunter2{rest}@host/a.git");
+            let said = match Address::parse(&text) {
+                Ok(address) => format!("{address:?}"),
+                Err(error) => format!("{error} {error:?} {:?}", error.hint()),
+            };
+            proptest::prop_assert!(!said.contains("hunter2"), "{said}");
         }
     }
 

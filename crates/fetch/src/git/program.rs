@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::error::{FetchError, GitSaid};
 
@@ -91,6 +91,8 @@ impl Git {
         let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
         let (mut output, mut tail) = (Vec::new(), Tail::default());
         let mut looks = interval(LOOK);
+        // A look at many files takes its time.
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent_at = Instant::now() + patience.silence();
         while stdout.is_some() || stderr.is_some() {
             tokio::select! {

@@ -57,7 +57,7 @@ pub struct Context {
 }
 
 /// An environment variable that polyarch reads, for `help environment`.
-pub const VARIABLES: [(&str, &str); 20] = [
+pub const VARIABLES: [(&str, &str); 21] = [
     ("POLYARCH_STORE", "folder of the local store"),
     ("XDG_DATA_HOME", "its parent where POLYARCH_STORE is not set (else ~/.local/share)"),
     ("DOCKER_CONFIG", "folder of docker's config.json: credentials and credential helpers"),
@@ -71,6 +71,7 @@ pub const VARIABLES: [(&str, &str); 20] = [
     ("NO_PROXY", "hosts that are reached without a proxy (lower case too)"),
     ("REQUEST_METHOD", "marks a CGI script: HTTP_PROXY in capitals is not read then"),
     ("SOURCE_DATE_EPOCH", "seconds since 1970: every time in a built image, and the newest of its files"),
+    ("POLYARCH_DOWNLOAD_LIMIT", "the largest file that a build downloads (16GB), so that none fills the disk"),
     ("DOCKER_DEFAULT_PLATFORM", "platforms of a build without --platform"),
     ("SSH_AUTH_SOCK", "the SSH agent of `build --ssh ID` where no socket is named"),
     ("NO_COLOR", "no colour"),

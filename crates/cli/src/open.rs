@@ -8,7 +8,7 @@ use content::{Forgetful, Item, Place, Recall};
 use daemon::{Endpoint, Engine};
 use fault::Failure;
 use oci::{Locator, Platform, Reference, Selector};
-use remote::{Client, HostRule, Intent, RemoteError, Settings, ShortName};
+use remote::{Client, HostRule, Intent, RemoteError, Settings, ShortName, Web};
 use store::archive::{Archive, Input, Kind as ArchiveKind, Settings as ArchiveSettings};
 use store::{Layout, NameOrigin, Store};
 use tokio::sync::OnceCell;
@@ -280,9 +280,22 @@ impl Opener {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
+        let client = Client::new(self.settings())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Returns what asks any address, of no registry.
+    ///
+    /// # Errors
+    /// Where its settings cannot be used.
+    pub fn web(&self) -> Result<Web, Failure> {
+        Ok(Web::new(self.settings())?)
+    }
+
+    fn settings(&self) -> Settings {
         let context = &self.context;
         let now = context.now.clone();
-        let settings = Settings {
+        Settings {
             plain_http: rule(&context.global.plain_http),
             insecure: rule(&context.global.insecure),
             fallback: context.fallback.clone(),
@@ -297,9 +310,7 @@ impl Opener {
             recall: self.recall(),
             events: self.console.events(),
             ..Settings::new(concat!("polyarch/", env!("CARGO_PKG_VERSION")), move || now())
-        };
-        let client = Client::new(settings)?;
-        Ok(self.client.get_or_init(|| client))
+        }
     }
 
     /// Returns the memory of what registries said, which is in the store. Without it things take

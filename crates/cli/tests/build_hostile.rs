@@ -70,11 +70,11 @@ fn a_name_that_is_said_twice_is_one() {
 
 #[test]
 fn what_an_address_was_given_to_get_in_by_is_not_told() {
-    let home = context("FROM scratch\nARG KEY\nADD https://me:${KEY}@example.com/x /\n");
-    for words in [["build"].as_slice(), &["plan"]] {
+    let home = context("FROM scratch\nARG KEY\nADD http://me:${KEY}@127.0.0.1:1/x /\n");
+    for (words, code) in [(["build"].as_slice(), 3), (&["plan", "--verbose"], 0)] {
         let ran = home.run(&[words, &["--platform", "linux/amd64", "--build-arg", "KEY=hunter2", "c"]].concat());
-        assert_eq!(ran.code, 2, "{}", ran.stderr);
-        assert!(ran.stderr.contains("***@example.com/x") && !format!("{}{}", ran.stdout, ran.stderr).contains("hunter2"), "{}", ran.stderr);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("hunter2"), "{}{}", ran.stdout, ran.stderr);
     }
 }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod program;
+#[path = "remotes/repository.rs"]
+mod repository;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -293,6 +295,39 @@ fn provenance() {
     std::fs::write(home.path().join("app/Dockerfile"), text.replace("HOST", &serving.host)).unwrap();
     let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
     page.replace(&serving.host, "registry.example.com").run_file(&root().join("docs/provenance.md"));
+}
+
+/// The page about what is elsewhere, with servers of our own.
+#[test]
+fn what_is_elsewhere() {
+    if !repository::has_git() {
+        return testkit::skip("needs git");
+    }
+    let all = repository::Repositories::new();
+    let dockerfile = "FROM scratch\nCOPY . /\n";
+    all.make("api", &[("Dockerfile", dockerfile), ("tool/Dockerfile", dockerfile), ("tool/x", "x")]);
+    all.then("api", &["tag", "v1"]);
+    let (mut tar, mut header) = (tar::Builder::new(Vec::new()), tar::Header::new_gnu());
+    header.set_size(3);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "lib/a", &b"lib"[..]).unwrap();
+    let (tar, root_folder) = (tar.into_inner().unwrap(), all.folder.path().to_owned());
+    let web = program::web::Web::start(move |asked| match asked.path.as_str() {
+        "/Dockerfile" => program::web::Reply::ok("FROM scratch\nCOPY a /\n"),
+        "/lib.tar.gz" => program::web::Reply::ok(tar.clone()),
+        "/hello" => program::web::Reply::ok("hello"),
+        "/cloud.tar" => program::web::Reply::to("http://169.254.169.254/latest/user-data"),
+        _ => repository::backend(&root_folder, asked),
+    });
+    let home = Home::new();
+    let text = std::fs::read_to_string(root().join("docs/remote-contexts.md")).unwrap();
+    let added = text.split("```dockerfile\n").nth(1).unwrap().split("```").next().unwrap();
+    let added = format!("FROM scratch\n{added}").replace("https://git.example", &web.url(""));
+    for (name, text) in [("a", "a"), ("Dockerfile", "FROM scratch\nCOPY --from=lib lib /lib\n"), ("Dockerfile.add", added.as_str())] {
+        std::fs::write(home.path().join(name), text).unwrap();
+    }
+    let page = program().current_dir(home.path()).env("HOME", &home.path().display().to_string());
+    page.replace(&web.url(""), "https://git.example").run_file(&root().join("docs/remote-contexts.md"));
 }
 
 /// Runs the page of an example as it is read: from the root of the repository.

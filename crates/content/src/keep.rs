@@ -22,11 +22,13 @@ pub enum Shelf {
     Files,
     /// What is where in a base.
     Paths,
+    /// What addresses led to.
+    Fetched,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Steps, Self::Shapes, Self::Files, Self::Paths];
+    pub const ALL: [Self; 5] = [Self::Steps, Self::Shapes, Self::Files, Self::Paths, Self::Fetched];
 
     /// Returns its one word, as it stands in paths and in what other programs read.
     pub const fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Shelf {
             Self::Shapes => "shapes",
             Self::Files => "files",
             Self::Paths => "paths",
+            Self::Fetched => "fetched",
         }
     }
 }

@@ -46,7 +46,8 @@ pub struct Copied<'t> {
     pub destination: &'t str,
 }
 
-/// Returns the text of a `COPY` or `ADD`: without `--from`, `--link` and `--exclude`, and with heredocs behind the paths.
+/// Returns the text of a `COPY` or `ADD`: without `--from`, `--link` and `--exclude`, without logins of addresses, and with heredocs
+/// behind the paths.
 pub fn copy(copied: &Copied<'_>) -> String {
     let mut text = if copied.add { "ADD".to_owned() } else { "COPY".to_owned() };
     if copied.parents {
@@ -58,7 +59,8 @@ pub fn copy(copied: &Copied<'_>) -> String {
         }
     }
     for source in copied.sources {
-        text.push_str(&format!(" {source}"));
+        // A login is for the host alone.
+        text.push_str(&format!(" {}", crate::address::shown(source)));
     }
     for name in copied.inline {
         text.push_str(&format!(" <<{name}"));

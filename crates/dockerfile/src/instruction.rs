@@ -352,7 +352,8 @@ pub enum Location {
 }
 
 impl Location {
-    /// Tells where an expanded source is.
+    /// Tells where an expanded source is. `github.com/acme/api` is a path, as BuildKit has it for `ADD`: only as a context it may
+    /// mean a repository.
     ///
     /// ```
     /// use dockerfile::Location;
@@ -364,7 +365,7 @@ impl Location {
     pub fn of(source: &str) -> Self {
         let http = source.starts_with("http://") || source.starts_with("https://");
         let path = source.split(['#', '?']).next().unwrap_or_default();
-        let git = ["git://", "ssh://", "git@", "github.com/"].iter().any(|prefix| source.starts_with(prefix));
+        let git = ["git://", "ssh://", "git@"].iter().any(|prefix| source.starts_with(prefix));
         match (git || (http && path.ends_with(".git")), http) {
             (true, _) => Self::Git,
             (false, true) => Self::Http,

@@ -6,6 +6,7 @@
 //! file, a clock or the environment, it never builds, and it pulls no frontend. Start at [`parse`], then [`StageScope`]
 //! and [`Graph`].
 
+mod address;
 mod automatic;
 mod chmod;
 mod directive;
@@ -31,6 +32,7 @@ mod syntax;
 mod wildcard;
 mod words;
 
+pub use address::{Address, AddressError, AddressReason, GitAddress, GitTimes, HttpAddress, Login, check_commit, shown as shown_address};
 pub use automatic::{AutomaticArguments, automatic_arguments};
 pub use chmod::{Change, Chmod, ChmodError};
 pub use directive::{CheckOptions, Directives, Rulebook, detect_syntax};

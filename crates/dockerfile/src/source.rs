@@ -1,5 +1,6 @@
 //! The text of a Dockerfile, and places in it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::problem::excerpt;
@@ -153,7 +154,7 @@ impl Source {
         let position = self.position(span.start);
         let width = self.slice(span).lines().next().map_or(1, |text| text.chars().count());
         let mut lines = vec![format!("{}:{position}: {sentence}", self.name)];
-        lines.extend(excerpt(self.line(position.line), position, width.max(1)));
+        lines.extend(excerpt(&hidden(self.line(position.line)), position, width.max(1)));
         lines
     }
 
@@ -169,9 +170,39 @@ impl Source {
     }
 }
 
+/// Puts `x` in the place of every letter of a login that stands in an address, so that what is marked below a line stays there.
+fn hidden(line: &str) -> Cow<'_, str> {
+    let mut shown = Cow::Borrowed(line);
+    let mut from = 0;
+    while let Some(at) = line.get(from..).and_then(|rest| rest.find("://")).map(|at| from + at + 3) {
+        from = at;
+        let rest = line.get(at..).unwrap_or_default();
+        let end = rest.find(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '#' | '?')).unwrap_or(rest.len());
+        let login = rest.get(..end).and_then(|word| word.rfind('@')).and_then(|end| rest.get(..end)).unwrap_or_default();
+        let is_http = line.get(..at).is_some_and(|before| before.ends_with("http://") || before.ends_with("https://"));
+        if login.contains(':') || is_http {
+            let letters: String = login.chars().map(|letter| if letter == ':' { ':' } else { 'x' }).collect();
+            shown = Cow::Owned(shown.replacen(&format!("://{login}@"), &format!("://{letters}@"), 1));
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_is_not_shown() {
+        for (line, shown) in [
+            ("ADD https://me:se/cr@et@host/a git@host:b /", "ADD https://xx:xxxxxxxx@host/a git@host:b /"),
+            ("ADD https://token@host/a ssh://git@host/b /", "ADD https://xxxxx@host/a ssh://git@host/b /"),
+            (r#"ADD ["https://é:b@h/a", "https://c:d@h/@b"]"#, r#"ADD ["https://x:x@h/a", "https://x:xxxx@b"]"#),
+            ("RUN echo https://host/a#me@b http://@", "RUN echo https://host/a#me@b http://@"),
+        ] {
+            assert_eq!(hidden(line), shown);
+        }
+    }
 
     #[test]
     fn places_are_counted_in_characters_and_a_byte_order_mark_is_none() {

@@ -16,8 +16,22 @@ use crate::tree::Tree;
 /// The mode of folders that are made.
 pub(crate) const MADE_MODE: u32 = 0o755;
 
-/// Trees of archives, by the paths that the archives have in the tree they are copied from.
+/// Trees of archives, by the paths that the archives have in the tree they are copied from, behind its prefix.
 pub type Archives<'a> = BTreeMap<TreePath, &'a Tree>;
+
+/// Files that an address leads to, and which of them a copy takes.
+#[derive(Clone, Debug)]
+pub struct Far<'a> {
+    /// The files.
+    pub tree: &'a Tree,
+    /// What of them is copied; of the root, what is in it.
+    pub named: TreePath,
+    /// What stands before their paths, where it is said whose bytes an entry has: no file of another tree is below it.
+    pub prefix: TreePath,
+}
+
+/// What addresses lead to, by the addresses.
+pub type Fars<'a> = BTreeMap<String, Far<'a>>;
 
 /// Whose the copied files are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,15 +124,20 @@ pub type Changes = BTreeMap<TreePath, Change>;
 /// # Errors
 /// Says which path cannot be.
 pub fn copy(target: &mut PathIndex, from: &Tree, sources: &[Picked], to: &Destination, how: &Copying<'_>) -> Result<Changes, CopyError> {
-    copy_or_unpack(target, from, &Archives::new(), sources, to, how)
+    let sources: Vec<Far<'_>> = sources.iter().map(|picked| near(from, picked.named.clone())).collect();
+    copy_or_unpack(target, &Archives::new(), &sources, to, how)
 }
 
-/// The same, where some files of the tree are archives that are unpacked.
+/// Returns a source that is in the tree which most of them are in.
+pub(crate) fn near(tree: &Tree, named: TreePath) -> Far<'_> {
+    Far { tree, named, prefix: TreePath::default() }
+}
+
+/// The same, of several trees, where some files of them are archives that are unpacked.
 pub(crate) fn copy_or_unpack(
     target: &mut PathIndex,
-    from: &Tree,
     archives: &Archives<'_>,
-    sources: &[Picked],
+    sources: &[Far<'_>],
     to: &Destination,
     how: &Copying<'_>,
 ) -> Result<Changes, CopyError> {
@@ -126,13 +145,15 @@ pub(crate) fn copy_or_unpack(
     let mut layer = Layer::new(target, how);
     for source in sources {
         layer.source += 1;
+        layer.prefix.clone_from(&source.prefix);
+        let from = source.tree;
         let real = follow(from, &source.named)?;
         let is_folder = from.is_directory(&real);
         if !is_folder && from.get(&real).is_none() {
             return Err(CopyError::NotFound { path: source.named.clone(), nearest: None, ignored: false });
         }
         let mut at = layer.real(&to.path)?;
-        if let Some(archive) = archives.get(&real) {
+        if let Some(archive) = archives.get(&source.prefix.join(real.bytes())) {
             layer.unpack(archive, &real, &at)?;
             continue;
         }
@@ -174,13 +195,15 @@ pub(crate) struct Layer<'a> {
     pub(crate) how: &'a Copying<'a>,
     /// The number of the source that is copied now, from 1.
     source: usize,
+    /// What stands before its paths.
+    prefix: TreePath,
     /// Which file of which source the names of files with several names are.
     pub(crate) names: HashMap<TreePath, (usize, TreePath)>,
 }
 
 impl<'a> Layer<'a> {
     fn new(target: &'a mut PathIndex, how: &'a Copying<'a>) -> Self {
-        Self { target, changes: Changes::new(), how, source: 0, names: HashMap::new() }
+        Self { target, changes: Changes::new(), how, source: 0, prefix: TreePath::default(), names: HashMap::new() }
     }
 
     /// Returns what changed. Of each file that a source had under several names, the first in the order of the layer is the file,
@@ -253,6 +276,7 @@ impl<'a> Layer<'a> {
         }
         self.target.insert(&entry).map_err(|problem| CopyError::Target(Box::new(problem)))?;
         self.names.remove(&path);
+        let source = source.map(|source| self.prefix.join(source.bytes()));
         self.changes.insert(path, Change { entry, source, was_there: false });
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::{Chmod, IncludeList, Inclusion, PatternList, has_wildcard, nearest_name, parents_pivot, wildcard_match};
+use dockerfile::{Chmod, IncludeList, Inclusion, Location, PatternList, has_wildcard, nearest_name, parents_pivot, wildcard_match};
 use layer::index::PathIndex;
 use layer::tar::{Entry, EntryKind};
 
-use crate::copy::{Archives, Changes, Copying, Destination, Owner, Picked, Times, copy, copy_or_unpack, make_directories};
+use crate::copy::{Archives, Changes, Copying, Destination, Far, Fars, Owner, Picked, Times, copy, copy_or_unpack, make_directories, near};
 use crate::error::CopyError;
 use crate::link::follow;
 use crate::path::TreePath;
@@ -58,18 +58,18 @@ pub struct From<'a> {
 /// # Errors
 /// Says which source is not there, or which path cannot be written.
 pub fn lay_copy(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, times: Times) -> Result<Lay, CopyError> {
-    lay_add(step, root, from, &Archives::new(), times)
+    lay_add(step, root, from, &Fars::new(), &Archives::new(), times)
 }
 
-/// Lists the files, by their real paths, that an `ADD` unpacks where they are archives.
+/// Lists the files, by their real paths, that an `ADD` unpacks where they are archives. What an address leads to is none of them.
 ///
 /// # Errors
 /// Says which source is not there.
 pub fn find_added(step: &CopyStep, from: &From<'_>) -> Result<BTreeSet<TreePath>, CopyError> {
     let mut found = BTreeSet::new();
     if step.add && step.unpack != Some(false) {
-        for picked in pick(step, from)? {
-            let real = follow(from.tree, &picked.named)?;
+        for named in pick_near(step, from)? {
+            let real = follow(from.tree, &named)?;
             let is_file =
                 from.tree.get(&real).is_some_and(|entry| matches!(entry.kind, EntryKind::File { .. } | EntryKind::Hardlink { .. }));
             found.extend(is_file.then_some(real));
@@ -78,12 +78,19 @@ pub fn find_added(step: &CopyStep, from: &From<'_>) -> Result<BTreeSet<TreePath>
     Ok(found)
 }
 
-/// Lays a `COPY` or `ADD` over a root. Of the sources, those that are `archives` are unpacked into the destination: of what is in
-/// them, [`Content::Source`] is the path in the archive below the path of the archive.
+/// Lays a `COPY` or `ADD` over a root. Of the sources, addresses are what `far` says, and those that are `archives` are unpacked into
+/// the destination: of what is in them, [`Content::Source`] is the path in the archive below the path of the archive.
 ///
 /// # Errors
 /// As [`lay_copy`].
-pub fn lay_add(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, archives: &Archives<'_>, times: Times) -> Result<Lay, CopyError> {
+pub fn lay_add(
+    step: &CopyStep,
+    root: &mut PathIndex,
+    from: &From<'_>,
+    far: &Fars<'_>,
+    archives: &Archives<'_>,
+    times: Times,
+) -> Result<Lay, CopyError> {
     let owner = match (&step.chown, from.keeps_owners) {
         (Some(text), _) if !text.is_empty() => {
             let owner = root.owner(text).map_err(|problem| CopyError::Target(Box::new(problem)))?;
@@ -112,8 +119,8 @@ pub fn lay_add(step: &CopyStep, root: &mut PathIndex, from: &From<'_>, archives:
     let mut lay = if step.parents {
         copy_with_parents(step, target, from, &to, &how)?
     } else {
-        let sources = pick(step, from)?;
-        sourced(copy_or_unpack(target, from.tree, archives, &sources, &to, &how)?)
+        let sources = pick(step, from, far)?;
+        sourced(copy_or_unpack(target, archives, &sources, &to, &how)?)
     };
     lay_inline(step, target, &to, &how, &mut lay)?;
     if step.stands_alone() {
@@ -164,20 +171,33 @@ fn add(lay: &mut Lay, later: Lay) {
     }
 }
 
-/// Finds the sources: paths as they are, and what patterns match.
-fn pick(step: &CopyStep, from: &From<'_>) -> Result<Vec<Picked>, CopyError> {
+/// Finds the sources: paths as they are, what patterns match, and what addresses lead to.
+fn pick<'a>(step: &CopyStep, from: &From<'a>, far: &Fars<'a>) -> Result<Vec<Far<'a>>, CopyError> {
     let mut picked = Vec::new();
     for source in &step.sources {
-        if !has_wildcard(source) {
-            let named = TreePath::clean(source.as_bytes());
-            check_there(&named, from)?;
-            picked.push(Picked { named });
-            continue;
+        match far.get(source) {
+            Some(found) => picked.push(found.clone()),
+            None => picked.extend(pick_one(source, from)?.into_iter().map(|named| near(from.tree, named))),
         }
-        // A pattern that matches nothing is no error, as little as the only one.
-        picked.extend(matches(source, from.tree)?.into_iter().map(|named| Picked { named }));
     }
     Ok(picked)
+}
+
+/// Finds those of the sources that are no addresses.
+fn pick_near(step: &CopyStep, from: &From<'_>) -> Result<Vec<TreePath>, CopyError> {
+    let near = step.sources.iter().filter(|source| Location::of(source) == Location::Context);
+    let picked = near.map(|source| pick_one(source, from)).collect::<Result<Vec<_>, _>>()?;
+    Ok(picked.into_iter().flatten().collect())
+}
+
+fn pick_one(source: &str, from: &From<'_>) -> Result<Vec<TreePath>, CopyError> {
+    if has_wildcard(source) {
+        // A pattern that matches nothing is no error, as little as the only one.
+        return Ok(matches(source, from.tree)?.into_iter().collect());
+    }
+    let named = TreePath::clean(source.as_bytes());
+    check_there(&named, from)?;
+    Ok(vec![named])
 }
 
 pub(crate) fn check_there(named: &TreePath, from: &From<'_>) -> Result<(), CopyError> {

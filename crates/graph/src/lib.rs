@@ -22,7 +22,7 @@ mod windows;
 pub use asks::{AskedArgument, AskedKey, Asks, asks};
 pub use bind::lay_bind;
 pub use command::RunStep;
-pub use copy::{Archives, Change, Changes, Copying, Destination, Owner, Picked, Times, copy, make_directories};
+pub use copy::{Archives, Change, Changes, Copying, Destination, Far, Fars, Owner, Picked, Times, copy, make_directories};
 pub use error::{CopyError, StageError, StageReason};
 pub use image::{HistoryLine, Image};
 pub use lay::{Content, From, Laid, Lay, find_added, lay_add, lay_copy, lay_workdir};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use dockerfile::Chmod;
-use graph::{Archives, Content, CopyStep, From, Lay, Times, Tree, TreePath, find_added, lay_add};
+use graph::{Archives, Content, CopyStep, Fars, From, Lay, Times, Tree, TreePath, find_added, lay_add};
 use layer::index::PathIndex;
 use layer::tar::{Entry, EntryKind};
 
@@ -30,7 +30,7 @@ fn context() -> Tree {
 fn lay(step: &CopyStep, root: &mut PathIndex, archives: &[(&str, &Tree)]) -> Lay {
     let archives: Archives<'_> = archives.iter().map(|(path, tree)| (TreePath::from(*path), *tree)).collect();
     let tree = context();
-    lay_add(step, root, &From { tree: &tree, keeps_owners: false, hides: &|_| false }, &archives, Times { made: 9 }).unwrap()
+    lay_add(step, root, &From { tree: &tree, keeps_owners: false, hides: &|_| false }, &Fars::new(), &archives, Times { made: 9 }).unwrap()
 }
 
 fn shown(lay: &Lay) -> Vec<String> {

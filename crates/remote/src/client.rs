@@ -16,7 +16,7 @@ use crate::registries::{Endpoint, Endpoints, Registries, ShortName, Trust};
 use crate::transport::Transport;
 use crate::{Listing, Registry, RemoteError, Settings};
 
-pub(crate) use exchange::Outgoing;
+pub(crate) use exchange::{Outgoing, failure};
 
 /// What a repository is opened for; it decides which scope is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

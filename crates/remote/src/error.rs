@@ -9,6 +9,7 @@ use fault::{Fault, Hint, Kind};
 use oci::ReferenceError;
 
 use crate::retry::is_passing;
+use crate::web::forbidden;
 
 /// The innermost reason of a failure, as the layer that met it says it; never a URL, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +204,14 @@ pub enum RemoteError {
         /// Why not.
         reason: &'static str,
     },
+    /// An address that only machines themselves ask.
+    #[error("{host}{} is not asked: it is link-local, or where a cloud tells a machine its own credentials", forbidden(.address.as_ref()))]
+    Forbidden {
+        /// The host.
+        host: String,
+        /// Its address, where that is not what it is called.
+        address: Option<std::net::IpAddr>,
+    },
     /// A file that the settings name cannot be used.
     #[error("{} cannot be used", path.display())]
     File {
@@ -351,6 +360,9 @@ impl Fault for RemoteError {
             Self::Damaged { path, .. } => Some(Hint::new(format!("mend {} or move it away; nothing was changed", path.display()))),
             Self::Account(_) => Some(Hint::new("a host has a dot or a port in it, or is localhost; Docker Hub is docker.io")),
             Self::Blocked { file, .. } => Some(Hint::new(format!("`blocked` stands in a [[registry]] of {}", file.display()))),
+            Self::Forbidden { .. } => {
+                Some(Hint::new("name a server that others may ask, too; what this machine alone may know is given by --secret"))
+            }
             Self::NoConfig => Some(Hint::new("`--config DIR`, or set HOME")),
             Self::Helper { program, .. } => {
                 Some(Hint::new(format!("mend {program}, or take it out of credsStore and credHelpers in docker's config.json")))

@@ -4,7 +4,7 @@
 //! [`content::Place`]. Never reads the environment or the clock: both come in through [`Settings`];
 //! the files that the settings name are read here, when they are first needed. Start at
 //! [`Client::repository`], then `registry.rs` for what a repository does and `host.rs` for how one
-//! request travels.
+//! request travels. [`Web`] asks any address, for whoever fetches what is in no registry.
 
 mod account;
 mod answer;
@@ -40,6 +40,7 @@ mod tagging;
 mod tags;
 mod transport;
 mod upload;
+mod web;
 mod wire;
 
 pub use account::Account;
@@ -54,3 +55,4 @@ pub use registries::{RegistriesFile, ShortName};
 pub use registry::Registry;
 pub use retry::Patience;
 pub use settings::{GivenLogin, HostRule, Proxies, Settings};
+pub use web::{Web, WebAnswer, WebRequest};

@@ -1,12 +1,13 @@
 //! HTTP clients, one per host: each host may have its own authorities, client certificate and proxy.
 
+mod careful;
 mod named;
 mod proxy;
 mod tls;
 mod unverified;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use oci::DOCKER_HUB;
@@ -20,14 +21,23 @@ use crate::{RemoteError, Settings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+pub(crate) use careful::{Forbidden, forbidden_address, names_forbidden};
+
 /// Makes HTTP clients and keeps them, so that connections are used again.
 #[derive(Default)]
 pub(crate) struct Transport {
+    /// No name is resolved to an address that only machines themselves ask.
+    is_careful: bool,
     trusted: OnceLock<named::Trusted>,
     clients: Mutex<HashMap<(String, tls::Verify), reqwest::Client>>,
 }
 
 impl Transport {
+    /// Makes one that asks no link-local address, whatever name leads there.
+    pub(crate) fn careful() -> Self {
+        Self { is_careful: true, ..Self::default() }
+    }
+
     /// Refuses settings that could serve no host at all.
     pub(crate) fn check(settings: &Settings) -> Result<(), RemoteError> {
         // Any name that nobody excepts: the addresses of the proxies are read, nothing else.
@@ -69,6 +79,9 @@ impl Transport {
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy();
+        if self.is_careful {
+            builder = builder.dns_resolver(Arc::new(careful::Careful));
+        }
         for proxy in proxy::proxies_for(&settings.proxies, full)? {
             builder = builder.proxy(proxy);
         }

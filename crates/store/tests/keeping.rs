@@ -166,7 +166,7 @@ async fn what_is_used_after_the_plan_stays() {
     fixture.store.put(Shelf::Files, &key("a"), b"stamps");
     let usage = fixture.store.cache_usage().await.unwrap();
     let told: Vec<(&str, u64)> = usage.iter().map(|usage| (usage.shelf.as_str(), usage.documents)).collect();
-    assert_eq!(told, [("steps", 2), ("shapes", 0), ("files", 1), ("paths", 0)]);
+    assert_eq!(told, [("steps", 2), ("shapes", 0), ("files", 1), ("paths", 0), ("fetched", 0)]);
     let bytes: u64 = usage.iter().map(|usage| usage.bytes).sum();
     assert_eq!(fixture.store.usage().await.unwrap().cache_bytes, bytes);
     fixture.wait(48);

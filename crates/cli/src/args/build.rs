@@ -57,7 +57,7 @@ pub use run::{
   polyarch build --build-arg VERSION=1 --build-arg linux/arm/v7=FLAGS=-mfpu=vfp -t api .
   polyarch build --check .")]
 pub struct Build {
-    /// Folder of the files, or - for a tar of them or a Dockerfile on the standard input
+    /// Folder of the files, address of a repository or a tar, or - for a tar or a Dockerfile on the standard input
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub context: ContextWord,
     /// Name of the result; may be repeated, in other repositories and registries too
@@ -246,6 +246,19 @@ impl Build {
     /// [`WordError::TwoFiles`]
     pub fn files(&self) -> Result<Files, WordError> {
         Files::new(&self.files)
+    }
+
+    /// Returns the same words, where names such as `github.com/acme/api` mean what they mean here: folders, or repositories.
+    ///
+    /// # Errors
+    /// Where such a name can be neither.
+    pub fn settled(&self) -> Result<Self, WordError> {
+        let mut own = self.clone();
+        own.context = own.context.settled()?;
+        for context in &mut own.contexts {
+            context.source = context.source.clone().settled()?;
+        }
+        Ok(own)
     }
 
     /// Returns every output, with what `--push` and `--load` mean; without any it is an image in the local store.

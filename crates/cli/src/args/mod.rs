@@ -34,7 +34,7 @@ pub use logs::{Logs, LogsCommand};
 pub use look::{Digest, Inspect};
 pub use registry::{Probe, RegistryCommand, RegistryList, Site, SiteError};
 pub use run::{HostnameWord, MountWord, ProgramWordError, PullWord, Run};
-pub use serve::{ListenError, Serve};
+pub use serve::{ListenError, Serve, Size};
 pub use shims::ShimsCommand;
 pub use store::{List, Prune, Remove, StoreCommand, Tag};
 pub use transfer::{Copy, Load, Moving, Pull, Push, Save, Sending};

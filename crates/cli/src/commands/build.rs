@@ -1,5 +1,6 @@
 //! `build` and `plan`: one image for every platform from a Dockerfile.
 
+mod arrived;
 mod assemble;
 mod call;
 mod checks;
@@ -12,6 +13,7 @@ mod order;
 mod progress;
 mod provenance;
 mod rawjson;
+mod remotes;
 mod report;
 pub mod running;
 
@@ -34,9 +36,12 @@ use crate::commands::create::tags::{check_digests, stale, targets};
 use crate::commands::{Done, Interrupted, Session};
 use crate::open::Opener;
 
+use arrived::Arrived;
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 use log::{BuildLog, head, outcome};
+use remotes::Fetcher;
+use running::Given;
 
 /// The folder of the store in which layers lie unpacked.
 pub const ROOTS: &str = "roots";
@@ -63,8 +68,8 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
 
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let begun = (session.context.now)();
-    let order = ordered(session, arguments).await?;
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
+    let order = ordered(session, arguments, &opener).await?;
     let call = arguments.call();
     if call.method != Method::Build {
         let finder = Finder::new(session, &opener, arguments.pull);
@@ -118,12 +123,21 @@ fn tell_of_emulators(session: &Session, emulated: &[Emulated]) {
     }
 }
 
-/// Reads what the build stands on, on a thread that may wait: for a pipe that never ends, until somebody interrupts it.
-async fn ordered(session: &Session, arguments: &Build) -> Result<order::Order, Failure> {
-    let (own, words) = (session.clone(), arguments.clone());
-    let reading = tokio::task::spawn_blocking(move || order::read(&own, &words)).await;
+/// Fetches what the build stands on and is elsewhere, then reads all of it.
+async fn ordered(session: &Session, arguments: &Build, opener: &Opener) -> Result<order::Order, Failure> {
+    let words = arguments.settled()?;
+    let (own, asked) = (session.clone(), words.clone());
+    let begin = move || Ok((order::begin(&own, &asked)?, running::given(&own.context, &asked.run)?));
+    let (begun, given) = waiting(begin).await?;
+    let arrived = Arrived::fetch(&words, begun.files(), &Fetcher::new(session, opener, given.clone())).await?;
+    let own = session.clone();
+    waiting(move || order::read(&own, &words, begun, given, arrived)).await
+}
+
+/// Works on a thread that may wait: for a pipe that never ends, until somebody interrupts it.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     // The thread ends early only where the program does.
-    reading.unwrap_or_else(|_| Err(Interrupted.into()))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Interrupted.into()))
 }
 
 /// Shows a plan; one that cannot be carried out ends with its problem.
@@ -196,7 +210,17 @@ impl Making<'_> {
         let cache = Cache::new(Arc::new(store.clone()), session.context.now.clone());
         let Request { commands, keeps_attributes, .. } = self.request;
         let runner = Runner::new(session.context.store.join(ROOTS), session.stand.standing.clone(), commands.parallel, *keeps_attributes);
-        let workshop = Workshop { library: store, place: &*place, events: &events, progress: &progress, cache: &cache, runner: &runner };
+        let given = Given { secrets: commands.secrets.clone(), agents: commands.agents.clone() };
+        let remotes = Fetcher::new(session, self.opener, given);
+        let workshop = Workshop {
+            library: store,
+            place: &*place,
+            events: &events,
+            progress: &progress,
+            cache: &cache,
+            runner: &runner,
+            remotes: &remotes,
+        };
         let built = make(self.request, decided, &workshop).await?;
         for image in built.images.iter().filter(|image| image.layers > MOST_LAYERS) {
             let BuiltImage { platform, layers, .. } = image;

@@ -26,6 +26,7 @@ fn shelf(name: &str) -> &str {
         "shapes" => "steps met before",
         "files" => "files of contexts",
         "paths" => "paths of bases",
+        "fetched" => "fetched addresses",
         "layers" => "layers as folders",
         "caches" => "cache mounts",
         "logs" => "logs of builds",

@@ -13,6 +13,7 @@ use testkit::fixtures::{BuiltImage, Image, Index, write_layout};
 
 pub mod authority;
 pub mod clients;
+pub mod web;
 
 /// Returns the program under test: the one cargo built, or the one that `POLYARCH_BINARY` names, so
 /// that the same tests can judge the file that is given away.

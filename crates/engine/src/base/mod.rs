@@ -15,6 +15,7 @@ use content::Source;
 use oci::{Descriptor, DiffId, Digest, ImageConfig, MAX_MANIFEST_SIZE, Platform, RawManifest};
 use serde_json::Value;
 
+pub use blob::blob_reader;
 pub use error::BaseError;
 pub use layers::Layers;
 pub use survey::Survey;

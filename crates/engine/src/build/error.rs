@@ -227,6 +227,11 @@ impl BuildError {
         }
     }
 
+    /// Puts a problem that somebody else has met at its place in a Dockerfile.
+    pub(super) fn at_any(file: &Arc<BuildFile>, span: Span, problem: AnyFault) -> Self {
+        Self::Line { file: file.clone(), span, platform: None, problem: Arc::new(problem) }
+    }
+
     /// Makes one error of several problems, each told once.
     pub(super) fn together(problems: Vec<Self>) -> Option<Self> {
         let mut kept: Vec<Self> = Vec::new();

@@ -17,6 +17,7 @@ use super::layering::{Layer, Layering, described};
 use super::moment;
 use super::plan::{Plan, Planned, PlannedBase, Ready};
 use super::progress::{Happening, Progress};
+use super::remotes::Remotes;
 use super::request::{Request, Target};
 use crate::base::Base;
 use crate::cache::Cache;
@@ -79,6 +80,8 @@ pub struct Workshop<'a> {
     pub cache: &'a Cache,
     /// What runs commands.
     pub runner: &'a Runner,
+    /// What fetches what is added from elsewhere.
+    pub remotes: &'a dyn Remotes,
 }
 
 /// Carries a plan out.

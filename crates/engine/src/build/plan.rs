@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dockerfile::{Instruction, Location, Provider, Statement, parse_trigger};
-use fault::{Fault, Hint, Kind};
+use dockerfile::{Instruction, Provider, Statement, parse_trigger};
 use futures_util::future::join_all;
 use graph::{Begins, Image, NeededRun, Outline, Outlined, Recipe, RunsNeeded, Step, Wanted, outline, refuse_runs};
 use oci::{Digest, Platform};
@@ -13,6 +12,7 @@ use oci::{Digest, Platform};
 use super::error::{BuildError, ImageError};
 use super::images::{Asked, Bases, Images};
 use super::request::{BuildFile, Named, Request, Target};
+use super::step::addresses;
 use crate::base::Base;
 use crate::run::check;
 
@@ -272,7 +272,7 @@ impl Planning<'_> {
         Ok(trigger)
     }
 
-    /// Refuses what is not done yet, before anything is made.
+    /// Refuses what makes no sense, before anything is made.
     fn check_steps(&self, recipe: &Recipe) -> Result<(), BuildError> {
         for placed in &recipe.steps {
             if let Step::Run(step) = &placed.step {
@@ -280,11 +280,7 @@ impl Planning<'_> {
                 allowed.map_err(|problem| BuildError::at(self.file(), Some(placed.span), None, problem))?;
             }
             let Step::Copy(step) = &placed.step else { continue };
-            let far = step.sources.iter().find(|source| step.add && Location::of(source) != Location::Context);
-            if let Some(source) = far {
-                let problem = FarSource { address: oci::without_password(source).into_owned() };
-                return Err(BuildError::at(self.file(), Some(placed.span), None, problem));
-            }
+            addresses(step).map_err(|problem| BuildError::at(self.file(), Some(placed.span), None, problem))?;
         }
         Ok(())
     }
@@ -361,21 +357,4 @@ struct Taken {
     asked: Asked,
     span: dockerfile::Span,
     line: usize,
-}
-
-/// A source of `ADD` that would have to be fetched.
-#[derive(Debug, thiserror::Error)]
-#[error("ADD of {address} is not supported yet: only files of the context can be added")]
-struct FarSource {
-    address: String,
-}
-
-impl Fault for FarSource {
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        Some(Hint::new("fetch it before the build, into the context, and ADD that file"))
-    }
 }

@@ -1,23 +1,26 @@
 //! One step: what it puts into its layer, and what it makes of the root.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dockerfile::Provider;
+use dockerfile::{Address, AddressError, Provider, check_commit};
 use fault::{Fault, Hint, Kind};
+use futures_util::future::try_join_all;
 use graph::{Content, CopyError, CopyStep, From, Lay, Outlined, Placed, Step, Times, TreePath, lay_copy, lay_workdir};
 use layer::LayerError;
 use layer::index::PathIndex;
 use layer::tar::EntryKind;
-use oci::Digest;
+use oci::{Digest, DigestError};
 
 use super::error::BuildError;
 use super::evaluate::Evaluation;
 use super::layering::Layer;
 use super::moment::{self, UNKNOWN};
+use super::remotes::{Fetched, RemoteSource};
 use super::request::Named;
 use crate::base::Base;
 use crate::context::{Context, Origin};
-use crate::files::{AddFrom, Files, add};
+use crate::files::{AddFrom, FarFiles, Files, Stored, add};
 use crate::pack::{Contents, Nowhere, PackError};
 
 /// The files whose content tells who may own files.
@@ -119,11 +122,33 @@ impl Evaluation<'_> {
         origin: &Arc<dyn Origin>,
         context: Option<Arc<Context>>,
     ) -> Result<(PathIndex, Lay, Arc<dyn Contents>), BuildError> {
+        let far = self.far(step, placed).await?;
         let hides = |path: &TreePath| context.as_ref().is_some_and(|context| context.hides(path));
-        let from = AddFrom { files: origin, keeps_owners: context.is_none(), hides: &hides, scratch: &self.request.scratch };
+        let scratch = &self.request.scratch;
+        let from = AddFrom { files: origin, keeps_owners: context.is_none(), hides: &hides, far: &far, scratch };
         let added = add(step, &mut root, from, Times { made: UNKNOWN }).await;
         let (lay, contents) = added.map_err(|problem| self.wrong(placed, problem))?;
         Ok((root, lay, contents))
+    }
+
+    /// Fetches what the addresses of an `ADD` lead to, all at once.
+    async fn far(&self, step: &CopyStep, placed: &Placed) -> Result<BTreeMap<String, FarFiles>, BuildError> {
+        let wanted = addresses(step).map_err(|problem| self.wrong(placed, problem))?;
+        let fetch = wanted.into_iter().map(|(text, wanted)| async move {
+            let fetched = self.layering.workshop.remotes.fetch(&wanted).await;
+            let fetched = fetched.map_err(|problem| BuildError::at_any(&self.target.file, placed.span, problem))?;
+            Ok::<_, BuildError>((
+                text,
+                match fetched {
+                    Fetched::File { name, modified, blob, source } => {
+                        let named = TreePath::clean(&name);
+                        FarFiles { files: Arc::new(Stored::new(&name, modified, *blob, source)), named, is_file: true }
+                    }
+                    Fetched::Tree { files, named } => FarFiles { files, named, is_file: false },
+                },
+            ))
+        });
+        Ok(try_join_all(fetch).await?.into_iter().collect())
     }
 
     /// Returns what a step copies from; a context with its ignore file, where it is one.
@@ -192,6 +217,26 @@ impl Evaluation<'_> {
     }
 }
 
+/// Lists the addresses of an `ADD`, as they stand there, each with what is to be fetched.
+///
+/// # Errors
+/// Where one makes no sense, or the checksum is none for it.
+pub(super) fn addresses(step: &CopyStep) -> Result<Vec<(String, RemoteSource)>, AddressProblem> {
+    let mut found = Vec::new();
+    for source in step.sources.iter().filter(|_| step.add) {
+        let Some(address) = Address::parse(source)? else { continue };
+        let checksum = step.checksum.clone();
+        if let Some(checksum) = &checksum {
+            match &address {
+                Address::Http(_) => drop(checksum.parse::<Digest>()?),
+                Address::Git(git) => check_commit(checksum).map_err(|reason| AddressError { address: git.shown(), reason })?,
+            }
+        }
+        found.push((source.clone(), RemoteSource { address, checksum, keep_git_dir: step.keep_git_dir }));
+    }
+    Ok(found)
+}
+
 /// Reads a small file.
 async fn read(contents: &Arc<dyn Contents>, path: &TreePath) -> Result<Vec<u8>, PackError> {
     contents.prepare(std::slice::from_ref(path)).await?;
@@ -209,6 +254,30 @@ async fn read(contents: &Arc<dyn Contents>, path: &TreePath) -> Result<Vec<u8>, 
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PackError> {
     tokio::task::spawn_blocking(work).await.map_err(|problem| PackError::Stopped(problem.to_string()))
+}
+
+/// An `ADD` of what cannot be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AddressProblem {
+    /// The address makes no sense.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The checksum is none of a file.
+    #[error("bad checksum")]
+    Checksum(#[from] DigestError),
+}
+
+impl Fault for AddressProblem {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Address(problem) => problem.hint(),
+            Self::Checksum(_) => Some(Hint::new("--checksum=sha256:..., as `sha256sum FILE` says")),
+        }
+    }
 }
 
 /// A trigger of a base takes files from a stage that does not come before.

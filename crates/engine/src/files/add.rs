@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use fault::{Fault, Hint, Kind};
-use graph::{Archives, CopyError, CopyStep, From, Lay, Times, Tree, TreePath, find_added, lay_add};
+use graph::{Archives, CopyError, CopyStep, Far, Fars, From, Lay, Times, Tree, TreePath, find_added, lay_add};
 use layer::index::PathIndex;
 use layer::tar::EntryKind;
 use oci::Digest;
@@ -27,8 +27,21 @@ pub struct AddFrom<'a> {
     pub keeps_owners: bool,
     /// Tells whether an ignore file hides a path that is not there.
     pub hides: &'a (dyn Fn(&TreePath) -> bool + Sync),
+    /// What its addresses lead to.
+    pub far: &'a BTreeMap<String, FarFiles>,
     /// A scratch folder.
     pub scratch: &'a Path,
+}
+
+/// What an address led to.
+#[derive(Clone)]
+pub struct FarFiles {
+    /// The files.
+    pub files: Arc<dyn Origin>,
+    /// What of them is copied.
+    pub named: TreePath,
+    /// It is a file, which `--unpack` unpacks where it is an archive.
+    pub is_file: bool,
 }
 
 impl<'a> AddFrom<'a> {
@@ -41,7 +54,7 @@ impl<'a> AddFrom<'a> {
 /// a pattern, and is a tar of any compression is unpacked into the destination; all else is copied, and so is everything with
 /// `--unpack=false`.
 ///
-/// Sources are files: whoever calls this has dealt with addresses.
+/// A file from an address is copied as it is, unless `--unpack` says otherwise.
 ///
 /// # Errors
 /// Says which source is not there or cannot be read, which path cannot be written, or what is wrong with an archive.
@@ -49,11 +62,30 @@ pub async fn add(step: &CopyStep, root: &mut PathIndex, from: AddFrom<'_>, times
     let named = find_added(step, &from.from())?;
     let has_bytes = |path: &TreePath| from.files.size(path).is_some_and(|size| size > 0);
     let named: Vec<TreePath> = named.into_iter().filter(has_bytes).collect();
-    let archives = if named.is_empty() { BTreeMap::new() } else { unpack(from.files, named, from.scratch).await? };
+    let mut archives = if named.is_empty() { BTreeMap::new() } else { unpack(from.files, named, from.scratch).await? };
+    let mut far = Fars::new();
+    let mut places = BTreeMap::new();
+    for (number, (address, found)) in from.far.iter().enumerate() {
+        let prefix = prefix(number);
+        if found.is_file && step.unpack == Some(true) {
+            let unpacked = unpack(&found.files, vec![found.named.clone()], from.scratch).await?;
+            archives.extend(unpacked.into_iter().map(|(path, files)| (prefix.join(path.bytes()), files)));
+        }
+        far.insert(address.clone(), Far { tree: found.files.tree(), named: found.named.clone(), prefix: prefix.clone() });
+        places.insert(prefix, Arc::clone(&found.files) as Arc<dyn Contents>);
+    }
     let trees: Archives<'_> = archives.iter().map(|(path, files)| (path.clone(), files.tree())).collect();
-    let lay = lay_add(step, root, &from.from(), &trees, times)?;
-    let files = Arc::clone(from.files) as Arc<dyn Contents>;
+    let lay = lay_add(step, root, &from.from(), &far, &trees, times)?;
+    let mut files = Arc::clone(from.files) as Arc<dyn Contents>;
+    if !places.is_empty() {
+        files = Arc::new(Joined { files, places });
+    }
     Ok((lay, if archives.is_empty() { files } else { Arc::new(Added { files, archives }) }))
+}
+
+/// Returns what stands before the paths of what an address led to. No file is called so: no name has such a byte.
+fn prefix(number: usize) -> TreePath {
+    TreePath::clean(format!("\0{number}").as_bytes())
 }
 
 /// Reads those of some files that are archives.
@@ -81,6 +113,46 @@ fn first_name(tree: &Tree, path: &TreePath) -> TreePath {
     match tree.get(path).map(|entry| &entry.kind) {
         Some(EntryKind::Hardlink { target }) => TreePath::clean(target),
         _ => path.clone(),
+    }
+}
+
+/// Files, and below a prefix each what addresses led to.
+struct Joined {
+    files: Arc<dyn Contents>,
+    places: BTreeMap<TreePath, Arc<dyn Contents>>,
+}
+
+impl Joined {
+    fn place(&self, path: &TreePath) -> (&Arc<dyn Contents>, TreePath) {
+        let found = self.places.iter().find_map(|(prefix, files)| Some((files, TreePath::clean(path.below(prefix)?))));
+        found.unwrap_or_else(|| (&self.files, path.clone()))
+    }
+}
+
+#[async_trait]
+impl Contents for Joined {
+    async fn prepare(&self, paths: &[TreePath]) -> Result<(), PackError> {
+        for files in self.places.values().chain([&self.files]) {
+            let placed = paths.iter().map(|path| self.place(path)).filter(|(place, _)| Arc::ptr_eq(place, files));
+            let own: Vec<TreePath> = placed.map(|(_, below)| below).collect();
+            files.prepare(&own).await?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, path: &TreePath, reading: Reading<'_>) -> Result<(), PackError> {
+        let (files, below) = self.place(path);
+        files.read(&below, reading)
+    }
+
+    fn identity(&self, path: &TreePath) -> Option<Digest> {
+        let (files, below) = self.place(path);
+        files.identity(&below)
+    }
+
+    fn learn(&self, path: &TreePath, hash: &Digest, begun: SystemTime) {
+        let (files, below) = self.place(path);
+        files.learn(&below, hash, begun);
     }
 }
 

@@ -8,12 +8,14 @@ mod archive;
 mod image;
 mod picked;
 mod spool;
+mod stored;
 mod tree;
 
-pub use add::{AddError, AddFrom, add};
+pub use add::{AddError, AddFrom, FarFiles, add};
 pub use archive::{ArchiveError, read_archive};
 pub use image::read_image;
 pub(crate) use image::{LayerFiles, name as entry_name};
 pub use picked::pick;
 pub use spool::{Span, Spool, SpoolError};
+pub(crate) use stored::Stored;
 pub use tree::Files;

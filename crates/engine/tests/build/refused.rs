@@ -118,7 +118,7 @@ async fn what_is_wrong_is_shown_with_its_line() {
             "FROM scratch\nCOPY --chmod=99 there /\n",
             "Dockerfile:2:14: invalid chmod parameter: '99'. it should be octal string and between 0 and 07777",
         ),
-        ("FROM scratch\nADD https://example.com/x /\n", "Dockerfile:2:1: ADD of https://example.com/x is not supported yet"),
+        ("FROM scratch\nADD https://example.com/x /\n", "Dockerfile:2:1: no image https://example.com/x"),
         (
             "FROM scratch AS a\nFROM scratch\nCOPY --from=c /x /\nFROM scratch AS c\nFROM a\nCOPY --from=1 / /\n",
             "Dockerfile:3:13: cannot copy from stage \"c\", it needs to be defined before current stage \"stage-1\"",

@@ -9,20 +9,21 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use content::{Events, Keep, Memory, Source};
-use dockerfile::{PatternList, parse};
+use dockerfile::{Address, PatternList, parse};
 use engine::build::{
-    Anew, Asked, BuildError, BuildFile, Built, BuiltImage, Found, Happening, Images, Named, Plan, Progress, Request, Target, Workshop,
-    make, plan,
+    Anew, Asked, BuildError, BuildFile, Built, BuiltImage, Fetched, Found, Happening, Images, Named, Plan, Progress, RemoteSource, Remotes,
+    Request, Target, Workshop, make, plan,
 };
 use engine::cache::Cache;
 use engine::context::Context;
+use engine::files::Files;
 use engine::machines::Machines;
 use engine::run::{Runner, Settings};
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
 use layer::tar::{EntryKind, Limits, Reader, Rules};
 use layer::{Compression, Inflate, InflateLimits};
-use oci::{Digest, Platform, RawManifest};
+use oci::{Descriptor, Digest, MediaType, Platform, RawManifest};
 use sandbox::SandboxError;
 use serde_json::Value;
 use testkit::fixtures::{self, Index};
@@ -40,6 +41,8 @@ pub struct World {
     contexts: BTreeMap<String, Named>,
     arguments: BTreeMap<String, String>,
     pub optional: Vec<&'static str>,
+    /// What addresses lead to.
+    pub far: BTreeMap<&'static str, Far>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,30 @@ impl Images for World {
         let source: Arc<dyn Source> = Arc::new(memory.clone());
         Ok(Found { label: name, source, root: root.clone() })
     }
+}
+
+#[async_trait]
+impl Remotes for World {
+    async fn fetch(&self, wanted: &RemoteSource) -> Result<Fetched, AnyFault> {
+        let address = wanted.address.shown();
+        let far = self.far.get(address.as_str()).ok_or_else(|| AnyFault::new(NoImage(address)))?;
+        Ok(match far {
+            Far::File(bytes, modified) => {
+                let Address::Http(http) = &wanted.address else { panic!("a file is behind a URL") };
+                let blob = Box::new(Descriptor::of(MediaType::OciLayer, bytes));
+                self.store.insert_blob(bytes.clone().into());
+                Fetched::File { name: http.file_name(), modified: *modified, blob, source: Arc::new(self.store.clone()) }
+            }
+            Far::Tree(files) => Fetched::Tree { files: Arc::clone(files), named: "sub".into() },
+        })
+    }
+}
+
+/// What an address leads to.
+pub enum Far {
+    File(Vec<u8>, i64),
+    /// Files, of which the folder `sub` is meant.
+    Tree(Arc<Files>),
 }
 
 impl World {
@@ -98,6 +125,7 @@ impl World {
             contexts: BTreeMap::new(),
             arguments: BTreeMap::new(),
             optional: Vec::new(),
+            far: BTreeMap::new(),
         }
     }
 
@@ -166,7 +194,7 @@ impl World {
         let (library, events) = (&self.store, &Events::none());
         // No test binary can be started as the init of a sandbox: what is run is tested with the program.
         let runner = Runner::new(self.folder.path().join("roots"), Err(SandboxError::Lost), 1, false);
-        let workshop = Workshop { library, place: &self.store, events, progress: &progress, cache: &cache, runner: &runner };
+        let workshop = Workshop { library, place: &self.store, events, progress: &progress, cache: &cache, runner: &runner, remotes: self };
         make(&request, plan, &workshop).await
     }
 

@@ -1,5 +1,6 @@
 //! ADD of files and archives.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ fn context(files: &[(&str, Vec<u8>)]) -> (Arc<dyn Origin>, Arc<Kept>) {
 
 async fn added(files: &Arc<dyn Origin>, step: CopyStep) -> Result<(Lay, Arc<dyn Contents>), AddError> {
     let scratch = tempfile::tempdir().unwrap();
-    let from = AddFrom { files, keeps_owners: false, hides: &|_| false, scratch: scratch.path() };
+    let from = AddFrom { files, keeps_owners: false, hides: &|_| false, far: &BTreeMap::new(), scratch: scratch.path() };
     add(&CopyStep { add: true, ..step }, &mut PathIndex::new(), from, Times { made: MADE }).await
 }
 
@@ -84,7 +85,7 @@ async fn folders_that_an_archive_does_not_list_may_be_links_of_the_root() {
         root.insert(&entry).unwrap();
     }
     let scratch = tempfile::tempdir().unwrap();
-    let from = AddFrom { files: &files, keeps_owners: false, hides: &|_| false, scratch: scratch.path() };
+    let from = AddFrom { files: &files, keeps_owners: false, hides: &|_| false, far: &BTreeMap::new(), scratch: scratch.path() };
     let (lay, contents) = add(&CopyStep { add: true, ..step(&["a.tar"], "/") }, &mut root, from, Times::default()).await.unwrap();
     assert_eq!(lines(&packed(lay, contents).await.unwrap()), ["usr/", "usr/lib/", "usr/lib/x: X"]);
 }
@@ -116,6 +117,6 @@ fn an_add_can_be_laid_on_any_thread() {
     fn is_send(_: &impl Send) {}
     let (files, _) = context(&[]);
     let (step, mut root) = (CopyStep::default(), PathIndex::new());
-    let from = AddFrom { files: &files, keeps_owners: false, hides: &|_| false, scratch: "".as_ref() };
+    let from = AddFrom { files: &files, keeps_owners: false, hides: &|_| false, far: &BTreeMap::new(), scratch: "".as_ref() };
     is_send(&add(&step, &mut root, from, Times::default()));
 }

@@ -167,7 +167,7 @@ async fn watched_send(
 }
 
 /// Says what an HTTP client's error means. The URL in its own text is left out: it may hold secrets.
-fn failure(host: &str, error: &reqwest::Error) -> RemoteError {
+pub(crate) fn failure(host: &str, error: &reqwest::Error) -> RemoteError {
     let host = host.to_owned();
     let source = Cause::new(innermost(error).to_string());
     let tls = chain(error).find_map(|error| error.downcast_ref::<TlsError>());

@@ -1,8 +1,9 @@
 //! CONTEXT: where the files of a build are.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use dockerfile::Address;
 
 use super::error::WordError;
 
@@ -13,58 +14,35 @@ pub enum ContextWord {
     Folder(PathBuf),
     /// The standard input: a tar of the files, or a Dockerfile without any.
     Stdin,
+    /// Elsewhere: a repository, or a file as on the standard input.
+    Remote(Box<Address>),
+}
+
+impl ContextWord {
+    /// Returns the repository that a name such as `github.com/acme/api` means, where there is no such folder: docker, too, looks
+    /// for one first.
+    ///
+    /// # Errors
+    /// Where it cannot be one.
+    pub fn settled(self) -> Result<Self, WordError> {
+        let Self::Folder(path) = &self else { return Ok(self) };
+        let far = if path.exists() { None } else { path.to_str().map(Address::of_github).transpose()?.flatten() };
+        Ok(far.map_or(self, |address| Self::Remote(Box::new(address))))
+    }
 }
 
 impl FromStr for ContextWord {
     type Err = WordError;
 
-    /// A name such as `github.com/acme/api` is a folder: docker, too, looks for one first.
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let expected = "a folder, or - for a tar on the standard input";
         match text {
-            "" => Err(WordError::shape("context", text, expected)),
+            "" => Err(WordError::shape("context", text, "a folder, an address, or - for a tar on the standard input")),
             "-" => Ok(Self::Stdin),
-            _ => match fetched(text) {
-                Some(fetch) => {
-                    let instead = match fetch {
-                        Fetch::Git => format!("git clone {} DIR, then polyarch build DIR", repeated(text)),
-                        Fetch::Http => format!("curl -L {} | polyarch build -", repeated(text)),
-                    };
-                    Err(WordError::Url { what: "context", text: oci::without_password(text).into_owned(), expected, instead })
-                }
-                None => Ok(Self::Folder(PathBuf::from(text))),
-            },
+            _ => Ok(match Address::parse(text)? {
+                Some(address) => Self::Remote(Box::new(address)),
+                None => Self::Folder(PathBuf::from(text)),
+            }),
         }
-    }
-}
-
-/// How a URL is fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fetch {
-    /// As a repository of git.
-    Git,
-    /// As a file.
-    Http,
-}
-
-/// Tells how BuildKit would fetch a context, for one that is no path (`util/gitutil`): git by its schemes, by
-/// `USER@HOST:PATH`, and by HTTP where the path ends with `.git`.
-pub(super) fn fetched(text: &str) -> Option<Fetch> {
-    let path = text.split(['#', '?']).next().unwrap_or_default();
-    if ["git://", "ssh://", "git+ssh://", "git@"].iter().any(|prefix| text.starts_with(prefix)) {
-        return Some(Fetch::Git);
-    }
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Some(if path.ends_with(".git") { Fetch::Git } else { Fetch::Http });
-    }
-    None
-}
-
-/// Returns the address itself for a line to type, or a word for it where there may be a password in it.
-pub(super) fn repeated(url: &str) -> &str {
-    match oci::without_password(url) {
-        Cow::Borrowed(_) => url.split('#').next().unwrap_or_default(),
-        Cow::Owned(_) => "URL",
     }
 }
 
@@ -73,27 +51,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_context_is_a_folder_or_the_standard_input() {
+    fn a_context_is_a_folder_the_standard_input_or_elsewhere() {
         for text in [".", "a/b", "/", "./-", "github.com/acme/api", "a=b", "https:"] {
             assert_eq!(text.parse::<ContextWord>().unwrap(), ContextWord::Folder(text.into()), "{text}");
         }
         assert_eq!("-".parse::<ContextWord>().unwrap(), ContextWord::Stdin);
         assert!(matches!("".parse::<ContextWord>(), Err(WordError::Shape { .. })));
+        for text in ["https://github.com/acme/api.git#v1:sub", "git@github.com:acme/api.git", "ssh://git@host/api", "http://host/a.tar.gz"]
+        {
+            assert!(matches!(text.parse(), Ok(ContextWord::Remote(_))), "{text}");
+        }
+        let word = ContextWord::Folder("github.com/acme/api#v1:sub".into()).settled().unwrap();
+        let ContextWord::Remote(address) = word else { panic!("there is no such folder") };
+        assert_eq!(address.shown(), "https://github.com/acme/api#v1:sub");
+        assert_eq!(ContextWord::Folder(".".into()).settled().unwrap(), ContextWord::Folder(".".into()));
     }
 
     #[test]
-    fn what_would_be_fetched_is_refused_with_what_fetches_it() {
-        for (text, instead) in [
-            ("https://github.com/acme/api.git#v1:sub", "git clone https://github.com/acme/api.git DIR, then polyarch build DIR"),
-            ("git@github.com:acme/api.git", "git clone URL DIR, then polyarch build DIR"),
-            ("ssh://git@host/api", "git clone URL DIR, then polyarch build DIR"),
-            ("http://host/context.tar.gz", "curl -L http://host/context.tar.gz | polyarch build -"),
-        ] {
+    fn what_nobody_fetches_is_refused_with_what_to_do() {
+        for text in
+            ["file:///srv/api.git", "ftp://host/a.tar", "ext::sh -c id", "ssh://-oProxyCommand=id/a", "https://me:hunter2@host/a.git#a..b"]
+        {
             let error = text.parse::<ContextWord>().unwrap_err();
-            assert!(error.to_string().contains("got a URL"), "{error}");
-            assert_eq!(fault::Fault::hint(&error).unwrap().to_string(), instead);
+            assert!(matches!(error, WordError::Address(_)), "{text}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
         }
-        let error = "https://me:secret@host/a.tar".parse::<ContextWord>().unwrap_err();
-        assert!(!format!("{error} {:?}", fault::Fault::hint(&error)).contains("secret"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a word of a build.
 
+use dockerfile::AddressError;
 use fault::{Fault, Hint, Kind};
 use layer::LayerError;
 use oci::{LocatorError, Platform, PlatformError, ReferenceError};
@@ -29,18 +30,9 @@ pub enum WordError {
         /// The forms there are.
         expected: &'static str,
     },
-    /// Something that would have to be fetched first, and is not.
-    #[error("bad {what} {text:?}: expected {expected}, got a URL, which is not fetched here")]
-    Url {
-        /// What it was to be: `context`, `file`.
-        what: &'static str,
-        /// As written, without a password.
-        text: String,
-        /// What can stand there.
-        expected: &'static str,
-        /// What fetches it.
-        instead: String,
-    },
+    /// An address that nobody can fetch.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// A word in braces that stands for nothing.
     #[error("bad file {text:?}: expected {{os}}, {{arch}}, {{variant}} or {{platform}}, got {{{word}}}")]
     Placeholder {
@@ -122,7 +114,7 @@ impl Fault for WordError {
     fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::Platform(platform) | Self::Locator(LocatorError::Platform(platform)) => platform.hint()?,
-            Self::Url { instead, .. } => instead.clone(),
+            Self::Address(problem) => return problem.hint(),
             Self::Placeholder { nearest: Some(nearest), .. } => format!("did you mean {{{nearest}}}"),
             Self::TwoStdin => "pack the Dockerfile into the tar: tar -c . | polyarch build -".to_owned(),
             Self::TwoStdout => "write one of them to a file: --output type=oci,dest=FILE".to_owned(),

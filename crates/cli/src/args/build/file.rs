@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use dockerfile::nearest_name;
+use dockerfile::{Address, nearest_name};
 use oci::Platform;
 
-use super::context::repeated;
 use super::error::WordError;
 use super::platform::{Before, fit, split};
 
 /// What a pattern may hold in braces.
 const PLACEHOLDERS: [&str; 4] = ["os", "arch", "variant", "platform"];
 
-/// One `-f`: `FILE`, `PATTERN`, `-` or `PLATFORM=FILE`.
+/// One `-f`: `FILE`, `URL`, `PATTERN`, `-` or `PLATFORM=FILE`.
 ///
 /// What stands before the first `=` is a platform where its system and its architecture are known names, as in
 /// `linux/arm64=FILE`, or where it is such a name alone, as in `arm64=FILE`. `./arm64=FILE` is a path.
@@ -40,14 +39,19 @@ impl FromStr for FileFlag {
         if pattern.is_empty() {
             return Err(WordError::shape("file", text, "FILE, PLATFORM=FILE or - for the standard input"));
         }
-        if pattern.starts_with("https://") || pattern.starts_with("http://") {
-            let instead = format!("curl -L {} | polyarch build -f - .", repeated(pattern));
-            let text = oci::without_password(pattern).into_owned();
-            return Err(WordError::Url { what: "file", text, expected: "a path or - for the standard input", instead });
+        match Address::parse(pattern)? {
+            Some(Address::Git(_)) => {
+                return Err(WordError::shape(
+                    "file",
+                    &dockerfile::shown_address(pattern),
+                    "a file, or the address of one: CONTEXT may be a repository",
+                ));
+            }
+            Some(Address::Http(_)) | None => {}
         }
         if let Some(word) = placeholders(pattern).find(|word| !PLACEHOLDERS.contains(word)) {
             let nearest = nearest_name(word, PLACEHOLDERS);
-            return Err(WordError::Placeholder { text: text.to_owned(), word: word.to_owned(), nearest });
+            return Err(WordError::Placeholder { text: oci::without_password(text).into_owned(), word: word.to_owned(), nearest });
         }
         Ok(Self { platform, pattern: pattern.to_owned() })
     }
@@ -72,6 +76,8 @@ pub enum FileSource {
     Stdin,
     /// A file.
     Path(PathBuf),
+    /// A file behind a URL.
+    Url(String),
 }
 
 /// Every `-f` of a build, of which no two are for the same platform.
@@ -89,8 +95,8 @@ impl Files {
             if let Some(first) = files.iter().find(|file| file.platform == flag.platform) {
                 return Err(WordError::TwoFiles {
                     platform: flag.platform.clone().map(Box::new),
-                    first: first.pattern.clone(),
-                    second: flag.pattern.clone(),
+                    first: oci::without_password(&first.pattern).into_owned(),
+                    second: oci::without_password(&flag.pattern).into_owned(),
                 });
             }
             files.push(flag.clone());
@@ -108,7 +114,13 @@ impl Files {
         match fitting.max_by_key(|(fit, _)| *fit) {
             None => FileSource::Usual,
             Some((_, file)) if file.is_stdin() => FileSource::Stdin,
-            Some((_, file)) => FileSource::Path(PathBuf::from(filled(&file.pattern, &platform.normalized()))),
+            Some((_, file)) => {
+                let filled = filled(&file.pattern, &platform.normalized());
+                match Address::parse(&filled) {
+                    Ok(Some(_)) => FileSource::Url(filled),
+                    Ok(None) | Err(_) => FileSource::Path(PathBuf::from(filled)),
+                }
+            }
         }
     }
 }
@@ -174,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_be_behind_a_url() {
+        let url = |text: &str| FileSource::Url(text.to_owned());
+        assert_eq!(chosen(&["https://host/Dockerfile"], "linux/amd64"), url("https://host/Dockerfile"));
+        assert_eq!(chosen(&["arm64=https://host/Dockerfile.{arch}"], "linux/arm64"), url("https://host/Dockerfile.arm64"));
+    }
+
+    #[test]
     fn what_stands_for_nothing_is_an_error() {
         for (text, hint) in [
             ("Dockerfile.{archs}", Some("did you mean {arch}")),
@@ -184,7 +203,8 @@ mod tests {
             assert_eq!(fault::Fault::hint(&error).map(|hint| hint.to_string()).as_deref(), hint, "{text}: {error}");
         }
         assert!(matches!("linux/arm64=".parse::<FileFlag>(), Err(WordError::Shape { .. })));
-        assert!(matches!("https://host/Dockerfile".parse::<FileFlag>(), Err(WordError::Url { .. })));
+        assert!(matches!("https://host/a.git".parse::<FileFlag>(), Err(WordError::Shape { .. })));
+        assert!(matches!("ftp://host/Dockerfile".parse::<FileFlag>(), Err(WordError::Address(_))));
     }
 
     #[test]

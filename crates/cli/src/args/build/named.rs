@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use dockerfile::{Address, Location};
 use graph::context_name;
 use oci::{Locator, Platform, Reference};
 
-use super::context::{Fetch, fetched, repeated};
 use super::error::WordError;
 use super::platform::{Before, fitting, split};
 
@@ -38,6 +38,20 @@ pub enum NamedSource {
     Image(Locator),
     /// A folder, or a tar of one.
     Path(PathBuf),
+    /// Elsewhere: a repository, or a tar.
+    Remote(Box<Address>),
+}
+
+impl NamedSource {
+    /// Returns the repository that a name such as `github.com/acme/api` means, where there is no such path.
+    ///
+    /// # Errors
+    /// Where it cannot be one.
+    pub fn settled(self) -> Result<Self, WordError> {
+        let Self::Path(path) = &self else { return Ok(self) };
+        let far = if path.exists() { None } else { path.to_str().map(Address::of_github).transpose()?.flatten() };
+        Ok(far.map_or(self, |address| Self::Remote(Box::new(address))))
+    }
 }
 
 impl NamedContext {
@@ -53,16 +67,17 @@ impl FromStr for NamedContext {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        let shape = || WordError::shape("build context", &oci::without_password(text), "[PLATFORM=]NAME=VALUE");
+        let shown = oci::without_password(text);
+        let shape = || WordError::shape("build context", &shown, "[PLATFORM=]NAME=VALUE");
         let (platform, rest) = split(text, Before::Name)?;
         let (name, value) = rest.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(shape)?;
         // A stage may be written in capitals, an image may not: both have one name in small letters.
         let name = context_name(name);
         name.parse::<Reference>()?;
         if RESERVED.contains(&name.as_str()) {
-            return Err(WordError::Reserved { text: text.to_owned(), name });
+            return Err(WordError::Reserved { text: shown.into_owned(), name });
         }
-        Ok(Self { platform, name, source: source(text, value)? })
+        Ok(Self { platform, name, source: source(&shown, value)? })
     }
 }
 
@@ -73,13 +88,9 @@ fn source(text: &str, value: &str) -> Result<NamedSource, WordError> {
     if IMAGES.iter().any(|prefix| value.starts_with(prefix)) {
         return Ok(NamedSource::Image(value.parse()?));
     }
-    if let Some(fetch) = fetched(value) {
-        let instead = match fetch {
-            Fetch::Git => format!("git clone {} DIR, then NAME=DIR", repeated(value)),
-            Fetch::Http => format!("curl -LO {}, then NAME=FILE", repeated(value)),
-        };
-        let text = oci::without_password(value).into_owned();
-        return Err(WordError::Url { what: "build context", text, expected: "a folder, a tar or an image", instead });
+    if Location::of(value) != Location::Context {
+        return Ok(Address::parse(value)?
+            .map_or_else(|| NamedSource::Path(PathBuf::from(value)), |address| NamedSource::Remote(Box::new(address))));
     }
     let foreign = value.split_once("://").or_else(|| value.split_once(':').filter(|(kind, _)| FOREIGN.contains(kind)));
     if let Some((kind, _)) = foreign.filter(|(kind, _)| !kind.contains('/')) {
@@ -116,6 +127,9 @@ mod tests {
         }
         for value in ["dir", "../dir", "/", "a=b", "files.tar.gz", "C:files", "a:b"] {
             assert_eq!(parse(&format!("base={value}")).source, NamedSource::Path(value.into()), "{value}");
+        }
+        for value in ["https://host/a.tar", "git@host:a.git", "https://host/a.git?ref=x"] {
+            assert!(matches!(parse(&format!("base={value}")).source, NamedSource::Remote(_)), "{value}");
         }
         let digest = oci::Digest::of(b"");
         assert!(matches!(parse(&format!("base=oci-layout://d@{digest}")).source, NamedSource::Image(Locator::Layout { .. })));
@@ -156,14 +170,18 @@ mod tests {
             ("base=docker-image:alpine", "no kind docker-image"),
             ("base=s3://bucket", "no kind s3"),
             ("base=docker-image://A", "lower case"),
-            ("base=https://host/a.tar", "got a URL"),
-            ("base=git@host:a.git", "got a URL"),
+            ("base=https://-host/a.tar", "begins with a dash"),
+            ("base=https://host/a.git?ref=a&tag=b", "say different things"),
             ("base=oci:", "expected a path"),
+            ("base=x=ftp://me:hunter2@host/a", "no kind x=ftp"),
+            ("base=ftp://me:hunter2@host/a", "no kind ftp"),
+            ("context=https://me:hunter2@host/a", "a meaning of its own"),
             ("base=-", "the standard input can only be"),
             ("linux/armv7=base=x", "expected architecture and variant"),
         ] {
-            let error = text.parse::<NamedContext>().unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
+            let problem = text.parse::<NamedContext>().unwrap_err();
+            let error = format!("{problem} {:?}", fault::Fault::hint(&problem));
+            assert!(error.contains(part) && !error.contains("hunter2"), "{text}: {error}");
         }
     }
 

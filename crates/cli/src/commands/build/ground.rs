@@ -12,6 +12,7 @@ use engine::context::Context;
 use engine::files::{Files, read_archive};
 use fault::{Failure, Fault, Hint, Kind};
 
+use super::arrived::Arrived;
 use crate::args::{ContextWord, FileSource, NamedSource};
 
 /// How long a Dockerfile or an ignore file may be, in bytes: a million lines have room.
@@ -53,12 +54,17 @@ pub enum GroundError {
     /// The standard input is wanted twice.
     #[error("the standard input cannot be the context and the Dockerfile")]
     Twice,
-    /// The standard input holds a Dockerfile, and another one is named.
-    #[error("the standard input is no tar, expected one: -f names the Dockerfile {0}")]
-    NoTar(String),
+    /// What comes as the context is a Dockerfile, and another one is named.
+    #[error("{what} is no tar, expected one: -f names the Dockerfile {file}")]
+    NoTar {
+        /// Where the context is.
+        what: String,
+        /// The Dockerfile that is named.
+        file: String,
+    },
     /// A named context is neither a folder nor a tar.
     #[error("{0} is neither a folder nor a tar")]
-    NoContext(PathBuf),
+    NoContext(String),
 }
 
 impl Fault for GroundError {
@@ -82,15 +88,21 @@ pub struct Ground {
     /// `--keep-xattrs`
     keeps_attributes: bool,
     scratch: PathBuf,
-    /// What the standard input holds.
-    stdin: Option<Stdin>,
+    /// What came from elsewhere.
+    arrived: Arrived,
+    /// The context, where it is no folder: what it is called, and what it holds.
+    whole: Option<(String, Whole)>,
     files: BTreeMap<FileSource, Arc<BuildFile>>,
     contexts: BTreeMap<FileSource, Arc<Context>>,
     named: BTreeMap<PathBuf, Arc<Context>>,
 }
 
-enum Stdin {
+/// What comes as a whole: a tree of files, or a Dockerfile without any.
+#[derive(Clone)]
+pub enum Whole {
+    /// Files.
     Tree(Arc<Files>),
+    /// The text of a Dockerfile.
     Text(Vec<u8>),
 }
 
@@ -99,38 +111,25 @@ impl Ground {
     ///
     /// # Errors
     /// Where it cannot be.
-    pub fn new(context: &ContextWord, keeps_attributes: bool, scratch: &Path) -> Result<Self, Failure> {
+    pub fn new(context: &ContextWord, keeps_attributes: bool, scratch: &Path, arrived: Arrived) -> Result<Self, Failure> {
         let mut ground = Self {
             context: context.clone(),
             keeps_attributes,
             scratch: scratch.to_owned(),
-            stdin: None,
+            whole: None,
+            arrived,
             files: BTreeMap::new(),
             contexts: BTreeMap::new(),
             named: BTreeMap::new(),
         };
-        if *context == ContextWord::Stdin {
-            ground.stdin = Some(ground.read_stdin()?);
-        }
+        ground.whole = match ground.arrived.context() {
+            Some((label, whole)) => Some((label, whole)),
+            None if *context == ContextWord::Stdin => {
+                Some(("the standard input".to_owned(), read_whole(io::stdin().lock(), "the standard input", scratch)?))
+            }
+            None => None,
+        };
         Ok(ground)
-    }
-
-    /// A tar is a context, and any other text is a Dockerfile without one, as docker has it.
-    fn read_stdin(&self) -> Result<Stdin, Failure> {
-        let unreadable = |problem| GroundError::Unreadable { path: "the standard input".to_owned(), problem };
-        let mut stdin = io::stdin().lock();
-        let mut head = Vec::new();
-        stdin.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
-        let is_packed = layer::CompressionFormat::of(&head) != layer::CompressionFormat::None;
-        let looks_like_text = !layer::tar::looks_like_tar(&head) && !is_packed;
-        let whole = Cursor::new(head).chain(stdin);
-        if looks_like_text {
-            return Ok(Stdin::Text(bounded(whole, "the standard input")?));
-        }
-        match read_archive(whole, "the standard input", &self.scratch)? {
-            Some(files) => Ok(Stdin::Tree(Arc::new(files))),
-            None => Ok(Stdin::Text(Vec::new())),
-        }
     }
 
     /// Reads a Dockerfile.
@@ -151,21 +150,27 @@ impl Ground {
 
     /// Returns a Dockerfile's name and text.
     fn text(&self, source: &FileSource) -> Result<(String, Vec<u8>), Failure> {
-        match (source, &self.context, &self.stdin) {
-            (FileSource::Stdin, ContextWord::Stdin, _) => Err(GroundError::Twice.into()),
-            (FileSource::Stdin, ContextWord::Folder(_), _) => {
-                Ok(("Dockerfile".to_owned(), bounded(io::stdin().lock(), "the standard input")?))
+        match (source, &self.context, &self.whole) {
+            (FileSource::Url(url), ..) => {
+                let text = self.arrived.file(url).ok_or_else(|| GroundError::NoFile(dockerfile::shown_address(url).into_owned()))?;
+                Ok((shown_file(url), text))
             }
-            (FileSource::Usual, _, Some(Stdin::Text(text))) => Ok(("Dockerfile".to_owned(), text.clone())),
-            (FileSource::Path(path), _, Some(Stdin::Text(_))) => Err(GroundError::NoTar(path.display().to_string()).into()),
-            (source, _, Some(Stdin::Tree(files))) => Ok(inside(source, files)?),
+            (FileSource::Stdin, ContextWord::Stdin, _) => Err(GroundError::Twice.into()),
+            (FileSource::Stdin, ..) => Ok(("Dockerfile".to_owned(), bounded(io::stdin().lock(), "the standard input")?)),
+            (FileSource::Usual, _, Some((_, Whole::Text(text)))) => Ok(("Dockerfile".to_owned(), text.clone())),
+            (FileSource::Path(path), _, Some((what, Whole::Text(_)))) => {
+                Err(GroundError::NoTar { what: what.clone(), file: path.display().to_string() }.into())
+            }
+            (source, _, Some((what, Whole::Tree(files)))) => Ok(inside(source, files, what)?),
             (FileSource::Usual, ContextWord::Folder(folder), None) => {
                 let paths = USUAL.map(|name| folder.join(name));
                 let path = paths.iter().find(|path| path.exists()).ok_or_else(|| missing(folder))?;
                 Ok((shown(path), read(path)?))
             }
             (FileSource::Path(path), ..) => Ok((shown(path), read(path)?)),
-            (FileSource::Usual, ContextWord::Stdin, None) => Err(GroundError::NoFile("in the standard input".to_owned()).into()),
+            (FileSource::Usual, ContextWord::Stdin | ContextWord::Remote(_), None) => {
+                Err(GroundError::NoFile("in the standard input".to_owned()).into())
+            }
         }
     }
 
@@ -174,15 +179,16 @@ impl Ground {
     /// # Errors
     /// Where an ignore file cannot be read.
     pub fn context(&mut self, source: &FileSource) -> Result<Arc<Context>, Failure> {
-        let folder = match (&self.context, &self.stdin) {
-            (_, Some(Stdin::Tree(files))) => return Ok(Arc::new(Context::seen("the standard input", files.clone()))),
-            (ContextWord::Folder(folder), _) => folder.clone(),
-            _ => return Ok(Arc::new(Context::seen("the standard input", Arc::new(Files::default())))),
+        let folder = match (&self.context, &self.whole) {
+            (_, Some((what, Whole::Tree(files)))) => return Ok(Arc::new(Context::seen(what, files.clone()))),
+            (ContextWord::Folder(folder), None) => folder.clone(),
+            (_, Some((what, Whole::Text(_)))) => return Ok(Arc::new(Context::seen(what, Arc::new(Files::default())))),
+            _ => return Ok(Arc::new(Context::seen("nothing", Arc::new(Files::default())))),
         };
         let own = match source {
             FileSource::Path(path) => Some(beside(path)),
             FileSource::Usual => Some(beside(&folder.join(USUAL[0]))),
-            FileSource::Stdin => None,
+            FileSource::Stdin | FileSource::Url(_) => None,
         };
         let own = own.filter(|path| path.exists());
         let key = if own.is_some() { source.clone() } else { FileSource::Usual };
@@ -202,6 +208,12 @@ impl Ground {
     pub fn named(&mut self, source: &NamedSource) -> Result<Named, Failure> {
         let path = match source {
             NamedSource::Image(locator) => return Ok(Named::Image(locator.to_string())),
+            NamedSource::Remote(address) => {
+                return match self.arrived.named(address) {
+                    Some((what, Whole::Tree(files))) => Ok(Named::Files(Arc::new(Context::seen(&what, files)))),
+                    _ => Err(GroundError::NoContext(address.shown()).into()),
+                };
+            }
             NamedSource::Path(path) => path,
         };
         if let Some(context) = self.named.get(path) {
@@ -212,7 +224,7 @@ impl Ground {
         } else {
             let label = shown(path);
             let file = File::open(path).map_err(|problem| GroundError::Unreadable { path: label.clone(), problem })?;
-            let files = read_archive(file, &label, &self.scratch)?.ok_or_else(|| GroundError::NoContext(path.clone()))?;
+            let files = read_archive(file, &label, &self.scratch)?.ok_or_else(|| GroundError::NoContext(path.display().to_string()))?;
             Context::seen(&label, Arc::new(files))
         };
         let context = Arc::new(context);
@@ -221,8 +233,33 @@ impl Ground {
     }
 }
 
+/// Reads what comes as a whole: a tar is a context, and any other text is a Dockerfile without one, as docker has it.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_whole(mut reader: impl Read, what: &str, scratch: &Path) -> Result<Whole, Failure> {
+    let unreadable = |problem| GroundError::Unreadable { path: what.to_owned(), problem };
+    let mut head = Vec::new();
+    reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
+    let is_packed = layer::CompressionFormat::of(&head) != layer::CompressionFormat::None;
+    let looks_like_text = !layer::tar::looks_like_tar(&head) && !is_packed;
+    let whole = Cursor::new(head).chain(reader);
+    if looks_like_text {
+        return Ok(Whole::Text(bounded(whole, what)?));
+    }
+    match read_archive(whole, what, scratch)? {
+        Some(files) => Ok(Whole::Tree(Arc::new(files))),
+        None => Ok(Whole::Text(Vec::new())),
+    }
+}
+
+/// Returns what messages call a Dockerfile behind a URL.
+fn shown_file(url: &str) -> String {
+    dockerfile::shown_address(url.split('?').next().unwrap_or_default()).into_owned()
+}
+
 /// Reads a Dockerfile that came with its context.
-fn inside(source: &FileSource, files: &Arc<Files>) -> Result<(String, Vec<u8>), Failure> {
+fn inside(source: &FileSource, files: &Arc<Files>, what: &str) -> Result<(String, Vec<u8>), Failure> {
     let names: Vec<String> = match source {
         FileSource::Path(path) => vec![shown(path)],
         _ => USUAL.map(ToOwned::to_owned).into(),
@@ -239,7 +276,7 @@ fn inside(source: &FileSource, files: &Arc<Files>) -> Result<(String, Vec<u8>), 
         })?;
         return Ok((name.clone(), bytes));
     }
-    Err(GroundError::NoFile(format!("{} in the tar", names.first().cloned().unwrap_or_default())).into())
+    Err(GroundError::NoFile(format!("{} in {what}", names.first().cloned().unwrap_or_default())).into())
 }
 
 fn missing(folder: &Path) -> Failure {
@@ -269,7 +306,7 @@ fn read(path: &Path) -> Result<Vec<u8>, GroundError> {
     bounded(file, &shown(path))
 }
 
-fn bounded(reader: impl Read, path: &str) -> Result<Vec<u8>, GroundError> {
+pub fn bounded(reader: impl Read, path: &str) -> Result<Vec<u8>, GroundError> {
     let mut bytes = Vec::new();
     let read = reader.take(LONGEST + 1).read_to_end(&mut bytes);
     read.map_err(|problem| GroundError::Unreadable { path: path.to_owned(), problem })?;

@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use dockerfile::SyntaxConcern;
 use engine::build::{Anew, BuildFile, Request, Target};
+use engine::machines::Machines;
 use engine::truth::Allowed;
 use fault::Failure;
 use oci::{Platform, PlatformSet};
 
+use super::arrived::Arrived;
 use super::deliver::{annotations, compression};
 use super::ground::Ground;
-use super::running::{self, DockerProxies};
-use crate::args::{Build, BuildAnnotation, BuildArgument, Method, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch};
+use super::running::{self, DockerProxies, Given};
+use crate::args::{
+    Build, BuildAnnotation, BuildArgument, FileSource, Method, NamedContext, Output, SOURCE_DATE_EPOCH, WordError, source_date_epoch,
+};
 use crate::commands::Session;
 use crate::machines::machines;
 
@@ -30,11 +34,25 @@ pub struct Order {
     pub is_index: bool,
 }
 
-/// Reads everything that a build stands on.
+/// What is known before anything is read or fetched.
+pub struct Begun {
+    machines: Arc<Machines>,
+    platforms: PlatformSet,
+    files: Vec<FileSource>,
+}
+
+impl Begun {
+    /// Lists where the Dockerfiles are, one for each platform.
+    pub fn files(&self) -> &[FileSource] {
+        &self.files
+    }
+}
+
+/// Finds out what is built for, and by which files.
 ///
 /// # Errors
-/// Where a file cannot be read, or words do not fit together.
-pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
+/// Where words do not fit together.
+pub fn begin(session: &Session, arguments: &Build) -> Result<Begun, Failure> {
     let machines = machines(session, &arguments.emulation);
     let host = machines.host().clone();
     let usual = if arguments.platform.is_empty() { usual(session, arguments, &host)? } else { PlatformSet::default() };
@@ -43,12 +61,22 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
         session.console.warn(&format!("{unused}... is for no platform of this build"));
     }
     let files = arguments.files()?;
-    let mut ground = Ground::new(&arguments.context, arguments.keep_xattrs, &session.context.scratch)?;
+    let files = platforms.iter().map(|platform| files.for_platform(platform)).collect();
+    Ok(Begun { machines, platforms, files })
+}
+
+/// Reads everything that a build stands on.
+///
+/// # Errors
+/// Where a file cannot be read, or words do not fit together.
+pub fn read(session: &Session, arguments: &Build, begun: Begun, given: Given, arrived: Arrived) -> Result<Order, Failure> {
+    let Begun { machines, platforms, files } = begun;
+    let committed = arrived.committed();
+    let mut ground = Ground::new(&arguments.context, arguments.keep_xattrs, &session.context.scratch, arrived)?;
     let annotations = annotations(arguments);
     let mut targets = Vec::new();
-    for platform in &platforms {
-        let source = files.for_platform(platform);
-        let file = ground.file(&source)?;
+    for (platform, source) in platforms.iter().zip(&files) {
+        let file = ground.file(source)?;
         heed_syntax(session, &file)?;
         let mut contexts = BTreeMap::new();
         for (name, source) in NamedContext::for_platform(&arguments.contexts, platform) {
@@ -59,22 +87,25 @@ pub fn read(session: &Session, arguments: &Build) -> Result<Order, Failure> {
             is_optional: arguments.is_optional(platform),
             file,
             arguments: values(session, arguments, platform),
-            context: ground.context(&source)?,
+            context: ground.context(source)?,
             contexts,
             annotations: BuildAnnotation::of_manifest(&annotations, platform),
         });
     }
     let all = targets.first().map(|target| target.arguments.clone()).unwrap_or_default();
     let is_index = all.get(MULTI_PLATFORM).is_some_and(|value| matches!(value.as_str(), "1" | "true"));
-    let given: BTreeMap<String, Option<String>> = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
-    let epoch = source_date_epoch(&given, session.context.variable(SOURCE_DATE_EPOCH).as_deref())?;
+    let all: BTreeMap<String, Option<String>> = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    let variable = session.context.variable(SOURCE_DATE_EPOCH);
+    // Who says it, even as nothing, is not told another time.
+    let is_said = all.contains_key(SOURCE_DATE_EPOCH) || variable.is_some();
+    let epoch = source_date_epoch(&all, variable.as_deref())?.or(committed.filter(|_| !is_said));
     let allowed = Allowed::new(arguments.allow_foreign.iter().map(String::as_str))?;
     let anew = match (arguments.no_cache, arguments.no_cache_filter.as_slice()) {
         (true, _) => Anew::Everything,
         (false, []) => Anew::Nothing,
         (false, stages) => Anew::Stages(stages.to_vec()),
     };
-    let commands = running::settings(&session.context, &arguments.run, &targets, &DockerProxies::read(session))?;
+    let commands = running::settings(&arguments.run, &targets, &DockerProxies::read(session), given)?;
     let request = Request {
         machines,
         targets,

@@ -6,9 +6,10 @@ mod proxies;
 mod secrets;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use engine::build::Target;
-use engine::run::{Access, Rights, Settings};
+use engine::run::{Access, Rights, Secret, Settings};
 
 use crate::args::{HostnameWord, LimitWord, NetworkWord, Right, RunWords};
 use crate::context::Context;
@@ -22,11 +23,29 @@ const HOSTNAME: &str = "BUILDKIT_SANDBOX_HOSTNAME";
 /// BuildKit's argument for what the ids of cache mounts are told apart by.
 const CACHE_NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
 
+/// What somebody gave the build that is in no image: read once, as it may come by a pipe.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Secrets, by their ids.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Sockets of SSH agents, by their ids.
+    pub agents: BTreeMap<String, PathBuf>,
+}
+
+/// Reads what was given.
+///
+/// # Errors
+/// A secret or an agent that is not there.
+pub fn given(context: &Context, words: &RunWords) -> Result<Given, RunningError> {
+    let secrets = secrets::read(&words.secrets, &context.variables)?;
+    Ok(Given { secrets, agents: agents::find(&words.agents, &context.variables)? })
+}
+
 /// Returns what every command of a build sees. `docker` has the proxies of docker's file.
 ///
 /// # Errors
-/// A secret or an agent that is not there, and an argument for the whole build that differs by platform.
-pub fn settings(context: &Context, words: &RunWords, targets: &[Target], docker: &DockerProxies) -> Result<Settings, RunningError> {
+/// An argument for the whole build that differs by platform.
+pub fn settings(words: &RunWords, targets: &[Target], docker: &DockerProxies, given: Given) -> Result<Settings, RunningError> {
     let arguments: Vec<_> = targets.iter().map(|target| &target.arguments).collect();
     let usual = Settings::default();
     Ok(Settings {
@@ -39,8 +58,8 @@ pub fn settings(context: &Context, words: &RunWords, targets: &[Target], docker:
         hosts: words.hosts.iter().flat_map(|host| host.addresses.iter().map(|address| (host.name.clone(), *address))).collect(),
         shared_memory: words.shared_memory.map(|size| size.0).filter(|size| *size > 0).unwrap_or(usual.shared_memory),
         limits: LimitWord::settle(&words.limits),
-        secrets: secrets::read(&words.secrets, &context.variables)?,
-        agents: agents::find(&words.agents, &context.variables)?,
+        secrets: given.secrets,
+        agents: given.agents,
         proxies: docker.variables(&arguments)?,
         hostname: hostname(&arguments)?,
         cache_namespace: agreed(&arguments, CACHE_NAMESPACE)?.unwrap_or_default().to_owned(),

@@ -45,7 +45,8 @@ fn read(words: &[&str], environment: Environment<'_>, arguments: &[&[(&str, &str
         contexts: BTreeMap::new(),
         annotations: BTreeMap::new(),
     };
-    settings(&context, &line.run, &arguments.iter().map(target).collect::<Vec<_>>(), &DockerProxies::default())
+    let given = given(&context, &line.run)?;
+    settings(&line.run, &arguments.iter().map(target).collect::<Vec<_>>(), &DockerProxies::default(), given)
 }
 
 fn said(words: &[&str], environment: Environment<'_>) -> (String, String) {

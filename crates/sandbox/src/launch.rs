@@ -1,37 +1,27 @@
-//! Starting the init: ourselves, from a copy in memory.
+//! Starting the init: ourselves, from a copy in memory, by way of a template.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{SealFlags, fcntl_add_seals};
 
 use crate::cgroup::Cgroups;
 use crate::channel::{Channel, in_memory};
+use crate::limitation::Limitation;
 use crate::process::Ends;
 use crate::report::Order;
-use crate::{Input, Output, Process, SandboxError, Spec, Starting, Streams, init};
+use crate::template::{self, Copied, TEMPLATE, Template};
+use crate::{Input, Output, Process, SandboxError, Spec, Starting, Streams};
 
-/// The first word of the init's command line, which no person types.
-const INIT: &str = "__sandbox-init";
-
-/// How often starting is tried while our copy is busy.
-const MOST_TRIES: u32 = 100;
-
-/// How long to wait between two tries.
-const PAUSE: Duration = Duration::from_millis(1);
-
-/// Becomes the init if this program was started as one, and does not return then.
+/// Becomes the init if this program was started for that, and does not return then.
 ///
 /// Must be the first thing in `main`, before any thread and any file: the init forks, and closes what it did not open.
 pub fn init_if_asked() {
-    if std::env::args_os().nth(1).is_some_and(|word| word == INIT) {
-        init::run();
+    if std::env::args_os().nth(1).is_some_and(|word| word == TEMPLATE) {
+        template::run();
     }
 }
 
@@ -42,6 +32,8 @@ pub fn init_if_asked() {
 #[derive(Debug)]
 pub struct Launcher {
     program: OwnedFd,
+    /// Started when it is first needed, and again if it is lost.
+    template: Mutex<Option<Arc<Template>>>,
 }
 
 impl Launcher {
@@ -58,7 +50,7 @@ impl Launcher {
     /// # Errors
     /// As with [`of_this_program`](Self::of_this_program).
     pub fn of(program: &Path) -> Result<Self, SandboxError> {
-        Ok(Self { program: copy(program).map_err(start)? })
+        Ok(Self { program: copy(program).map_err(start)?, template: Mutex::new(None) })
     }
 
     /// Starts a process, and returns when it runs.
@@ -81,11 +73,8 @@ impl Launcher {
         let document = serde_json::to_vec(&(spec, &cgroups)).map_err(|error| SandboxError::Spec(error.to_string()))?;
         let document = in_memory("spec", &mut document.as_slice()).map_err(start)?;
         let (ours, theirs) = Channel::pair().map_err(io::Error::from).map_err(start)?;
-        let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
-        command.arg0("sandbox").arg(INIT).env_clear().current_dir("/");
-        // A group of its own: Ctrl-C reaches the caller, who then decides.
-        command.process_group(0).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         let (mut ends, mut input) = (Ends::default(), None);
+        let mut outputs = None;
         if let Streams::Separate { input: from, output } = spec.streams {
             match from {
                 Input::Empty => {}
@@ -95,37 +84,50 @@ impl Launcher {
                 }
                 Input::Inherited => input = Some(io::stdin().as_fd().try_clone_to_owned().map_err(start)?),
             }
-            match output {
+            outputs = Some(match output {
                 Output::Piped => {
                     let ((stdout, stdout_end), (stderr, stderr_end)) = (io::pipe().map_err(start)?, io::pipe().map_err(start)?);
-                    command.stdout(stdout_end).stderr(stderr_end);
                     ends.outputs = Some((stdout, stderr));
+                    [stdout_end.into(), stderr_end.into()]
                 }
-                Output::Inherited => {
-                    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
-                }
-            }
+                Output::Inherited => own_outputs().map_err(start)?,
+            });
         }
-        let init = spawn(&mut command).map_err(start)?;
-        // The command holds our copies of the other ends, which must be closed for the streams to end.
-        drop(command);
+        let [output, errors] = outputs.map_or_else(nowhere, Ok).map_err(start)?;
+        let init = self.double([theirs.as_fd(), output.as_fd(), errors.as_fd()])?;
+        // Ours of the other ends must be closed for the streams to end.
+        drop((theirs, output, errors));
         let handed: Vec<BorrowedFd<'_>> = [Some(&document), input.as_ref()].into_iter().flatten().chain(&doors).map(AsFd::as_fd).collect();
         let sent = ours.say(&Order::Start, &handed).map_err(start);
         let starting = Starting::new(init, ours, ends, cgroups);
         sent.map(|()| starting)
     }
-}
 
-/// Starts a command. Whoever was forked elsewhere while our copy was written has it open for writing until it becomes another
-/// program, and meanwhile nobody can run it (ETXTBSY).
-fn spawn(command: &mut Command) -> io::Result<Child> {
-    for _ in 0..MOST_TRIES {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::sleep(PAUSE),
-            other => return other,
+    /// Makes an init of the template.
+    fn double(&self, streams: [BorrowedFd<'_>; 3]) -> Result<Copied, SandboxError> {
+        let template = self.template(None).map_err(start)?;
+        // Somebody may have killed it, say for want of memory.
+        let copied = template.double(streams).or_else(|_| self.template(Some(&template))?.double(streams));
+        copied.map_err(Limitation::Kernel.because())
+    }
+
+    /// Returns the template, another than one that was lost.
+    fn template(&self, lost: Option<&Arc<Template>>) -> io::Result<Arc<Template>> {
+        let mut template = self.template.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*template {
+            Some(there) if lost.is_none_or(|lost| !Arc::ptr_eq(lost, there)) => Ok(Arc::clone(there)),
+            _ => Ok(Arc::clone(template.insert(Arc::new(Template::start(&self.program)?)))),
         }
     }
-    command.spawn()
+}
+
+fn own_outputs() -> io::Result<[OwnedFd; 2]> {
+    Ok([io::stdout().as_fd().try_clone_to_owned()?, io::stderr().as_fd().try_clone_to_owned()?])
+}
+
+fn nowhere() -> io::Result<[OwnedFd; 2]> {
+    let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    Ok([null.try_clone()?, null])
 }
 
 fn copy(program: &Path) -> io::Result<OwnedFd> {

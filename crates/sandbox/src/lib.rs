@@ -30,6 +30,7 @@ mod process;
 mod report;
 mod spec;
 mod streams;
+mod template;
 mod users;
 
 pub use bounds::{Bounds, Limit, Resource};

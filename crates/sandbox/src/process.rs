@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufReader, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
-use std::process::Child;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroups;
 use crate::channel::Channel;
 use crate::report::{Order, Word};
+use crate::template::Copied;
 use crate::{Ended, SandboxError, Terminal, TypedSignal};
 
 /// How a process ended.
@@ -64,7 +64,7 @@ pub struct Process {
     pub stderr: Option<PipeReader>,
     /// The other side of its terminal.
     pub terminal: Option<Terminal>,
-    init: Child,
+    init: Copied,
     handle: Handle,
     /// Removed when everything else is gone, if the init was lost or may not.
     _cgroups: Cgroups,
@@ -103,7 +103,7 @@ impl Handle {
 
 impl Starting {
     /// Takes over an init that was started, with the caller's ends of its streams.
-    pub(crate) fn new(init: Child, channel: Channel, ends: Ends, cgroups: Cgroups) -> Self {
+    pub(crate) fn new(init: Copied, channel: Channel, ends: Ends, cgroups: Cgroups) -> Self {
         let (stdout, stderr) = ends.outputs.unzip();
         let handle = Handle(Arc::new(channel));
         Self(Process { stdin: ends.stdin, stdout, stderr, terminal: None, init, handle, _cgroups: cgroups })
@@ -169,7 +169,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.handle.kill();
-        // The init ends as soon as everything is gone; there is nobody to tell if it cannot be waited for.
-        let _ = self.init.wait();
+        // The init ends as soon as everything is gone.
+        self.init.wait();
     }
 }

@@ -20,7 +20,8 @@ impl Grant {
 
     /// Says that nothing is granted.
     pub fn nothing(&self) -> Check {
-        let found = format!("root alone, as /etc/subuid or /etc/subgid grants {} nothing: no file can have another owner", self.name);
+        let found =
+            format!("root alone, as /etc/subuid or /etc/subgid grants {} nothing: others are played, which takes longer", self.name);
         let line = format!("{}:{}:{MANY}", self.name, self.free());
         let mend = format!("sudo apt-get install uidmap\necho {line} | sudo tee -a /etc/subuid /etc/subgid");
         Check::limited("users", found).mended_by(mend)
@@ -32,7 +33,7 @@ impl Grant {
             SandboxError::Refused { cause, .. } if cause.number() == NOT_FOUND => "root alone, as newuidmap is not installed".to_owned(),
             other => format!("root alone, as newuidmap failed: {other}"),
         };
-        Check::limited("users", found + ": no file can have another owner").mended_by("sudo apt-get install uidmap")
+        Check::limited("users", found + ": others are played, which takes longer").mended_by("sudo apt-get install uidmap")
     }
 
     /// Finds the first number from which on nobody is granted anything.
@@ -71,7 +72,7 @@ mod tests {
             let cause = std::io::Error::from_raw_os_error(number).into();
             others.fails(&SandboxError::Refused { limitation: sandbox::Limitation::ManyUsers, cause }).found
         };
-        assert_eq!(failed(NOT_FOUND), "root alone, as newuidmap is not installed: no file can have another owner");
+        assert_eq!(failed(NOT_FOUND), "root alone, as newuidmap is not installed: others are played, which takes longer");
         assert!(failed(1).starts_with("root alone, as newuidmap failed: giving the sandbox more than one user failed: "));
         assert!(grant("ann:100000:65536\n", "1000:100000:65536\n").users().is_some());
     }

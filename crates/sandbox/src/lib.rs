@@ -18,6 +18,7 @@ mod bounds;
 mod capability;
 mod cgroup;
 mod channel;
+mod digits;
 mod enter;
 mod error;
 mod handlers;

@@ -42,6 +42,7 @@ pub struct Spec {
     /// What each of these processes may use; other limits are those of the caller.
     pub limits: Vec<Limit>,
     /// A seccomp filter: classic BPF, eight bytes for each instruction in this machine's byte order. Empty for none.
+    #[serde(with = "crate::digits")]
     pub filter: Vec<u8>,
     /// Whether programs with set-user-ID or file capabilities gain nothing by it.
     pub no_new_privileges: bool,
@@ -203,7 +204,7 @@ pub enum MountKind {
 
 /// What is in a file, which no text of this program shows.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Content(pub Vec<u8>);
+pub struct Content(#[serde(with = "crate::digits")] pub Vec<u8>);
 
 impl fmt::Debug for Content {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,12 @@
 //! A process, decided: what runs, as whom, and what it sees. It becomes what the sandbox is told.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use filter::{Host, Program, Setting};
 use layer::index::Login;
@@ -163,8 +165,15 @@ fn user(login: &Login) -> Result<User, GroundError> {
     Ok(User { uid: number(login.uid)?, gid, groups })
 }
 
-/// Docker's seccomp profile for these rights on this machine; nothing where it knows no profile for the processor.
+/// Docker's seccomp profile for these rights on this machine; nothing where it knows no profile for the processor. Commands mostly have
+/// the same rights, so what was made is kept.
 fn filter_of(capabilities: Capabilities) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<u64, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(capabilities.bits()).or_insert_with(|| make_filter(capabilities)).clone()
+}
+
+fn make_filter(capabilities: Capabilities) -> Vec<u8> {
     let Some(host) = Host::here() else { return Vec::new() };
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));

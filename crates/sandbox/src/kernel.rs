@@ -90,6 +90,15 @@ pub(crate) fn send_signal(process: BorrowedFd<'_>, number: i32) -> io::Result<()
     }
 }
 
+/// Has this process, and what it starts, get memory in small pages alone, or in large ones as well. Tells whether it was otherwise before.
+pub(crate) fn keep_to_small_pages(keep: bool) -> bool {
+    let none: libc::c_ulong = 0;
+    // SAFETY: no memory is passed.
+    let before = unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, none, none, none, none) };
+    // SAFETY: as above.
+    before == i32::from(!keep) && unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, libc::c_ulong::from(keep), none, none, none) } == 0
+}
+
 /// How far an attribute reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {

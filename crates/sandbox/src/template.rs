@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin};
 
 use crate::channel::Channel;
 use crate::init;
-use crate::kernel::{Fork, close_all_but, fork};
+use crate::kernel::{Fork, close_all_but, fork, keep_to_small_pages};
 
 /// The first word of the template's command line, which no person types.
 pub(crate) const TEMPLATE: &str = "__sandbox-template";
@@ -27,6 +28,9 @@ const MOST_TRIES: u32 = 100;
 
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// The template keeps to small pages, and who started it does not.
+static IS_KEPT: AtomicBool = AtomicBool::new(false);
 
 /// A process that has started, and done nothing yet.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ impl Copied {
 
 /// Runs the template, whose standard input is the channel to the caller, and ends the program; or becomes a copy of it, and runs the init.
 pub(crate) fn run() -> ! {
+    // A copy lives for a moment. Its share of one large page takes as long to be cleared as all that it does.
+    IS_KEPT.store(keep_to_small_pages(true), Ordering::Relaxed);
     match serve() {
         Ok(Some(streams)) => match take_place(streams) {
             Ok(()) => init::run(),
@@ -87,6 +93,13 @@ pub(crate) fn run() -> ! {
         // Without the channel there is nobody to tell, and without a caller nothing to do.
         Ok(None) => std::process::exit(0),
         Err(_) => std::process::exit(1),
+    }
+}
+
+/// Gives a process that will become another program what it was kept from as a copy.
+pub(crate) fn let_go() {
+    if IS_KEPT.load(Ordering::Relaxed) {
+        keep_to_small_pages(false);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::channel::Channel;
 use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, listen, set_attributes};
 use crate::limitation::Limitation;
 use crate::report::Word;
+use crate::template::let_go;
 use crate::{Network, SandboxError, Spec, Strangers};
 
 /// Does everything up to and including the last step, which does not return.
@@ -57,6 +58,7 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, handed: Handed, counted: bool, r
     let kept: Vec<_> = [report.as_fd()].into_iter().chain(program.open()).collect();
     close_all_but(&kept).map_err(kernel.because())?;
     forget_signals();
+    let_go();
     give_up(spec, report)?;
     Err(program.execute())
 }

@@ -72,6 +72,18 @@ fn cve_2019_14271_the_first_program_has_no_more_rights() {
     }
 }
 
+/// What the init does without, for being quick, the process has.
+#[test]
+fn large_pages_are_as_with_the_caller() {
+    let line = |status: &str| status.lines().find(|line| line.starts_with("THP_enabled:")).map(str::to_owned);
+    let ours = line(&fs::read_to_string("/proc/self/status").unwrap());
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let outcome = fixture.outcome(&fixture.command(&["cat", "/proc/self/status"]));
+        assert_eq!((line(&outcome.stdout), &outcome.end), (ours.clone(), &Ok(Exit::Code(0))), "{who:?}");
+    }
+}
+
 /// A process that is made of the init's program can write neither to it nor to the file that it came from.
 #[test]
 fn cve_2019_5736_the_program_is_out_of_reach() {

@@ -70,13 +70,12 @@ fn what_cannot_be_tested_says_so() {
         "{}",
         ran.stderr
     );
-    let ran = kitchen.home.run(&["build", "--platform=linux/amd64", "--test=true", "-t", "made:2", "context"]);
-    assert!(
-        ran.stderr.contains("/bin/sh: not found") && ran.stderr.contains("hint: the image has no shell: write the program"),
-        "{}",
-        ran.stderr
-    );
-    assert_ne!((ran.code, kitchen.home.run(&["digest", "store:made:2"]).code), (0, 0));
+    for platforms in ["--platform=linux/amd64", "--platform=linux/amd64,linux/386"] {
+        let ran = kitchen.home.run(&["build", platforms, "--test=true", "-t", "made:2", "context"]);
+        let hint = "hint: the image has no shell: write the program and its arguments as a list";
+        assert!(ran.stderr.contains("/bin/sh: not found") && ran.stderr.contains(hint), "{}", ran.stderr);
+        assert_ne!((ran.code, kitchen.home.run(&["digest", "store:made:2"]).code), (0, 0));
+    }
     // A platform that may be missing is left out.
     let said = kitchen.built(
         "",

@@ -276,6 +276,7 @@ impl Fault for BuildError {
             Self::Untested { why, .. } => Some(Hint::new(
                 why.remedy.clone().unwrap_or_else(|| "leave --test-all out: images of this machine are tested all the same".to_owned()),
             )),
+            Self::Several(problems) => problems.first().and_then(Fault::hint),
             _ => self.inner().and_then(Fault::hint),
         }
     }

@@ -29,6 +29,13 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|problem| panic!("{problem}: {text}"))
 }
 
+/// Skopeo, where it may write: its usual folder may be another user's.
+fn with_skopeo(skopeo: &Path, home: &Home) -> Command {
+    let mut command = Command::new(skopeo);
+    command.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path());
+    command
+}
+
 fn raw(home: &Home, name: &str) -> Value {
     parsed(&home.done(&["inspect", "--raw", name]))
 }
@@ -214,7 +221,7 @@ fn an_archive_and_a_layout_hold_one_image() {
         assert!(home.done(&["inspect", "--referrers", place]).contains("in the index, by its subject"), "{place}");
     }
     let Some(skopeo) = testkit::binary("skopeo") else { return testkit::skip("no skopeo: apt-get install skopeo") };
-    let seen = Ran::of(Command::new(skopeo).current_dir(home.path()).args(["inspect", "--raw", "oci-archive:a.tar"]));
+    let seen = Ran::of(with_skopeo(&skopeo, &home).current_dir(home.path()).args(["inspect", "--raw", "oci-archive:a.tar"]));
     assert_eq!((seen.code, parsed(&seen.stdout)), (0, raw(&home, "oci:layout")), "{}", seen.stderr);
 }
 
@@ -230,10 +237,11 @@ fn other_registries_and_clients_take_it() {
     assert_eq!(index["manifests"].as_array().unwrap().len(), 4);
     let Some(skopeo) = testkit::binary("skopeo") else { return testkit::skip("no skopeo: apt-get install skopeo") };
     let address = format!("docker://{name}");
-    let seen = Ran::of(Command::new(&skopeo).args(["inspect", "--raw", "--tls-verify=false", &address]));
+    let seen = Ran::of(with_skopeo(&skopeo, &home).args(["inspect", "--raw", "--tls-verify=false", &address]));
     assert_eq!((seen.code, parsed(&seen.stdout)), (0, index.clone()), "{}", seen.stderr);
     let layout = format!("oci:{}:1", home.path().join("copied").display());
-    let copied = Ran::of(Command::new(&skopeo).args(["--insecure-policy", "copy", "--all", "--src-tls-verify=false", &address, &layout]));
+    let copied =
+        Ran::of(with_skopeo(&skopeo, &home).args(["--insecure-policy", "copy", "--all", "--src-tls-verify=false", &address, &layout]));
     assert_eq!(copied.code, 0, "{}", copied.stderr);
     assert_eq!(raw(&home, "oci:copied:1"), index);
 }

@@ -34,6 +34,7 @@ pub(crate) struct Writer {
     end: u64,
     blobs: HashMap<Digest, Span>,
     others: HashSet<String>,
+    folders: HashSet<String>,
     /// Manifests that refer to others, to be listed with the next name.
     pub referrers: Vec<Descriptor>,
     /// The state of the target whose entries are all in here.
@@ -68,6 +69,7 @@ impl Writer {
             end: 0,
             blobs: HashMap::new(),
             others: HashSet::new(),
+            folders: HashSet::new(),
             referrers: Vec::new(),
             base: None,
             arriving: None,
@@ -114,6 +116,7 @@ impl Writer {
 
     fn copy(&mut self, name: &str, from: &Section) -> Result<()> {
         let read = ArchiveError::io("copy from", &self.path);
+        self.open_folders(name)?;
         let offset = self.header(self.end, name, from.span.size)?;
         let span = Span { offset, size: from.span.size };
         (&*from.file).seek(SeekFrom::Start(from.span.offset)).map_err(&read)?;
@@ -156,7 +159,9 @@ impl Writer {
     /// # Errors
     /// Where it cannot be written.
     pub fn start(&mut self, digest: &Digest, size: u64) -> Result<()> {
-        let offset = self.header(self.end, &blob_name(digest), size)?;
+        let name = blob_name(digest);
+        self.open_folders(&name)?;
+        let offset = self.header(self.end, &name, size)?;
         self.arriving = Some(Arriving { digest: digest.clone(), span: Span { offset, size }, written: 0 });
         Ok(())
     }
@@ -215,6 +220,24 @@ impl Writer {
         }
         self.file.sync_all().map_err(self.failed())?;
         std::fs::rename(&self.temporary, target).map_err(self.failed())?;
+        Ok(())
+    }
+
+    /// Writes entries for the folders that a file is in, each once. Who unpacks a file without them makes them by itself, and skopeo
+    /// gives what it makes so to root, which fails for whoever is not root.
+    fn open_folders(&mut self, name: &str) -> Result<()> {
+        for (end, _) in name.match_indices('/') {
+            let Some(folder) = name.get(..=end).filter(|folder| !self.folders.contains(*folder)) else { continue };
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(tar::EntryType::Directory);
+            // A name too long for a header is somebody else's, whose file was not in such an entry before, either.
+            let Ok(()) = seal(&mut header, 0, |header| header.set_path(folder)) else { continue };
+            header.set_mode(0o755);
+            header.set_cksum();
+            write_at(&self.file, header.as_bytes(), self.end).map_err(self.failed())?;
+            self.folders.insert(folder.to_owned());
+            self.end += BLOCK;
+        }
         Ok(())
     }
 

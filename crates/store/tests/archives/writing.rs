@@ -95,6 +95,18 @@ async fn what_an_archive_holds_survives_the_next_writer() {
     assert!(untar(&folder.path("a.tar")).contains(&("notes/readme.txt".to_owned(), b"mine".to_vec())));
 }
 
+/// As containerd writes it. What makes them by itself makes them root's, and skopeo fails over that for whoever is not root.
+#[tokio::test]
+async fn folders_stand_before_what_is_in_them() {
+    let folder = Folder::new();
+    for (number, name) in ["1", "2"].iter().enumerate() {
+        put(&folder.layout("a.tar"), &image(name), Some(name)).await;
+        let names: Vec<String> = untar(&folder.path("a.tar")).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names[..2], ["blobs/", "blobs/sha256/"], "{number}");
+        assert_eq!(names.iter().filter(|name| name.ends_with('/')).count(), 2, "{names:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_no_name_reaches_is_left_behind_by_the_writer_after_next() {
     let folder = Folder::new();

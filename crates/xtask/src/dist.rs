@@ -197,7 +197,10 @@ mod tests {
         let (source, program) = (folder.join("version.rs"), folder.join(name));
         fs::write(&source, "fn main() { println!(\"polyarch {}\", std::env::args().count()) }").unwrap();
         let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        let output = rustc.arg(&source).arg("-o").arg(&program).args(["-C", feature]).output().unwrap();
+        let Ok(output) = rustc.arg(&source).arg("-o").arg(&program).args(["-C", feature]).output() else {
+            eprintln!("skipped: no rustc here, where cargo starts no tests");
+            return None;
+        };
         if !output.status.success() {
             eprintln!("skipped: rustc cannot link with {feature} here");
         }

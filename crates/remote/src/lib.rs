@@ -29,6 +29,7 @@ mod payload;
 mod pieces;
 mod probe;
 mod quirks;
+mod redirect;
 mod referrers;
 mod registries;
 mod registry;

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use content::Event;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    LOCATION,
 };
 use reqwest::{Response, StatusCode};
 use url::Url;
@@ -20,9 +19,10 @@ use crate::answer::next_chunk;
 use crate::client::failure;
 use crate::error::chain;
 use crate::pace::Pace;
+use crate::redirect::{Plain, next_address};
 use crate::retry::{is_passing, retry_after};
 use crate::transport::{Forbidden, Transport, forbidden_address, names_forbidden};
-use crate::wire::{authority, printable, same_origin, shown};
+use crate::wire::{authority, same_origin, shown};
 use crate::{RemoteError, Secret, Settings};
 
 /// How often one request may be sent elsewhere, as with Go's clients.
@@ -152,7 +152,7 @@ impl Web {
             }
             let is_home = same_origin(&home, &url);
             let response = self.send(request, &url, authorization.as_ref().filter(|_| is_home)).await?;
-            match next_address(&first, &response)? {
+            match next_address(&first, &response, Plain::Never)? {
                 Some(next) => url = next,
                 None => {
                     let is_conditional = request.etag.is_some() || request.modified.is_some();
@@ -225,23 +225,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 fn refused(answer: &WebAnswer) -> RemoteError {
     let status = answer.response.status().as_u16();
     RemoteError::Status { request: format!("GET {}", answer.shown), status, source: None }
-}
-
-/// Returns where an answer sends us, if it does.
-fn next_address(first: &str, response: &Response) -> Result<Option<Url>, RemoteError> {
-    let follows = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let (true, Some(location)) = (follows, location) else { return Ok(None) };
-    let refuse = |target: String, reason| Err(RemoteError::Redirect { request: first.to_owned(), target, reason });
-    let Ok(target) = response.url().join(location) else { return refuse(printable(location, 200), "it is no address") };
-    if !target.username().is_empty() || target.password().is_some() {
-        return refuse(shown(&target), "it brings credentials of its own");
-    }
-    match (response.url().scheme(), target.scheme()) {
-        (_, "https") | ("http", "http") => Ok(Some(target)),
-        (_, "http") => refuse(shown(&target), "it would leave HTTPS"),
-        _ => refuse(shown(&target), "it is neither http nor https"),
-    }
 }
 
 /// Shows an address that is not asked.

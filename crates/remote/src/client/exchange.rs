@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use content::Event;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, WARNING};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, WARNING};
 use reqwest::{Method, Response};
 use rustls::Error as TlsError;
 use url::Url;
@@ -15,7 +15,8 @@ use crate::ask::Wanted;
 use crate::error::{Cause, chain, innermost};
 use crate::pace::Pace;
 use crate::payload::{Payload, Watch};
-use crate::wire::{authority, is_loopback, printable, same_origin, shown};
+use crate::redirect::{Plain, next_address};
+use crate::wire::{authority, printable, same_origin, shown};
 use crate::{Patience, RemoteError};
 
 const MAX_REDIRECTS: usize = 5;
@@ -46,7 +47,11 @@ impl Shared {
         let mut url = outgoing.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let (response, request) = self.send(outgoing, &url).await?;
-            match next_address(&first, outgoing.method, &response)? {
+            // Only reading follows: a body would have to be sent to a server that nobody named, and what writes is refused by its
+            // status like by any other.
+            let reads = matches!(*outgoing.method, Method::GET | Method::HEAD);
+            let next = if reads { next_address(&first, &response, Plain::Loopback)? } else { None };
+            match next {
                 Some(next) => url = next,
                 None if outgoing.wanted == Wanted::Stream && response.status().is_success() => {
                     return Ok(Answer::streaming(response, request));
@@ -178,27 +183,6 @@ pub(crate) fn failure(host: &str, error: &reqwest::Error) -> RemoteError {
         Some(_) => RemoteError::Tls { host, source },
         None if error.is_connect() => RemoteError::Unreachable { host, source },
         None => RemoteError::Dropped { host, source },
-    }
-}
-
-/// Returns where an answer sends us, if it does. Only reading follows: a body would have to be sent
-/// to a server that nobody named, and what writes is refused by its status like by any other.
-fn next_address(first: &str, method: &Method, response: &Response) -> Result<Option<Url>, RemoteError> {
-    let reading = matches!(*method, Method::GET | Method::HEAD);
-    let follows = reading && matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let (true, Some(location)) = (follows, location) else { return Ok(None) };
-    let refuse = |target: String, reason| Err(RemoteError::Redirect { request: first.to_owned(), target, reason });
-    let Ok(target) = response.url().join(location) else { return refuse(printable(location, 200), "it is no address") };
-    // They would be sent as a password to wherever it leads.
-    if !target.username().is_empty() || target.password().is_some() {
-        return refuse(shown(&target), "it brings credentials of its own");
-    }
-    match target.scheme() {
-        "https" => Ok(Some(target)),
-        "http" if response.url().scheme() == "http" || target.host_str().is_some_and(is_loopback) => Ok(Some(target)),
-        "http" => refuse(shown(&target), "it would leave HTTPS"),
-        _ => refuse(shown(&target), "it is neither http nor https"),
     }
 }
 

@@ -1,18 +1,14 @@
 //! A layer on its way into a library: written by a thread, stored by the runtime.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use content::Library;
+use content::{Library, Outbox};
 use graph::Lay;
 use layer::Settings;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::Receiver;
 
 use super::{Contents, PackError, Packed, each_once, pack, sources};
-
-/// How many pieces wait for the library at most: a piece of a layer is at most about a mebibyte.
-const WAITING: usize = 8;
 
 /// Writes entries as a layer into a library. Nobody sees it before it is whole; where the library has it
 /// already, it stays one.
@@ -21,8 +17,8 @@ const WAITING: usize = 8;
 /// As [`pack`], and what the library reports: that comes first, as it is why the layer could not be written.
 pub async fn pack_into(library: &dyn Library, lay: Arc<Lay>, contents: Arc<dyn Contents>, settings: Settings) -> Result<Packed, PackError> {
     contents.prepare(&each_once(sources(&lay))).await?;
-    let (sender, receiver) = channel(WAITING);
-    let writing = tokio::task::spawn_blocking(move || pack(&lay, contents.as_ref(), settings, Pieces { sender }));
+    let (outbox, receiver) = Outbox::new();
+    let writing = tokio::task::spawn_blocking(move || pack(&lay, contents.as_ref(), settings, outbox));
     let mut draft = library.draft().await?;
     let stored = store(draft.as_mut(), receiver).await;
     let packed = writing.await.map_err(|problem| PackError::Stopped(problem.to_string()))?;
@@ -37,20 +33,4 @@ async fn store(draft: &mut dyn content::Draft, mut receiver: Receiver<Bytes>) ->
         draft.write(piece).await?;
     }
     Ok(())
-}
-
-/// Hands what is written to the runtime.
-struct Pieces {
-    sender: Sender<Bytes>,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sender.blocking_send(Bytes::copy_from_slice(bytes)).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

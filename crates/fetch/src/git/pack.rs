@@ -1,23 +1,19 @@
 //! The files of a work tree as a tar in a library: root's, 0644 or 0755, in one order, so that a commit is always the same bytes.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use content::Library;
+use content::{Library, Outbox};
 use layer::LayerError;
 use layer::tar::{Entry, Writer};
 use oci::{Algorithm, Digest, Hasher};
-use tokio::sync::mpsc::{Sender, channel};
 
 use super::settings::AUTHORITIES;
 use crate::error::FetchError;
 
-/// How many pieces wait for the library at most.
-const WAITING: usize = 8;
 /// What git keeps for itself; no file of a repository is called so.
 const GIT: &str = ".git";
 
@@ -70,12 +66,12 @@ pub(super) async fn pack(
     times: Times,
     limit: u64,
 ) -> Result<(Digest, u64), PackProblem> {
-    let (sender, mut receiver) = channel(WAITING);
+    let (outbox, mut receiver) = Outbox::new();
     let wanted = folder.unwrap_or_default();
     let root = beneath(tree, wanted).ok_or_else(|| PackProblem::NoFolder(wanted.to_owned()))?;
     // A folder of a repository is no repository.
     let keeps_git = keeps_git && folder.is_none();
-    let writing = tokio::task::spawn_blocking(move || write(&root, keeps_git, times, Pieces { sender }));
+    let writing = tokio::task::spawn_blocking(move || write(&root, keeps_git, times, outbox));
     let mut draft = library.draft().await?;
     let mut hasher = Hasher::new(Algorithm::Sha256);
     while let Some(piece) = receiver.recv().await {
@@ -104,8 +100,8 @@ pub(super) fn beneath(tree: &Path, folder: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-fn write(root: &Path, keeps_git: bool, times: Times, pieces: Pieces) -> Result<(), LayerError> {
-    let mut writer = Writer::new(pieces);
+fn write(root: &Path, keeps_git: bool, times: Times, outbox: Outbox) -> Result<(), LayerError> {
+    let mut writer = Writer::new(outbox);
     let mut ahead = names(root, keeps_git, &[])?;
     while let Some(path) = ahead.pop() {
         let at = root.join(Path::new(std::ffi::OsStr::from_bytes(&path)));
@@ -142,20 +138,4 @@ fn names(folder: &Path, keeps_git: bool, above: &[u8]) -> Result<Vec<Vec<u8>>, L
     }
     names.sort_unstable_by(|one, other| other.cmp(one));
     Ok(names)
-}
-
-/// Hands what is written to the runtime.
-struct Pieces {
-    sender: Sender<Bytes>,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sender.blocking_send(Bytes::copy_from_slice(bytes)).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -39,13 +39,17 @@ impl Secrets {
 
     /// Returns what a host is shown by HTTP: with the port that an address names, or without it.
     pub(crate) fn for_http(&self, url: &Url) -> Option<Secret> {
-        let host = url.host_str()?;
-        let with_port = url.port().map(|port| format!("{host}:{port}"));
+        let (host, authority) = (url.host_str()?, authority(url)?);
         let header = |name: &str| self.line(&format!("{HEADER}{name}"));
         let token = |name: &str| self.line(&format!("{TOKEN}{name}")).map(|token| format!("Bearer {token}"));
-        let names = with_port.iter().map(String::as_str).chain([host]);
-        names.into_iter().find_map(|name| header(name).or_else(|| token(name))).map(Secret::new)
+        [authority.as_str(), host].into_iter().find_map(|name| header(name).or_else(|| token(name))).map(Secret::new)
     }
+}
+
+/// Returns the host of a URL, with the port that it names.
+pub(crate) fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 impl fmt::Debug for Secrets {

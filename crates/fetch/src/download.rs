@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use content::{Draft, Events, Keep, Library, Source};
+use content::{Events, Keep, Library, Source};
 use dockerfile::HttpAddress;
 use oci::{Algorithm, Descriptor, Digest, Hasher, MediaType};
 use remote::{RemoteError, Web, WebAnswer, WebRequest};
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::credentials::Secrets;
 use crate::error::FetchError;
-use crate::record::Record;
+use crate::record::{Of, Record};
 
 /// Where blobs are asked for: any repository will do.
 const REPOSITORY: &str = "fetched";
@@ -74,7 +74,7 @@ impl Downloads {
 
     /// Returns what is remembered of an address whose blob is still here.
     async fn known(&self, url: &str, source: &dyn Source) -> Result<Option<Record>, FetchError> {
-        let Some(record) = Record::read(&*self.keep, url) else { return Ok(None) };
+        let Some(record) = Of::download(url).read::<Record>(&*self.keep) else { return Ok(None) };
         let size = source.blob_size(&record.digest).await?;
         Ok(Some(record).filter(|record| size == Some(record.size)))
     }
@@ -94,10 +94,9 @@ impl Downloads {
         if let Some(record) = known.filter(|_| answer.is_unchanged) {
             return Ok((record.clone(), true));
         }
-        let mut record = self.receive(&shown, &mut answer, checksum).await?;
-        record.etag = answer.etag;
-        record.modified = answer.modified;
-        record.write(&*self.keep, &address.url);
+        let record = self.receive(&shown, &mut answer, checksum).await?;
+        let record = Record { etag: answer.etag, modified: answer.modified, ..record };
+        Of::download(&address.url).write(&*self.keep, &record);
         Ok((record, false))
     }
 
@@ -126,15 +125,9 @@ impl Downloads {
         if let Some(expected) = checksum.filter(|expected| *expected != got) {
             return Err(FetchError::Checksum { address: shown.to_owned(), expected: expected.clone(), got: got.clone() });
         }
-        let size = commit(draft, &digest).await?;
-        let mut record = Record::new(digest, size);
-        record.checked.extend(other);
-        Ok(record)
+        let size = draft.commit(&digest).await?.size;
+        Ok(Record { digest, size, etag: None, modified: None, checked: other.into_iter().collect() })
     }
-}
-
-async fn commit(draft: Box<dyn Draft>, digest: &Digest) -> Result<u64, FetchError> {
-    Ok(draft.commit(digest).await?.size)
 }
 
 fn found(record: &Record, source: Arc<dyn Source>, is_known: bool) -> Download {

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::credentials::Secrets;
 use crate::error::FetchError;
-use crate::record::CheckoutRecord;
+use crate::record::{CheckoutRecord, Of};
 use account::Account;
 use pack::{Times, beneath, pack};
 use program::{Git, Patience};
@@ -36,6 +36,8 @@ const WANTED: &str = "refs/build/wanted";
 const REFERENCES: &str = "/info/refs";
 /// The file that names the repositories in one.
 const MODULES: &str = ".gitmodules";
+/// The folder of the copy. What else is needed lies beside it.
+const TREE: &str = "tree";
 /// How many repositories may be in each other.
 const DEEPEST: usize = 10;
 
@@ -138,14 +140,14 @@ impl Fetching<'_> {
         }
     }
 
-    /// Everything that decides what is in the tar, but for the commit.
-    fn what(&self) -> String {
+    /// Says what is remembered of a commit: by everything else that decides what is in the tar, too.
+    fn record(&self, commit: &str) -> Of {
         let GitAddress { remote, folder, submodules, times, .. } = self.address;
-        format!("{remote} {folder:?} {submodules:?} {times:?} {}", self.keeps_git)
+        Of::checkout(&format!("{remote} {folder:?} {submodules:?} {times:?} {}", self.keeps_git), commit)
     }
 
     async fn known(&self, commit: &str) -> Result<Option<Checkout>, FetchError> {
-        let Some(record) = CheckoutRecord::read(&*self.all.keep, &self.what(), commit) else { return Ok(None) };
+        let Some(record) = self.record(commit).read::<CheckoutRecord>(&*self.all.keep) else { return Ok(None) };
         let source: Arc<dyn Source> = self.all.library.open(REPOSITORY).await?;
         if source.blob_size(&record.digest).await? != Some(record.size) {
             return Ok(None);
@@ -153,8 +155,10 @@ impl Fetching<'_> {
         Ok(Some(checkout(&record, commit, source, true)))
     }
 
-    /// Prepares git, for where the repository is in truth.
+    /// Prepares git below a folder, for where the repository is in truth.
     async fn git(&self, folder: &Path) -> Result<Git, FetchError> {
+        let tree = folder.join(TREE);
+        fs::create_dir(&tree).map_err(FetchError::Scratch)?;
         let account = Account::of(self.address, &self.all.secrets);
         let remote = self.place(&account).await?;
         let mut configuration = Configuration::new(&self.all.settings, folder).map_err(FetchError::Scratch)?;
@@ -162,7 +166,7 @@ impl Fetching<'_> {
         let program = self.all.settings.program().ok_or_else(|| FetchError::NoGit(self.shown.clone()))?;
         Ok(Git {
             program,
-            folder: folder.to_owned(),
+            folder: tree,
             variables: configuration.variables(),
             secrets: account.hidden(),
             remote,
@@ -250,8 +254,8 @@ impl Fetching<'_> {
         let times = if self.address.times == Some(GitTimes::Checkout) { Times::Own } else { Times::All(time) };
         let packed = pack(&*self.all.library, &git.folder, self.address.folder.as_deref(), self.keeps_git, times, self.all.limit).await;
         let (digest, size) = packed.map_err(|problem| problem.told(&self.shown))?;
-        let record = CheckoutRecord::new(digest, size, time);
-        record.write(&*self.all.keep, &self.what(), &commit);
+        let record = CheckoutRecord { digest, size, time };
+        self.record(&commit).write(&*self.all.keep, &record);
         let source: Arc<dyn Source> = self.all.library.open(REPOSITORY).await?;
         Ok(checkout(&record, &commit, source, false))
     }

@@ -2,15 +2,12 @@
 
 use content::{Keep, Shelf};
 use oci::Digest;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// The form of records; one of another form is none.
-const FORM: u32 = 1;
 
 /// What an address led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    form: u32,
     /// The blob.
     pub digest: Digest,
     /// Its length.
@@ -24,23 +21,6 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) const fn new(digest: Digest, size: u64) -> Self {
-        Self { form: FORM, digest, size, etag: None, modified: None, checked: Vec::new() }
-    }
-
-    /// Reads what is remembered of an address.
-    pub(crate) fn read(keep: &dyn Keep, url: &str) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&keep.get(Shelf::Fetched, &key(url))?).ok()?;
-        (record.form == FORM).then_some(record)
-    }
-
-    /// Remembers it.
-    pub(crate) fn write(&self, keep: &dyn Keep, url: &str) {
-        if let Ok(text) = serde_json::to_vec(self) {
-            keep.put(Shelf::Fetched, &key(url), &text);
-        }
-    }
-
     /// Tells whether it has a checksum.
     pub(crate) fn has(&self, checksum: &Digest) -> bool {
         self.digest == *checksum || self.checked.contains(checksum)
@@ -50,7 +30,6 @@ impl Record {
 /// The files of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckoutRecord {
-    form: u32,
     /// The blob: a tar of them.
     pub digest: Digest,
     /// Its length.
@@ -59,29 +38,29 @@ pub(crate) struct CheckoutRecord {
     pub time: i64,
 }
 
-impl CheckoutRecord {
-    pub(crate) const fn new(digest: Digest, size: u64, time: i64) -> Self {
-        Self { form: FORM, digest, size, time }
+/// What is remembered, by what it is of. The number is that of the record's form: one of another form is never found.
+pub(crate) struct Of(Digest);
+
+impl Of {
+    /// A [`Record`] of an address.
+    pub(crate) fn download(url: &str) -> Self {
+        Self(Digest::of(format!("download 1 {url}").as_bytes()))
     }
 
-    /// Reads what is remembered of a commit; `what` says where it is from, and what of it was wanted.
-    pub(crate) fn read(keep: &dyn Keep, what: &str, commit: &str) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&keep.get(Shelf::Fetched, &commit_key(what, commit))?).ok()?;
-        (record.form == FORM).then_some(record)
+    /// A [`CheckoutRecord`] of a commit; `what` says where it is from, and what of it was wanted.
+    pub(crate) fn checkout(what: &str, commit: &str) -> Self {
+        Self(Digest::of(format!("commit 1 {commit} of {what}").as_bytes()))
+    }
+
+    /// Reads what is remembered.
+    pub(crate) fn read<T: DeserializeOwned>(&self, keep: &dyn Keep) -> Option<T> {
+        serde_json::from_slice(&keep.get(Shelf::Fetched, &self.0)?).ok()
     }
 
     /// Remembers it.
-    pub(crate) fn write(&self, keep: &dyn Keep, what: &str, commit: &str) {
-        if let Ok(text) = serde_json::to_vec(self) {
-            keep.put(Shelf::Fetched, &commit_key(what, commit), &text);
+    pub(crate) fn write(&self, keep: &dyn Keep, record: &impl Serialize) {
+        if let Ok(text) = serde_json::to_vec(record) {
+            keep.put(Shelf::Fetched, &self.0, &text);
         }
     }
-}
-
-fn commit_key(what: &str, commit: &str) -> Digest {
-    Digest::of(format!("commit {commit} of {what}").as_bytes())
-}
-
-fn key(url: &str) -> Digest {
-    Digest::of(format!("download {url}").as_bytes())
 }

@@ -7,7 +7,7 @@ use remote::Secret;
 use url::Url;
 
 use super::settings::Configuration;
-use crate::credentials::Secrets;
+use crate::credentials::{Secrets, authority};
 
 /// A token, sent as a password; BuildKit's name for it. `.HOST` behind it makes it one for that host.
 const TOKEN: &str = "GIT_AUTH_TOKEN";
@@ -26,7 +26,7 @@ impl Account {
     /// Finds it: the secrets of the build, for this host before those for all, then the login of the address.
     pub(super) fn of(address: &GitAddress, secrets: &Secrets) -> Self {
         let mut account = Self { header: None, hidden: Vec::new() };
-        let Some(host) = address.remote.parse::<Url>().ok().filter(|url| url.scheme().starts_with("http")).and_then(|url| host(&url))
+        let Some(host) = address.remote.parse::<Url>().ok().filter(|url| url.scheme().starts_with("http")).and_then(|url| authority(&url))
         else {
             return account;
         };
@@ -60,9 +60,4 @@ impl Account {
         // A name that is part of every address hides nothing.
         self.hidden.iter().filter(|text| text.len() > 3).cloned().collect()
     }
-}
-
-fn host(url: &Url) -> Option<String> {
-    let host = url.host_str()?;
-    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }

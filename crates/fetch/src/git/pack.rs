@@ -11,7 +11,6 @@ use layer::LayerError;
 use layer::tar::{Entry, Writer};
 use oci::{Algorithm, Digest, Hasher};
 
-use super::settings::AUTHORITIES;
 use crate::error::FetchError;
 
 /// What git keeps for itself; no file of a repository is called so.
@@ -130,8 +129,7 @@ fn names(folder: &Path, keeps_git: bool, above: &[u8]) -> Result<Vec<Vec<u8>>, L
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(LayerError::read)? {
         let name = entry.map_err(LayerError::read)?.file_name();
-        let is_ours = above.is_empty() && name == AUTHORITIES;
-        if !is_ours && (keeps_git || name != GIT) {
+        if keeps_git || name != GIT {
             let slash: &[u8] = if above.is_empty() { b"" } else { b"/" };
             names.push([above, slash, name.as_bytes()].concat());
         }

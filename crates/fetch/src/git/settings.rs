@@ -52,6 +52,9 @@ const PROTOCOLS: [&str; 4] = ["http", "https", "ssh", "git"];
 /// How ssh is started: it asks nobody, and what it knows of hosts is what stands in the person's `known_hosts`.
 const SSH: &str = "ssh -o BatchMode=yes -o ForwardAgent=no -o PermitLocalCommand=no -o ConnectTimeout=30";
 
+/// The file of authorities, which lies beside the copy of the repository.
+const AUTHORITIES: &str = "authorities.pem";
+
 /// Settings and variables of one run.
 pub(super) struct Configuration {
     settings: Vec<(String, String)>,
@@ -96,7 +99,6 @@ impl Configuration {
                 all.extend(fs::read(file)?);
                 all.push(b'\n');
             }
-            // Beside the work tree, so that it is no part of it.
             let bundle = folder.join(AUTHORITIES);
             fs::write(&bundle, all)?;
             own.variable("GIT_SSL_CAINFO", bundle.into());
@@ -125,6 +127,3 @@ impl Configuration {
         variables
     }
 }
-
-/// The file of authorities.
-pub(super) const AUTHORITIES: &str = ".polyarch-authorities.pem";

@@ -1,6 +1,6 @@
 //! CONTEXT: where the files of a build are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use dockerfile::Address;
@@ -26,9 +26,14 @@ impl ContextWord {
     /// Where it cannot be one.
     pub fn settled(self) -> Result<Self, WordError> {
         let Self::Folder(path) = &self else { return Ok(self) };
-        let far = if path.exists() { None } else { path.to_str().map(Address::of_github).transpose()?.flatten() };
-        Ok(far.map_or(self, |address| Self::Remote(Box::new(address))))
+        Ok(of_github(path)?.map_or(self, |address| Self::Remote(Box::new(address))))
     }
+}
+
+/// Reads the repository that a path means which is not there.
+pub(super) fn of_github(path: &Path) -> Result<Option<Address>, WordError> {
+    let text = path.to_str().filter(|_| !path.exists());
+    Ok(text.map(Address::of_github).transpose()?.flatten())
 }
 
 impl FromStr for ContextWord {

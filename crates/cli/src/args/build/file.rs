@@ -39,15 +39,9 @@ impl FromStr for FileFlag {
         if pattern.is_empty() {
             return Err(WordError::shape("file", text, "FILE, PLATFORM=FILE or - for the standard input"));
         }
-        match Address::parse(pattern)? {
-            Some(Address::Git(_)) => {
-                return Err(WordError::shape(
-                    "file",
-                    &dockerfile::shown_address(pattern),
-                    "a file, or the address of one: CONTEXT may be a repository",
-                ));
-            }
-            Some(Address::Http(_)) | None => {}
+        if let Some(Address::Git(_)) = Address::parse(pattern)? {
+            let expected = "a file, or the address of one: CONTEXT may be a repository";
+            return Err(WordError::shape("file", &dockerfile::shown_address(pattern), expected));
         }
         if let Some(word) = placeholders(pattern).find(|word| !PLACEHOLDERS.contains(word)) {
             let nearest = nearest_name(word, PLACEHOLDERS);

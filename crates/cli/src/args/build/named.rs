@@ -8,6 +8,7 @@ use dockerfile::{Address, Location};
 use graph::context_name;
 use oci::{Locator, Platform, Reference};
 
+use super::context::of_github;
 use super::error::WordError;
 use super::platform::{Before, fitting, split};
 
@@ -49,8 +50,7 @@ impl NamedSource {
     /// Where it cannot be one.
     pub fn settled(self) -> Result<Self, WordError> {
         let Self::Path(path) = &self else { return Ok(self) };
-        let far = if path.exists() { None } else { path.to_str().map(Address::of_github).transpose()?.flatten() };
-        Ok(far.map_or(self, |address| Self::Remote(Box::new(address))))
+        Ok(of_github(path)?.map_or(self, |address| Self::Remote(Box::new(address))))
     }
 }
 
@@ -88,9 +88,11 @@ fn source(text: &str, value: &str) -> Result<NamedSource, WordError> {
     if IMAGES.iter().any(|prefix| value.starts_with(prefix)) {
         return Ok(NamedSource::Image(value.parse()?));
     }
-    if Location::of(value) != Location::Context {
-        return Ok(Address::parse(value)?
-            .map_or_else(|| NamedSource::Path(PathBuf::from(value)), |address| NamedSource::Remote(Box::new(address))));
+    // What has another scheme is told of by what contexts can be.
+    if Location::of(value) != Location::Context
+        && let Some(address) = Address::parse(value)?
+    {
+        return Ok(NamedSource::Remote(Box::new(address)));
     }
     let foreign = value.split_once("://").or_else(|| value.split_once(':').filter(|(kind, _)| FOREIGN.contains(kind)));
     if let Some((kind, _)) = foreign.filter(|(kind, _)| !kind.contains('/')) {

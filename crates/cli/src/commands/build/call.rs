@@ -7,10 +7,11 @@ mod targets;
 
 use std::sync::Arc;
 
-use engine::build::{BuildError, BuildFile, Request, Review, Target, outlined, review};
+use engine::build::{BuildError, BuildFile, Request, Review, outlined, review};
 use fault::{Failure, Fault};
+use serde_json::Value;
 
-use super::checks::{found, options};
+use super::checks::{first_of_each, found, options};
 use super::finder::Finder;
 use crate::args::{Call, Method};
 use crate::commands::{Done, Session};
@@ -38,6 +39,14 @@ impl Form {
     }
 }
 
+/// Puts the fields of one document before those of another.
+fn joined(mut first: Value, second: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (first.as_object_mut(), second) {
+        fields.extend(more);
+    }
+    first
+}
+
 /// Does what is asked for instead of a build.
 ///
 /// # Errors
@@ -46,12 +55,13 @@ pub async fn run(session: &Session, call: Call, request: &Request, finder: &Find
     let form = Form::new(session, call);
     match call.method {
         Method::Targets => {
-            let files: Vec<&Arc<BuildFile>> = first_of_each(request).map(|target| &target.file).collect();
+            let files: Vec<&Arc<BuildFile>> = first_of_each(&request.targets, |target| target).map(|target| &target.file).collect();
             targets::show(session, form, &files);
             Ok(Done::Well)
         }
         Method::Outline => {
-            let asked = first_of_each(request).map(|target| Ok(outline::Asked::new(&target.file, &outlined(request, target)?)));
+            let asked = first_of_each(&request.targets, |target| target)
+                .map(|target| Ok(outline::Asked::new(&target.file, &outlined(request, target)?)));
             outline::show(session, form, &asked.collect::<Result<Vec<_>, BuildError>>()?);
             Ok(Done::Well)
         }
@@ -62,24 +72,11 @@ pub async fn run(session: &Session, call: Call, request: &Request, finder: &Find
     }
 }
 
-/// Lists one target for each Dockerfile: the first platform speaks for all, as in BuildKit.
-fn first_of_each(request: &Request) -> impl Iterator<Item = &Target> {
-    let mut seen: Vec<&str> = Vec::new();
-    request.targets.iter().filter(move |target| {
-        let name = target.file.source.name();
-        let is_new = !seen.contains(&name);
-        if is_new {
-            seen.push(name);
-        }
-        is_new
-    })
-}
-
 /// Tells whether anything was found.
 async fn check(session: &Session, form: Form, request: &Request, finder: &Finder<'_>) -> Result<bool, Failure> {
     let mut findings = Findings::default();
     let mut problem = None;
-    for target in first_of_each(request) {
+    for target in first_of_each(&request.targets, |target| target) {
         let options = options(target)?;
         let Review { outline, bases, unseen, problem: own } = review(request, target, finder).await;
         for unseen in unseen {

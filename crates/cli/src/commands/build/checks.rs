@@ -62,13 +62,8 @@ impl Fault for CheckError {
 /// Where a file says that its findings are errors, and there are some; options that make no sense.
 pub fn tell(session: &Session, request: &Request, plan: &Plan) -> Result<(), Failure> {
     undeclared(session, request, plan);
-    let mut seen: Vec<&str> = Vec::new();
-    for planned in &plan.targets {
+    for planned in first_of_each(&plan.targets, |planned| &planned.target) {
         let file = &planned.target.file;
-        if seen.contains(&file.source.name()) {
-            continue;
-        }
-        seen.push(file.source.name());
         let options = options(&planned.target)?;
         let ready = planned.outcome.as_ref().ok();
         let ground = ready.map(|ready| (&ready.outline, &ready.bases));
@@ -83,6 +78,12 @@ pub fn tell(session: &Session, request: &Request, plan: &Plan) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// Lists one of those that are for each Dockerfile: the first platform speaks for all, as in BuildKit.
+pub fn first_of_each<T>(all: &[T], target: impl Fn(&T) -> &Target) -> impl Iterator<Item = &T> {
+    let mut seen = BTreeSet::new();
+    all.iter().filter(move |one| seen.insert(target(one).file.source.name().to_owned()))
 }
 
 /// Returns what is checked: as the command line says, or else the file.

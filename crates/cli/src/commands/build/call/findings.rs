@@ -8,8 +8,8 @@ use dockerfile::lint::Warning;
 use engine::build::BuildFile;
 use serde_json::{Value, json};
 
-use super::Form;
 use super::excerpt::excerpt;
+use super::{Form, joined};
 use crate::commands::Session;
 use crate::console::visible;
 
@@ -41,13 +41,7 @@ impl Findings {
         let lines = match form {
             Form::Text => self.lines(),
             Form::Buildx => vec![format!("{:#}", self.value())],
-            Form::Own => {
-                let mut value = json!({"polyarchCheck": 1});
-                if let (Some(own), Value::Object(fields)) = (value.as_object_mut(), self.value()) {
-                    own.extend(fields);
-                }
-                vec![format!("{value:#}")]
-            }
+            Form::Own => vec![format!("{:#}", joined(json!({"polyarchCheck": 1}), self.value()))],
         };
         lines.iter().for_each(|line| session.console.data(line));
     }

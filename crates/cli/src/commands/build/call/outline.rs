@@ -9,8 +9,8 @@ use engine::build::BuildFile;
 use graph::{AskedKey, Asks, Outline, asks};
 use serde_json::{Value, json};
 
-use super::Form;
 use super::findings::location;
+use super::{Form, joined};
 use crate::commands::Session;
 use crate::console::{Table, visible};
 
@@ -46,13 +46,7 @@ pub fn show(session: &Session, form: Form, files: &[Asked]) {
         }
         Form::Buildx => files.iter().for_each(|asked| session.console.data(format!("{:#}", value(asked)))),
         Form::Own => {
-            let named = files.iter().map(|asked| {
-                let mut own = json!({"file": asked.file.source.name()});
-                if let (Some(own), Value::Object(fields)) = (own.as_object_mut(), value(asked)) {
-                    own.extend(fields);
-                }
-                own
-            });
+            let named = files.iter().map(|asked| joined(json!({"file": asked.file.source.name()}), value(asked)));
             session.console.data(format!("{:#}", json!({"polyarchOutline": 1, "files": named.collect::<Vec<_>>()})));
         }
     }

@@ -8,8 +8,8 @@ use dockerfile::Stage;
 use engine::build::BuildFile;
 use serde_json::{Value, json};
 
-use super::Form;
 use super::findings::location;
+use super::{Form, joined};
 use crate::commands::Session;
 use crate::console::Table;
 
@@ -18,14 +18,7 @@ pub fn show(session: &Session, form: Form, files: &[&Arc<BuildFile>]) {
     match form {
         Form::Text => text(session, files),
         Form::Buildx => session.console.data(format!("{:#}", value(files))),
-        Form::Own => {
-            let mut value = value(files);
-            let mut own = json!({"polyarchTargets": 1});
-            if let (Some(own), Some(fields)) = (own.as_object_mut(), value.as_object_mut()) {
-                own.append(fields);
-            }
-            session.console.data(format!("{own:#}"));
-        }
+        Form::Own => session.console.data(format!("{:#}", joined(json!({"polyarchTargets": 1}), value(files)))),
     }
 }
 

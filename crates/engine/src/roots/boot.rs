@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::touch;
+
 /// Where Linux tells one start of the machine from another (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Says in which the layers were written.
@@ -21,17 +23,17 @@ const WRITTEN_AFTER: Duration = Duration::from_mins(15);
 /// `folder` has the lock of that name, which is given back.
 pub(super) fn settle(folder: &Path, layers: &Path, lock: &File) -> io::Result<()> {
     match fs::read_to_string(BOOT_ID) {
-        Ok(boot) => settle_at(folder, layers, lock, &boot, SystemTime::now()),
+        Ok(boot) => settle_at(folder, layers, lock, &boot),
         // Where that is hidden, one start is like another.
         Err(_) => Ok(()),
     }
 }
 
-fn settle_at(folder: &Path, layers: &Path, lock: &File, boot: &str, now: SystemTime) -> io::Result<()> {
+fn settle_at(folder: &Path, layers: &Path, lock: &File, boot: &str) -> io::Result<()> {
     let path = folder.join(BOOT);
     let is_same = || fs::read_to_string(&path).is_ok_and(|before| before == boot);
     if is_same() {
-        return mark(layers, now);
+        return Ok(());
     }
     match lock.try_lock() {
         Ok(()) => {}
@@ -53,17 +55,21 @@ fn drop_unmarked(layers: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks the layers that have been there for long enough. One that cannot be is unpacked again some day.
-fn mark(layers: &Path, now: SystemTime) -> io::Result<()> {
-    for entry in fs::read_dir(layers)? {
-        let entry = entry?;
+/// Marks the layers that have been there for long enough, for whoever holds the lock. One that cannot be is unpacked again some day.
+pub(super) fn mark(folder: &Path, layers: &Path, now: SystemTime) {
+    let path = folder.join(BOOT);
+    let is_older = |time: io::Result<SystemTime>| time.is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > WRITTEN_AFTER));
+    // There was a look at all of them not long ago, or none of them is older than this start.
+    if !is_older(fs::metadata(&path).and_then(|found| found.modified())) {
+        return;
+    }
+    for entry in fs::read_dir(layers).into_iter().flatten().flatten() {
         let made = entry.metadata().and_then(|found| found.created());
-        let is_written = made.is_ok_and(|made| now.duration_since(made).is_ok_and(|age| age > WRITTEN_AFTER));
-        if is_written && !entry.path().join(LASTING).exists() {
+        if is_older(made) && !entry.path().join(LASTING).exists() {
             let _ = File::create_new(entry.path().join(LASTING));
         }
     }
-    Ok(())
+    touch(&path);
 }
 
 #[cfg(test)]
@@ -72,7 +78,8 @@ mod tests {
 
     fn settled(home: &Path, boot: &str, now: SystemTime) -> Vec<String> {
         let lock = File::options().read(true).write(true).create(true).truncate(false).open(home.join("lock")).unwrap();
-        settle_at(home, &home.join("layers"), &lock, boot, now).unwrap();
+        settle_at(home, &home.join("layers"), &lock, boot).unwrap();
+        mark(home, &home.join("layers"), now);
         // It was given back. A process that is just being started would hold it on without our doing so.
         lock.try_lock().unwrap();
         lock.unlock().unwrap();
@@ -106,7 +113,7 @@ mod tests {
         let open = || File::options().read(true).write(true).create(true).truncate(false).open(home.path().join("lock")).unwrap();
         let theirs = open();
         theirs.lock_shared().unwrap();
-        settle_at(home.path(), &home.path().join("layers"), &open(), "one", SystemTime::now()).unwrap();
+        settle_at(home.path(), &home.path().join("layers"), &open(), "one").unwrap();
         assert!(home.path().join("layers/one").exists() && !home.path().join("boot").exists());
     }
 }

@@ -100,6 +100,7 @@ impl Roots {
         let lock = lock.map_err(|problem| RootsError::io(&path, problem))?;
         boot::settle(&folder, &layers, &lock).map_err(|problem| RootsError::io(&layers, problem))?;
         lock.lock_shared().map_err(|problem| RootsError::io(&path, problem))?;
+        boot::mark(&folder, &layers, SystemTime::now());
         scratch::tidy(&folder.join(WORK));
         Ok(Self { folder, standing, form, unpacked: Mutex::default(), _lock: lock })
     }

@@ -14,9 +14,11 @@ use crate::differ::Owners;
 /// Lists what a process sees that is not root's: of the layers below it, but for what is mounted over them, and of the mounts.
 pub(super) fn owners(index: &PathIndex, mounts: &[Mount], of_mounts: &[Owned]) -> Vec<Owned> {
     let mounted: Vec<TreePath> = mounts.iter().map(|mount| TreePath::clean(mount.target.as_bytes())).collect();
-    let seen = files(index).filter(|(path, ..)| !mounted.iter().any(|mount| below(path, mount).is_some()));
     let top = TreePath::clean(b"/");
-    seen.filter_map(|(path, uid, gid)| owned(&top, path, uid, gid)).chain(of_mounts.iter().cloned()).collect()
+    // Most is root's, and need not be looked for among the mounts.
+    let others = files(index).filter_map(|(path, uid, gid)| Some((path, owned(&top, path, uid, gid)?)));
+    let seen = others.filter(|(path, _)| !mounted.iter().any(|mount| below(path, mount).is_some()));
+    seen.map(|(_, owned)| owned).chain(of_mounts.iter().cloned()).collect()
 }
 
 /// Lists what is not root's in a folder that is shown as `target`, the folder itself among it. `files` may be more than what is in it.

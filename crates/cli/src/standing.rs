@@ -23,9 +23,6 @@ pub struct Stand {
     pub registers: Option<Result<(), SandboxError>>,
 }
 
-/// The users of a machine, as the kernel writes them: all there are, for themselves.
-const ALL: [&str; 3] = ["0", "0", "4294967295"];
-
 /// Finds out who the program is, and enters a user namespace where a verb needs one: for what runs commands, and for what removes
 /// the files that they left, which belong to users that only exist there. Root needs one for handlers of programs that nobody else has.
 pub fn settle(verb: &Verb) -> Stand {
@@ -40,7 +37,8 @@ fn stand(verb: &Verb) -> Stand {
         return match users.map(|users| sandbox::enter(&users)) {
             Some(Ok(())) => Stand { standing: Ok(of_many(&uids)), is_own: true, registers: None },
             // Whoever needs handlers is told that there are none.
-            _ => Stand { standing: Ok(of_root(&uids)), is_own: false, registers: None },
+            _ if sandbox::is_root_of_machine() => Stand { standing: Ok(Standing::Root), is_own: false, registers: None },
+            _ => Stand { standing: Ok(of_many(&uids)), is_own: false, registers: None },
         };
     }
     if !needs_users(verb) {
@@ -126,12 +124,7 @@ fn needs_users(verb: &Verb) -> bool {
     }
 }
 
-/// Tells what root can keep of owners, by the users there are.
-fn of_root(map: &str) -> Standing {
-    if map.split_whitespace().eq(ALL) { Standing::Root } else { of_many(map) }
-}
-
-/// Tells what root of a user namespace can keep of owners.
+/// Tells what root of a user namespace can keep of owners, by the users there are.
 fn of_many(map: &str) -> Standing {
     let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse().ok());
     if counts.fold(0_u64, |sum, count: u64| sum.saturating_add(count)) > 1 { Standing::Granted } else { Standing::Single }
@@ -143,9 +136,9 @@ mod tests {
 
     #[test]
     fn root_has_the_owners_that_its_namespace_has() {
-        assert_eq!(of_root("         0          0 4294967295\n"), Standing::Root);
-        assert_eq!(of_root("0 1000 1\n1 100000 65536\n"), Standing::Granted);
-        assert_eq!(of_root("0 1000 1\n"), Standing::Single);
-        assert_eq!(of_root(""), Standing::Single);
+        assert_eq!(of_many("         0          0 4294967295\n"), Standing::Granted);
+        assert_eq!(of_many("0 1000 1\n1 100000 65536\n"), Standing::Granted);
+        assert_eq!(of_many("0 1000 1\n"), Standing::Single);
+        assert_eq!(of_many(""), Standing::Single);
     }
 }

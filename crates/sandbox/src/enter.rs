@@ -15,10 +15,24 @@ use crate::limitation::Limitation;
 use crate::report::Word;
 use crate::{SandboxError, Users};
 
+/// The user namespace that every machine begins with (Linux, `PROC_USER_INIT_INO`). What is registered there holds for the machine.
+const FIRST_NAMESPACE: &str = "user:[4026531837]";
+
 /// Tells whether this program is root here, of the machine or of a user namespace: it may make mounts and namespaces, so there is
 /// nothing to [`enter`].
 pub fn is_root() -> bool {
     geteuid().is_root() && capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
+}
+
+/// Tells whether this program is root of the machine itself, not of a user namespace, a container's for one, which may have every user
+/// of the machine: what it registers holds for the machine, and it may write attributes that are `trusted`.
+pub fn is_root_of_machine() -> bool {
+    is_root() && is_in_first_namespace().unwrap_or(false)
+}
+
+/// Tells whether this program is in the machine's own user namespace.
+pub(crate) fn is_in_first_namespace() -> io::Result<bool> {
+    Ok(std::fs::read_link("/proc/self/ns/user")?.as_os_str() == FIRST_NAMESPACE)
 }
 
 /// Moves this program into a user namespace of its own, as its root, with every capability there.

@@ -11,28 +11,15 @@ use rustix::system::uname;
 use rustix::thread::UnshareFlags;
 
 use crate::channel::Channel;
-use crate::enter::is_root;
+use crate::enter::is_in_first_namespace;
 use crate::kernel::{Fork, fork, leave};
 use crate::limitation::Limitation;
 use crate::report::Word;
 use crate::{SandboxError, Users, accounts};
 use rustix::process::{WaitOptions, waitpid};
 
-/// The user namespace that every machine begins with (Linux, `PROC_USER_INIT_INO`). What is registered there holds for the machine.
-const FIRST_NAMESPACE: &str = "user:[4026531837]";
-
 /// The first Linux that has them, major and minor.
 const FIRST_KERNEL: (u32, u32) = (6, 7);
-
-/// Tells whether this program is root of the machine itself, not of a user namespace, a container's for one: what it registers holds
-/// for the machine.
-pub fn is_root_of_machine() -> bool {
-    is_root() && is_in_first_namespace().unwrap_or(false)
-}
-
-fn is_in_first_namespace() -> io::Result<bool> {
-    Ok(std::fs::read_link("/proc/self/ns/user")?.as_os_str() == FIRST_NAMESPACE)
-}
 
 /// Handlers that were registered. They are gone with this value, and nothing comes in their place: while it lives and after, none of
 /// the machine's own handlers is seen from this user namespace any more.

@@ -36,9 +36,9 @@ mod users;
 
 pub use bounds::{Bounds, Limit, Resource};
 pub use capability::Capabilities;
-pub use enter::{enter, is_root};
+pub use enter::{enter, is_root, is_root_of_machine};
 pub use error::{Cause, SandboxError};
-pub use handlers::{PrivateHandlers, is_root_of_machine};
+pub use handlers::PrivateHandlers;
 pub use launch::{Launcher, init_if_asked};
 pub use limitation::Limitation;
 pub use owners::{Device, Ended, Owned, Owner, Strangers};

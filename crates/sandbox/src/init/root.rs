@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags, mount, open_tree, unmount};
 use rustix::process::chdir;
 
+use crate::enter::is_root_of_machine;
 use crate::kernel::{Reach, set_attributes};
 use crate::limitation::Limitation;
 use crate::{Root, SandboxError, Upper};
@@ -60,9 +61,9 @@ fn overlay(lowers: &[OsString], upper: Option<&Upper>) -> Result<OwnedFd, Errno>
 }
 
 /// How folders are laid over each other. What the upper one holds afterwards must be read by others than the kernel: no redirects, no
-/// files without content. With `userxattr` there are none, and the kernel refuses to be told so.
+/// files without content. With `userxattr`, which a user namespace needs, there are none, and the kernel refuses to be told so.
 fn options() -> &'static str {
-    if owns_the_machine() { "index=off,metacopy=off,redirect_dir=off" } else { "index=off,userxattr" }
+    if is_root_of_machine() { "index=off,metacopy=off,redirect_dir=off" } else { "index=off,userxattr" }
 }
 
 /// Takes away what the kernel leaves in the work folder of an overlay that is gone: a folder that nobody may look into, which
@@ -72,12 +73,6 @@ pub(super) fn tidy(root: &Root) {
         // It is the caller's to remove, and no worse than before if it cannot be removed here.
         let _ = std::fs::remove_dir_all(Path::new(&upper.work).join("work"));
     }
-}
-
-/// Tells whether this is the first user namespace, whose root may write attributes that are `trusted`.
-fn owns_the_machine() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// How a tree is cloned.

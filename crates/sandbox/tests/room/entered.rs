@@ -141,3 +141,22 @@ fn all_users_that_are_granted_are_there() {
     let output = enter(&["--", "rm", "-r"]).arg(&file).arg(fixture.path("upper/tmp")).output().unwrap();
     assert!(output.status.success() && !file.exists(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Its map reads as that of the machine, and yet nobody there may write attributes that are `trusted`.
+#[test]
+fn root_of_the_machine_that_enters_with_everybody_lays_folders_over_each_other() {
+    if !everyone().contains(&Who::Root) || !everyone().contains(&Who::Nobody) {
+        return testkit::skip("this takes root, who may make a user namespace");
+    }
+    let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).unwrap();
+    let users = Users::everybody(&read("uid_map"), &read("gid_map")).unwrap();
+    let fixture = Fixture::of(Who::Root);
+    let mut command = Command::new(fixture.path("program"));
+    command.args(["--enter", &serde_json::to_string(&users).unwrap()]).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let spec = Spec { users: Users::Same, ..fixture.spec("rm -r /home; mkdir /home; touch /home/mine; ls /; cut -d' ' -f3 /proc/mounts") };
+    let outcome = fixture.outcome_of(command, &spec);
+    assert_eq!(outcome.end, Ok(Exit::Code(0)), "{outcome:?}");
+    assert!(outcome.stdout.starts_with("bin\ndev\netc\nhome\nproc\nsys\ntmp\noverlay\n"), "{outcome:?}");
+    assert!(fixture.path("base/home").is_dir() && fixture.path("upper/home/mine").is_file());
+}

@@ -11,7 +11,8 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, Sec
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
     call: i64,
-    flag: Option<(u8, u64)>,
+    /// An argument, and what a bit of it has to be.
+    flag: Option<(u8, u64, u64)>,
 }
 
 impl Refusal {
@@ -22,12 +23,17 @@ impl Refusal {
 
     /// Refuses it only where this bit is set in an argument, counted from 0.
     pub const fn with(self, argument: u8, bit: u64) -> Self {
-        Self { flag: Some((argument, bit)), ..self }
+        Self { flag: Some((argument, bit, bit)), ..self }
+    }
+
+    /// Refuses it only where this bit is not set in an argument, counted from 0.
+    pub const fn without(self, argument: u8, bit: u64) -> Self {
+        Self { flag: Some((argument, bit, 0)), ..self }
     }
 
     fn rules(self) -> Vec<SeccompRule> {
         let condition =
-            |(argument, bit)| SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), bit).unwrap();
+            |(argument, bit, is)| SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), is).unwrap();
         self.flag.map(|flag| SeccompRule::new(vec![condition(flag)]).unwrap()).into_iter().collect()
     }
 }
@@ -68,7 +74,9 @@ mod tests {
             command
         };
         let all = Refusal::of(libc::SYS_linkat);
-        for (refusal, follows, works) in [(all, "-P", false), (all.with(4, FOLLOW), "-P", true), (all.with(4, FOLLOW), "-L", false)] {
+        let (following, staying) = (all.with(4, FOLLOW), all.without(4, FOLLOW));
+        let cases = [(all, "-P", false), (following, "-P", true), (following, "-L", false), (staying, "-P", false), (staying, "-L", true)];
+        for (refusal, follows, works) in cases {
             let name = format!("{refusal:?}{follows}");
             let ended = spawn(&mut link(follows, &name), &[refusal], NOT_PERMITTED).unwrap().wait().unwrap();
             assert_eq!((ended.success(), folder.path().join(&name).exists()), (works, works), "{name}");

@@ -1,7 +1,9 @@
 //! Where the kernel lays no folders over each other, such as on an overlay, layers are copied.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use testkit::refuse::{self, Refusal};
 
 use crate::kitchen::{Kitchen, written};
 use crate::program::{Ran, binary};
@@ -47,4 +49,26 @@ fn a_store_on_an_overlay_runs_commands_in_copies() {
     let standings: Vec<_> = fs::read_dir(&roots).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(standings, ["root-copied"], "an overlay on an overlay is refused, and so are its marks");
     assert_eq!(fs::read_dir(roots.join("root-copied/work")).unwrap().count(), 0);
+}
+
+/// Of all that the sandbox mounts by this call, overlays alone are for no folders below.
+#[test]
+fn where_an_overlay_is_refused_after_all_it_is_said_once() {
+    const NOT_PERMITTED: u32 = 1;
+    const BELOW_TOO: u64 = 0x4000;
+    let Some(kitchen) = Kitchen::new() else { return };
+    kitchen.put("Dockerfile", "FROM base\nRUN echo one > /1\nRUN cat /1\n");
+    let mut command = kitchen.home.command(&["build", "--build-context=base=oci-layout://base:amd64", "-t", "made:1", "context"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let refused = [Refusal::of(libc::SYS_mount).without(3, BELOW_TOO)];
+    let ended = refuse::spawn(&mut command, &refused, NOT_PERMITTED).unwrap().wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{stderr}");
+    assert!(written(&stderr).contains(&"one"), "{stderr}");
+    let roots = fs::read_dir(kitchen.home.path().join(".local/share/polyarch/roots")).unwrap();
+    if roots.flatten().any(|standing| standing.file_name().to_string_lossy().ends_with("-copied")) {
+        return testkit::skip("the store is where nothing can be laid over each other, which is known before");
+    }
+    let warning = "every command runs on a copy of the layers below it, which takes longer: laying folders over each other failed: ";
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
 }

@@ -59,6 +59,11 @@ pub enum Happening {
         /// Why, in one line.
         problem: String,
     },
+    /// Every command stands on a copy of the layers below it: this machine, against what was expected, lays nothing over each other.
+    Copies {
+        /// Why, in one line.
+        reason: String,
+    },
     /// A layer of a base is looked into.
     Reading {
         /// The image that it is for.

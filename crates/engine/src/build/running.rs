@@ -124,7 +124,11 @@ impl Running<'_, '_> {
             workshop.progress.tell(Happening::Begun(self.name.clone()));
             workshop.progress.tell(Happening::Runs(self.name.clone()));
         };
-        let left = workshop.runner.run(job, root, listener, begins).await.map_err(|problem| self.failed(problem))?;
+        let left = workshop.runner.run(job, root, listener, begins).await;
+        if let Some(refusal) = ground.starter.refusal() {
+            workshop.progress.tell(Happening::Copies { reason: refusal.to_string() });
+        }
+        let left = left.map_err(|problem| self.failed(problem))?;
         self.keep(&ground.roots, &stack, left, key).await
     }
 

@@ -1,8 +1,8 @@
 //! Starting a process over layers, which are laid out for it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sandbox::{Launcher, Limitation, Process, SandboxError, Spec, Strangers};
 use tempfile::TempDir;
@@ -22,6 +22,8 @@ pub(crate) struct Starter {
     pub(super) launcher: Arc<Launcher>,
     /// The kernel lays folders over each other where the layers are, as far as is known.
     pub(super) lays_over: Arc<AtomicBool>,
+    /// Why it turned out not to, until somebody takes it.
+    pub(super) refusal: Arc<Mutex<Option<SandboxError>>>,
     /// There is but one user, and the sandbox makes it look as if there were more, as far as is known.
     pub(super) plays: Arc<AtomicBool>,
 }
@@ -52,7 +54,10 @@ impl Starter {
     ) -> Result<Result<Started<T>, SandboxError>, E> {
         if self.lays_over.load(Ordering::Relaxed) {
             match self.start_over(footing, Laid::over(footing, place, self.standing)?, place, stop, &decide)? {
-                Err(SandboxError::Refused { limitation: Limitation::Overlay, .. }) => self.lays_over.store(false, Ordering::Relaxed),
+                Err(refusal @ SandboxError::Refused { limitation: Limitation::Overlay, .. }) => {
+                    self.lays_over.store(false, Ordering::Relaxed);
+                    self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refusal);
+                }
                 other => return Ok(other),
             }
         }
@@ -91,6 +96,11 @@ impl Starter {
             }
             other => other,
         }
+    }
+
+    /// Tells once why the kernel, against what was expected, does not lay folders over each other, so that they are copied.
+    pub fn refusal(&self) -> Option<SandboxError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells whether processes see users that this machine does not grant.

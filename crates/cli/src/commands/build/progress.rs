@@ -44,6 +44,9 @@ pub fn progress(session: &Session, log: &BuildLog) -> Progress {
             Happening::NotTested { platform, reason } => {
                 console.warn(&format!("not tested: the image for {platform}, since {reason}"));
             }
+            Happening::Copies { reason } => console.warn(&format!(
+                "every command runs on a copy of the layers below it, which takes longer: {reason}; `polyarch doctor` tells what to change"
+            )),
             Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
         }
     })

@@ -49,7 +49,11 @@ impl Statuses {
             Happening::Done { step, cached: true } => vertex(step, json!({"completed": now.clone(), "cached": true})),
             Happening::Done { step, cached: false } => vertex(step, json!({"completed": now.clone()})),
             Happening::Failed { step, problem } => vertex(step, json!({"completed": now.clone(), "error": problem})),
-            Happening::Runs(_) | Happening::Reading { .. } | Happening::NotTested { .. } | Happening::LeftOut { .. } => return None,
+            Happening::Runs(_)
+            | Happening::Copies { .. }
+            | Happening::Reading { .. }
+            | Happening::NotTested { .. }
+            | Happening::LeftOut { .. } => return None,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use program::web::{Reply, Web};
 use program::{Home, Ran, Serving};
 use serde_json::{Value, json};
 use testkit::fixtures::Image;
@@ -202,6 +203,32 @@ fn of_secrets_only_the_ids_are_told() {
         assert_eq!(definition["externalParameters"]["request"]["secrets"], expected);
         let dependency = definition["resolvedDependencies"][0]["uri"].as_str().unwrap();
         assert!(dependency.starts_with("pkg:docker/busybox@1.37?digest=sha256:"), "{dependency}");
+    }
+}
+
+#[test]
+fn a_build_of_nothing_from_this_machine_is_whole_and_without_a_network_hermetic() {
+    let Some(tar) = testkit::busybox_layer() else { return testkit::skip("no busybox: apt-get install busybox-static") };
+    if !testkit::contains() {
+        return;
+    }
+    let home = Home::new();
+    home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
+    home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+    let web = Web::start(|asked| match asked.path.as_str() {
+        "/alone" => Reply::ok("FROM busybox:1.37\nRUN --network=none true\n"),
+        _ => Reply::ok("FROM busybox:1.37\nRUN true\n"),
+    });
+    for (path, words, is_hermetic) in [("/alone", &[][..], true), ("/any", &[], false), ("/any", &["--network=none"], true)] {
+        let url = web.url(path);
+        let fixed = ["build", "--platform=linux/amd64", "-t", "app:1", "--provenance=true", "--metadata-file=m.json"];
+        home.done(&[&fixed, words, &[&url]].concat());
+        let predicate = &read(home.path().join("m.json"))["buildx.build.provenance"];
+        let metadata = &predicate["runDetails"]["metadata"];
+        assert_eq!(metadata["buildkit_completeness"]["resolvedDependencies"], true, "{path}: {metadata}");
+        assert_eq!(metadata["buildkit_hermetic"] == true, is_hermetic, "{path} {words:?}: {metadata}");
+        let source = &predicate["buildDefinition"]["externalParameters"]["configSource"];
+        assert_eq!((source["uri"].as_str(), source["path"].as_str()), (Some(&*url), Some("Dockerfile")));
     }
 }
 

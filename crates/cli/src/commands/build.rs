@@ -40,7 +40,7 @@ use arrived::Arrived;
 use deliver::{Deliveries, STDOUT};
 use finder::Finder;
 use log::{BuildLog, head, outcome};
-use remotes::Fetcher;
+use remotes::{Fetcher, Known};
 use running::Given;
 
 /// The folder of the store in which layers lie unpacked.
@@ -69,7 +69,8 @@ pub async fn run(session: &Session, arguments: Build) -> Result<Done, Failure> {
 async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let begun = (session.context.now)();
     let mut opener = Opener::new(session.context.clone(), session.console.clone());
-    let order = ordered(session, arguments, &opener).await?;
+    let known = Known::default();
+    let order = ordered(session, arguments, &opener, &known).await?;
     let call = arguments.call();
     if call.method != Method::Build {
         let finder = Finder::new(session, &opener, arguments.pull);
@@ -95,7 +96,7 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
     let metadata = prepare(arguments.metadata_file.as_deref(), "--metadata-file")?;
     let iidfile = prepare(arguments.iidfile.as_deref(), "--iidfile")?;
     deliveries.open(session, &opener).await?;
-    let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index, begun };
+    let made = Making { session, opener: &opener, request: &request, arguments, is_index: order.is_index, begun, known };
     let (built, summary) = made.run(decided, &mut deliveries).await?;
     if let Some(metadata) = metadata {
         metadata.write(&format!("{:#}\n", describe(&built, &summary)))?;
@@ -124,12 +125,13 @@ fn tell_of_emulators(session: &Session, emulated: &[Emulated]) {
 }
 
 /// Fetches what the build stands on and is elsewhere, then reads all of it.
-async fn ordered(session: &Session, arguments: &Build, opener: &Opener) -> Result<order::Order, Failure> {
+async fn ordered(session: &Session, arguments: &Build, opener: &Opener, known: &Known) -> Result<order::Order, Failure> {
     let words = arguments.settled()?;
     let (own, asked) = (session.clone(), words.clone());
     let begin = move || Ok((order::begin(&own, &asked)?, running::given(&own.context, &asked.run)?));
     let (begun, given) = waiting(begin).await?;
-    let arrived = Arrived::fetch(&words, begun.files(), &Fetcher::new(session, opener, given.clone())).await?;
+    let fetcher = Fetcher::new(session, opener, given.clone(), known.clone());
+    let arrived = Arrived::fetch(&words, begun.files(), &fetcher).await?;
     let own = session.clone();
     waiting(move || order::read(&own, &words, begun, given, arrived)).await
 }
@@ -190,6 +192,8 @@ struct Making<'a> {
     is_index: bool,
     /// When it began.
     begun: SystemTime,
+    /// What came from elsewhere before anything was decided.
+    known: Known,
 }
 
 impl Making<'_> {
@@ -211,7 +215,7 @@ impl Making<'_> {
         let Request { commands, keeps_attributes, .. } = self.request;
         let runner = Runner::new(session.context.store.join(ROOTS), session.stand.standing.clone(), commands.parallel, *keeps_attributes);
         let given = Given { secrets: commands.secrets.clone(), agents: commands.agents.clone() };
-        let remotes = Fetcher::new(session, self.opener, given);
+        let remotes = Fetcher::new(session, self.opener, given, self.known.clone());
         let workshop = Workshop {
             library: store,
             place: &*place,

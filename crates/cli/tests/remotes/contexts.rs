@@ -45,6 +45,16 @@ fn a_tar_of_any_compression_is_a_context() {
 }
 
 #[test]
+fn what_is_the_context_and_is_added_too_is_asked_for_once() {
+    let web = Web::start(|_| Reply::ok("FROM scratch\nARG SELF\nADD $SELF /itself\n"));
+    let home = Home::new();
+    let url = web.url("/Dockerfile");
+    built(&home, &["--build-arg", &format!("SELF={url}"), &url]);
+    assert!(file(&home, "itself").starts_with("FROM scratch\n"));
+    assert_eq!(web.asked().len(), 1);
+}
+
+#[test]
 fn anything_else_is_a_dockerfile_without_a_context() {
     let web = Web::start(|_| Reply::ok("FROM scratch\nCOPY <<EOF /a\nhello\nEOF\n"));
     let home = Home::new();

@@ -17,7 +17,7 @@ use super::layering::{Layer, Layering, described};
 use super::moment;
 use super::plan::{Plan, Planned, PlannedBase, Ready};
 use super::progress::{Happening, Progress};
-use super::remotes::Remotes;
+use super::remotes::{Remotes, added};
 use super::request::{Request, Target};
 use crate::base::Base;
 use crate::cache::Cache;
@@ -164,7 +164,7 @@ impl Making<'_> {
         let (manifest, config) = self.put(target, &config, &layers).await?;
         let size = manifest.as_image().map_or(0, oci::ImageManifest::content_size);
         let cached = made.iter().filter(|layer| layer.is_cached).count();
-        let provenance = self.provenance(target, ready, bases, &steps, &layers);
+        let provenance = self.provenance(target, ready, bases, &steps, &layers).await?;
         let files = if self.request.wants_files { Some(evaluation.files(last).await?) } else { None };
         Ok(BuiltImage {
             platform: image.platform.clone(),
@@ -183,8 +183,16 @@ impl Making<'_> {
     }
 
     /// Writes down what is told of an image, where that is wanted.
-    fn provenance(&self, target: &Target, ready: &Ready, bases: &[PlannedBase], steps: &[Made], layers: &[Layered]) -> Option<Account> {
-        let order = self.request.provenance.as_ref()?;
+    async fn provenance(
+        &self,
+        target: &Target,
+        ready: &Ready,
+        bases: &[PlannedBase],
+        steps: &[Made],
+        layers: &[Layered],
+    ) -> Result<Option<Account>, BuildError> {
+        let Some(order) = &self.request.provenance else { return Ok(None) };
+        let added = added(self.workshop.remotes, target, ready).await?;
         let layers: Vec<Descriptor> = layers.iter().map(|layer| layer.descriptor.clone()).collect();
         let (below, own) = layers.split_at(layers.len().saturating_sub(steps.len()));
         let step = |(made, layer): (&Made, &Descriptor)| {
@@ -192,7 +200,8 @@ impl Making<'_> {
             MadeStep { stage: made.stage.clone(), number, layer: layer.clone() }
         };
         let made: Vec<MadeStep> = steps.iter().zip(own).map(step).collect();
-        Some(Account::new(order, &Sources { request: self.request, target, ready, bases, below, made: &made }))
+        let sources = Sources { request: self.request, target, ready, bases, added: &added, below, made: &made };
+        Ok(Some(Account::new(order, &sources)))
     }
 
     /// Brings the layers of a base into the library, in the types of OCI.

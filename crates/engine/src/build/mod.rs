@@ -30,6 +30,6 @@ pub use images::{Asked, Found, Images};
 pub use make::{Built, BuiltImage, Workshop, make};
 pub use plan::{Plan, Planned, PlannedBase, Ready, plan};
 pub use progress::{Happening, Progress, StepName};
-pub use remotes::{Fetched, RemoteSource, Remotes};
+pub use remotes::{Fetched, FetchedFiles, RemoteSource, Remotes};
 pub use request::{Anew, BuildFile, Named, Request, Target};
 pub use review::{Review, Unseen, outlined, review};

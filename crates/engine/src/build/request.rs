@@ -10,7 +10,7 @@ use oci::Platform;
 
 use crate::context::Context;
 use crate::machines::Machines;
-use crate::provenance::Order;
+use crate::provenance::{Material, Order};
 use crate::run::Settings;
 use crate::truth::Allowed;
 
@@ -105,6 +105,8 @@ pub struct BuildFile {
     pub source: Source,
     /// What it says.
     pub parsed: Dockerfile,
+    /// How it is told of, or the context that it lay in, where that came from elsewhere.
+    pub material: Option<Material>,
 }
 
 /// What a named context is.

@@ -16,7 +16,7 @@ use super::error::BuildError;
 use super::evaluate::Evaluation;
 use super::layering::Layer;
 use super::moment::{self, UNKNOWN};
-use super::remotes::{Fetched, RemoteSource};
+use super::remotes::{FetchedFiles, RemoteSource};
 use super::request::Named;
 use crate::base::Base;
 use crate::context::{Context, Origin};
@@ -139,12 +139,12 @@ impl Evaluation<'_> {
             let fetched = fetched.map_err(|problem| BuildError::at_any(&self.target.file, placed.span, problem))?;
             Ok::<_, BuildError>((
                 text,
-                match fetched {
-                    Fetched::File { name, modified, blob, source } => {
+                match fetched.files {
+                    FetchedFiles::File { name, modified, blob, source } => {
                         let named = TreePath::clean(&name);
                         FarFiles { files: Arc::new(Stored::new(&name, modified, *blob, source)), named, is_file: true }
                     }
-                    Fetched::Tree { files, named } => FarFiles { files, named, is_file: false },
+                    FetchedFiles::Tree { files, named } => FarFiles { files, named, is_file: false },
                 },
             ))
         });

@@ -13,6 +13,7 @@ use super::folder::{Folder, Visit, Walked};
 use super::origin::Origin;
 use crate::cache::Cache;
 use crate::pack::PackError;
+use crate::provenance::Material;
 
 /// Where a build takes its files from.
 pub struct Context {
@@ -21,6 +22,8 @@ pub struct Context {
     ignored: PatternList,
     /// Its files keep all their extended attributes, and not only their rights.
     keeps_attributes: bool,
+    /// How it is told of, where it came from elsewhere.
+    material: Option<Material>,
     seen: OnceCell<Arc<dyn Origin>>,
 }
 
@@ -42,7 +45,7 @@ impl Context {
     }
 
     fn new(label: String, ground: Ground, ignored: PatternList) -> Self {
-        Self { label, ground, ignored, keeps_attributes: false, seen: OnceCell::new() }
+        Self { label, ground, ignored, keeps_attributes: false, material: None, seen: OnceCell::new() }
     }
 
     /// Returns the same context, whose files keep all their extended attributes if that is wanted. A tree that was read already
@@ -50,6 +53,17 @@ impl Context {
     #[must_use]
     pub fn keeping_attributes(self, keeps_attributes: bool) -> Self {
         Self { keeps_attributes, ..self }
+    }
+
+    /// Returns the same context, which came from elsewhere.
+    #[must_use]
+    pub fn of(self, material: Option<Material>) -> Self {
+        Self { material, ..self }
+    }
+
+    /// Returns how it is told of, where it came from elsewhere.
+    pub const fn material(&self) -> Option<&Material> {
+        self.material.as_ref()
     }
 
     /// Returns its name, for messages.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::{ResolvedMount, SecretMount, SshMount};
+use dockerfile::{Network, ResolvedMount, SecretMount, SshMount};
 use graph::{Begins, Recipe, Step};
 use layer::Compression;
 use oci::{Descriptor, Digest, Platform};
@@ -10,9 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::arguments;
 use super::definition::{Definition, MadeStep, definition};
+use super::material::Material;
 use super::order::{Mode, Order};
 use super::package_url;
 use crate::build::{Asked, Named, PlannedBase, Ready, Request, Target};
+use crate::context::Context;
+use crate::run::Access;
 
 /// The frontend of BuildKit that reads the same language.
 const FRONTEND: &str = "dockerfile.v0";
@@ -30,6 +33,8 @@ pub(crate) struct Sources<'a> {
     pub ready: &'a Ready,
     /// The images that it begins with or takes files from.
     pub bases: &'a [PlannedBase],
+    /// What steps have added from elsewhere.
+    pub added: &'a [Material],
     /// The layers of its base, from the lowest up.
     pub below: &'a [Descriptor],
     /// The steps that made the others.
@@ -42,12 +47,18 @@ pub struct Account {
     pub(super) order: Order,
     /// The Dockerfile's name.
     pub(super) path: String,
+    /// The context, where it came from elsewhere.
+    pub(super) context: Option<Material>,
     /// What was asked for, in the words of BuildKit's frontend.
     pub(super) request: Map<String, Value>,
     /// That is all that was asked for.
     pub(super) is_whole_request: bool,
-    /// The images that it is made of.
+    /// What it is made of: images, repositories and files.
     pub(super) dependencies: Vec<Value>,
+    /// That is all: nothing of this machine is in it.
+    pub(super) is_whole: bool,
+    /// No command could have got anything by a network, either.
+    pub(super) is_hermetic: bool,
     /// The platform of the machine that built it.
     pub(super) builder: String,
     /// What of this program decides about bytes.
@@ -59,7 +70,7 @@ pub struct Account {
 impl Account {
     /// Writes down what is told of an image.
     pub(crate) fn new(order: &Order, sources: &Sources<'_>) -> Self {
-        let Sources { request, target, ready, bases, .. } = sources;
+        let Sources { request, target, ready, .. } = sources;
         let (arguments, is_whole_request) = arguments(request, target, order.mode);
         let mut asked = Map::new();
         asked.insert("frontend".to_owned(), json!(FRONTEND));
@@ -67,14 +78,18 @@ impl Account {
         if order.mode == Mode::Max {
             asked.extend(keys(ready));
         }
-        let locals: Vec<Value> = locals(target, ready).into_iter().map(|name| json!({"name": name})).collect();
-        asked.insert("locals".to_owned(), Value::Array(locals));
+        let locals = locals(target, ready);
+        asked.insert("locals".to_owned(), locals.iter().map(|name| json!({"name": name})).collect());
+        let is_whole = locals.is_empty();
         Self {
             order: order.clone(),
             path: base_name(target.file.source.name()).to_owned(),
+            context: target.context.material().cloned(),
             request: asked,
             is_whole_request,
-            dependencies: dependencies(bases),
+            dependencies: images(sources.bases).chain(materials(sources)).collect(),
+            is_whole,
+            is_hermetic: is_whole && !recipes(ready).any(|recipe| reaches_network(recipe, request)),
             builder: package_url::shown(request.host()),
             program: program(request.compression),
             definition: (order.mode == Mode::Max).then(|| definition(sources)),
@@ -96,19 +111,39 @@ pub(super) fn dependency(asked: &Asked, digest: &Digest, platform: &Platform) ->
 }
 
 /// Lists the images, each once, in the order of their names.
-fn dependencies(bases: &[PlannedBase]) -> Vec<Value> {
+fn images(bases: &[PlannedBase]) -> impl Iterator<Item = Value> {
     let named = bases.iter().filter_map(|base| {
         let digest = base.pinned.as_ref()?;
         Some((dependency(&base.asked, digest, &base.platform)?, digest))
     });
     let all: BTreeMap<String, &Digest> = named.collect();
-    all.into_iter().map(|(uri, digest)| json!({"uri": uri, "digest": {digest.algorithm().name(): digest.hex()}})).collect()
+    all.into_iter().map(|(uri, digest)| json!({"uri": uri, "digest": {digest.algorithm().name(): digest.hex()}}))
+}
+
+/// Lists what came from elsewhere and is no image, each once, in the order of addresses.
+fn materials(sources: &Sources<'_>) -> impl Iterator<Item = Value> {
+    let Sources { target, ready, added, .. } = sources;
+    let named = named_contexts(ready).into_iter().filter_map(|name| folder(target, &name)?.material());
+    let all: BTreeSet<&Material> = target.file.material.iter().chain(target.context.material()).chain(named).chain(*added).collect();
+    all.into_iter().map(|material| Value::Object(material.described()))
+}
+
+/// Tells whether a command of a stage could reach more than itself.
+fn reaches_network(recipe: &Recipe, request: &Request) -> bool {
+    recipe.steps.iter().any(|placed| match &placed.step {
+        Step::Run(step) => match step.network {
+            Network::Default => request.commands.network != Access::None,
+            Network::None => false,
+            Network::Host => true,
+        },
+        _ => false,
+    })
 }
 
 /// Lists the ids of secrets and agents; what they are is not known here.
 fn keys(ready: &Ready) -> Vec<(String, Value)> {
     let (mut secrets, mut agents) = (BTreeMap::new(), BTreeMap::new());
-    for mount in recipes(ready).flat_map(|recipe| &recipe.steps).filter_map(|placed| mounts(&placed.step)).flatten() {
+    for mount in steps(ready).filter_map(mounts).flatten() {
         let (ids, id, required) = match mount {
             ResolvedMount::Secret(SecretMount { id, required, .. }) => (&mut secrets, id, *required),
             ResolvedMount::Ssh(SshMount { id, required, .. }) => (&mut agents, id, *required),
@@ -126,19 +161,32 @@ fn keys(ready: &Ready) -> Vec<(String, Value)> {
 
 /// Lists what came from this machine: the Dockerfile, the context where something was taken from it, and named folders.
 fn locals(target: &Target, ready: &Ready) -> BTreeSet<String> {
-    let is_folder = |name: &str| matches!(target.contexts.get(name), Some(Named::Files(_)));
+    let is_here = |name: &String| folder(target, name).is_some_and(|context| context.material().is_none());
+    let mut locals: BTreeSet<String> = named_contexts(ready).into_iter().filter(is_here).collect();
+    if target.file.material.is_none() {
+        locals.insert(DOCKERFILE.to_owned());
+    }
+    if target.context.material().is_none() && steps(ready).any(takes_from_context) {
+        locals.insert(CONTEXT.to_owned());
+    }
+    locals
+}
+
+/// Returns a named context that is files.
+fn folder<'a>(target: &'a Target, name: &str) -> Option<&'a Context> {
+    match target.contexts.get(name) {
+        Some(Named::Files(context)) => Some(context),
+        _ => None,
+    }
+}
+
+/// Lists the names that stages begin with and steps take from, contexts among them.
+fn named_contexts(ready: &Ready) -> BTreeSet<String> {
     let begins = ready.outline.stages.iter().filter_map(|stage| match &stage.begins {
         Begins::Context(name) => Some(name.clone()),
         _ => None,
     });
-    let steps = || recipes(ready).flat_map(|recipe| &recipe.steps).map(|placed| &placed.step);
-    let taken = steps().flat_map(Step::providers).map(graph::context_name);
-    let mut locals: BTreeSet<String> = begins.chain(taken).filter(|name| is_folder(name)).collect();
-    locals.insert(DOCKERFILE.to_owned());
-    if steps().any(takes_from_context) {
-        locals.insert(CONTEXT.to_owned());
-    }
-    locals
+    begins.chain(steps(ready).flat_map(Step::providers).map(graph::context_name)).collect()
 }
 
 fn takes_from_context(step: &Step) -> bool {
@@ -159,6 +207,11 @@ fn mounts(step: &Step) -> Option<&[ResolvedMount]> {
 /// Lists what was decided of each stage that is needed.
 fn recipes(ready: &Ready) -> impl Iterator<Item = &Recipe> {
     ready.outline.stages.iter().filter_map(|stage| ready.recipes.get(&stage.index))
+}
+
+/// Lists the steps of the stages that are needed.
+fn steps(ready: &Ready) -> impl Iterator<Item = &Step> {
+    recipes(ready).flat_map(|recipe| &recipe.steps).map(|placed| &placed.step)
 }
 
 /// Tells what of this program decides about the bytes of layers: with it, the same input makes the same image.

@@ -49,6 +49,7 @@ pub(super) fn arguments(request: &Request, target: &Target, mode: Mode) -> (Map<
 
 fn context_word(name: &str, context: &Named, target: &Target) -> String {
     match context {
+        Named::Files(context) if context.material().is_some() => context.label().to_owned(),
         Named::Files(_) => format!("local:{name}"),
         Named::Image(place) => package_url::of_place(place, None, &target.platform),
     }

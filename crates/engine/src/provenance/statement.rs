@@ -4,6 +4,7 @@ use oci::{Digest, MediaType, Platform, Reference};
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
+use super::material::Material;
 use super::moments::Moments;
 use super::order::Version;
 use super::package_url;
@@ -88,15 +89,18 @@ fn one(account: &Account, moments: &Moments) -> Value {
     metadata.insert("startedOn".to_owned(), json!(moments.begun()));
     metadata.insert("finishedOn".to_owned(), json!(moments.ended()));
     metadata.insert("buildkit_metadata".to_owned(), beside(account));
-    // Files of this machine are among what it is made of, and no list has those.
-    metadata.insert("buildkit_completeness".to_owned(), json!({"request": account.is_whole_request, "resolvedDependencies": false}));
+    let completeness = json!({"request": account.is_whole_request, "resolvedDependencies": account.is_whole});
+    metadata.insert("buildkit_completeness".to_owned(), completeness);
+    if account.is_hermetic {
+        metadata.insert("buildkit_hermetic".to_owned(), json!(true));
+    }
     if account.order.is_reproducible {
         metadata.insert("buildkit_reproducible".to_owned(), json!(true));
     }
     json!({
         "buildDefinition": {
             "buildType": Version::One.build_type(),
-            "externalParameters": {"configSource": {"path": account.path}, "request": account.request},
+            "externalParameters": {"configSource": config_source(account, "path"), "request": account.request},
             "internalParameters": inside,
             "resolvedDependencies": account.dependencies,
         },
@@ -111,7 +115,7 @@ fn zero(account: &Account, moments: &Moments) -> Value {
     predicate.insert("buildType".to_owned(), json!(Version::Zero.build_type()));
     predicate.insert("materials".to_owned(), json!(account.dependencies));
     let invocation = json!({
-        "configSource": {"entryPoint": account.path},
+        "configSource": config_source(account, "entryPoint"),
         "parameters": account.request,
         "environment": {"platform": account.builder, "polyarch": account.program},
     });
@@ -125,12 +129,22 @@ fn zero(account: &Account, moments: &Moments) -> Value {
     }
     metadata.insert("buildStartedOn".to_owned(), json!(moments.begun()));
     metadata.insert("buildFinishedOn".to_owned(), json!(moments.ended()));
-    let completeness = json!({"parameters": account.is_whole_request, "environment": true, "materials": false});
+    let mut completeness = json!({"parameters": account.is_whole_request, "environment": true, "materials": account.is_whole});
+    if account.is_hermetic {
+        completeness["https://mobyproject.org/buildkit@v1#hermetic"] = json!(true);
+    }
     metadata.insert("completeness".to_owned(), completeness);
     metadata.insert("reproducible".to_owned(), json!(account.order.is_reproducible));
     metadata.insert("https://mobyproject.org/buildkit@v1#metadata".to_owned(), beside(account));
     predicate.insert("metadata".to_owned(), Value::Object(metadata));
     Value::Object(predicate)
+}
+
+/// Writes what was built from: the context, where it came from elsewhere, and the Dockerfile's name under a key.
+fn config_source(account: &Account, key: &str) -> Map<String, Value> {
+    let mut source = account.context.as_ref().map(Material::described).unwrap_or_default();
+    source.insert(key.to_owned(), json!(account.path));
+    source
 }
 
 /// Writes what SLSA has no field for, where readers of BuildKit's provenance look for it.

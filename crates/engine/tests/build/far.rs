@@ -10,7 +10,7 @@ use super::world::{Far, World};
 
 const FILE: &str = "https://host/a/file.txt";
 
-fn tar(entries: &[(Entry, &[u8])]) -> Vec<u8> {
+pub fn tar(entries: &[(Entry, &[u8])]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
     entries.iter().for_each(|(entry, content)| writer.append_bytes(entry, content).unwrap());
     writer.finish().unwrap()

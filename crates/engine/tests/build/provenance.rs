@@ -5,15 +5,19 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use content::Source;
+use dockerfile::Address;
 use engine::build::{Built, Named};
 use engine::context::Context;
+use engine::files::read_archive;
 use engine::pack::Contents;
-use engine::provenance::{Attested, Mode, Moments, Order, Version, attest, beside};
+use engine::provenance::{Attested, Material, Mode, Moments, Order, Version, attest, beside};
+use layer::tar::Entry;
 use oci::{MediaType, Reference};
 use serde_json::{Value, json};
 use testkit::fixtures::{BuiltImage, Image, Index};
 
-use crate::world::World;
+use crate::far::tar;
+use crate::world::{COMMIT, Far, World};
 
 const DOCKERFILE: &str = "\
 FROM acme/base:2 AS compile
@@ -276,4 +280,81 @@ async fn beside_files_every_file_is_a_subject() {
     assert_eq!(told["subject"], json!([{"name": "a/main", "digest": digest}, {"name": "b", "digest": digest}]));
     let taken = beside(more, "how.json", account, &moments).await.err().unwrap();
     assert_eq!(taken.to_string(), "the image has a file /how.json itself: the provenance of its files would take its place");
+}
+
+fn git(text: &str) -> Material {
+    match Address::parse(text) {
+        Ok(Some(Address::Git(address))) => Material::of_commit(&address, COMMIT),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_added_from_elsewhere_is_told_behind_the_images() {
+    for version in [Version::One, Version::Zero] {
+        let (mut world, _) = world(order(Mode::Min, version)).await;
+        let archive = tar(&[(Entry::file("sub/a", 1), b"a")]);
+        let files = read_archive(archive.as_slice(), "tree", world.folder.path()).unwrap().unwrap();
+        world.far.insert("https://host/file", Far::File(b"far".to_vec(), 0));
+        world.far.insert("https://host/a.git#main:sub", Far::Tree(Arc::new(files)));
+        let adds = "FROM acme/base:2\nADD https://host/file https://me:secret@host/file?token=t /one/\n\
+                    ADD https://host/a.git#main:sub /two/\n";
+        let used = built(&world, adds, &["linux/amd64"]).await;
+        let unused = built(&world, &format!("{adds}FROM acme/base:2\n"), &["linux/amd64"]).await;
+        let mut told = Vec::new();
+        for built in [used, unused] {
+            let statement = statement(&world, &attested(&world, &built, &[]).await[0]).await;
+            let dependencies = match version {
+                Version::One => &statement["predicate"]["buildDefinition"]["resolvedDependencies"],
+                Version::Zero => &statement["predicate"]["materials"],
+            };
+            told.push(dependencies.as_array().unwrap().clone());
+        }
+        let expected = [
+            json!({"uri": "https://host/a.git#main", "digest": {"sha1": COMMIT}}),
+            json!({"uri": "https://host/file", "digest": {"sha256": oci::Digest::of(b"far").hex()}}),
+        ];
+        assert_eq!(told[0][1..], expected, "of a stage that is needed");
+        assert_eq!(told[1].len(), 1, "of none that is not needed");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_of_this_machine_all_is_told() {
+    let dockerfile = "FROM acme/base:2\nCOPY main /main\nCOPY --from=far x /x\n";
+    for version in [Version::One, Version::Zero] {
+        let (mut world, _) = world(order(Mode::Min, version)).await;
+        world.material = Some(git("https://me@host/a.git#v1:sub"));
+        let archive = tar(&[(Entry::file("x", 1), b"x")]);
+        let files = read_archive(archive.as_slice(), "tree", world.folder.path()).unwrap().unwrap();
+        let far = Context::seen("https://host/b.git", Arc::new(files)).of(Some(git("https://host/b.git")));
+        world = world.context("far", Named::Files(Arc::new(far)));
+        let built = built(&world, dockerfile, &["linux/amd64"]).await;
+        let predicate = statement(&world, &attested(&world, &built, &[]).await[0]).await["predicate"].take();
+        let (source, request, dependencies) = match version {
+            Version::One => {
+                let definition = &predicate["buildDefinition"];
+                let outside = &definition["externalParameters"];
+                (&outside["configSource"], &outside["request"], &definition["resolvedDependencies"])
+            }
+            Version::Zero => (&predicate["invocation"]["configSource"], &predicate["invocation"]["parameters"], &predicate["materials"]),
+        };
+        let name = if version == Version::One { "path" } else { "entryPoint" };
+        assert_eq!(*source, json!({"uri": "https://host/a.git#v1", "digest": {"sha1": COMMIT}, name: "Dockerfile"}));
+        assert_eq!(request["locals"], json!([]));
+        assert_eq!(request["args"]["context:far"], "https://host/b.git");
+        let uris: Vec<&str> = dependencies.as_array().unwrap().iter().skip(1).map(|found| found["uri"].as_str().unwrap()).collect();
+        assert_eq!(uris, ["https://host/a.git#v1", "https://host/b.git"]);
+        let said = match version {
+            Version::One => {
+                let metadata = &predicate["runDetails"]["metadata"];
+                [&metadata["buildkit_completeness"]["resolvedDependencies"], &metadata["buildkit_hermetic"]]
+            }
+            Version::Zero => {
+                let complete = &predicate["metadata"]["completeness"];
+                [&complete["materials"], &complete["https://mobyproject.org/buildkit@v1#hermetic"]]
+            }
+        };
+        assert_eq!(said, [true, true]);
+    }
 }

@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use content::{Events, Keep, Memory, Source};
 use dockerfile::{Address, PatternList, parse};
 use engine::build::{
-    Anew, Asked, BuildError, BuildFile, Built, BuiltImage, Fetched, Found, Happening, Images, Named, Plan, Progress, RemoteSource, Remotes,
-    Request, Target, Workshop, make, plan,
+    Anew, Asked, BuildError, BuildFile, Built, BuiltImage, Fetched, FetchedFiles, Found, Happening, Images, Named, Plan, Progress,
+    RemoteSource, Remotes, Request, Target, Workshop, make, plan,
 };
 use engine::cache::Cache;
 use engine::context::Context;
 use engine::files::Files;
 use engine::machines::Machines;
+use engine::provenance::Material;
 use engine::run::{Runner, Settings};
 use engine::truth::Allowed;
 use fault::{AnyFault, Fault, Kind};
@@ -43,6 +44,8 @@ pub struct World {
     pub optional: Vec<&'static str>,
     /// What addresses lead to.
     pub far: BTreeMap<&'static str, Far>,
+    /// Where the Dockerfile and its context came from, if from elsewhere.
+    pub material: Option<Material>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +79,21 @@ impl Remotes for World {
                 let Address::Http(http) = &wanted.address else { panic!("a file is behind a URL") };
                 let blob = Box::new(Descriptor::of(MediaType::OciLayer, bytes));
                 self.store.insert_blob(bytes.clone().into());
-                Fetched::File { name: http.file_name(), modified: *modified, blob, source: Arc::new(self.store.clone()) }
+                let material = Material::of_file(http, &blob.digest);
+                let files = FetchedFiles::File { name: http.file_name(), modified: *modified, blob, source: Arc::new(self.store.clone()) };
+                Fetched { files, material }
             }
-            Far::Tree(files) => Fetched::Tree { files: Arc::clone(files), named: "sub".into() },
+            Far::Tree(files) => {
+                let Address::Git(git) = &wanted.address else { panic!("files are in a repository") };
+                let files = FetchedFiles::Tree { files: Arc::clone(files), named: "sub".into() };
+                Fetched { files, material: Material::of_commit(git, COMMIT) }
+            }
         })
     }
 }
+
+/// The commit of every repository.
+pub const COMMIT: &str = "4b220de5058abfd01ff619c9d2ff6b09a049bea0";
 
 /// What an address leads to.
 pub enum Far {
@@ -126,6 +138,7 @@ impl World {
             arguments: BTreeMap::new(),
             optional: Vec::new(),
             far: BTreeMap::new(),
+            material: None,
         }
     }
 
@@ -162,10 +175,10 @@ impl World {
     fn request(&self, dockerfile: &str, platforms: &[&str]) -> Result<Request, BuildError> {
         let source = dockerfile::Source::new("Dockerfile", dockerfile);
         let parsed = parse(&source).map_err(BuildError::Syntax)?;
-        let file = Arc::new(BuildFile { source, parsed });
+        let file = Arc::new(BuildFile { source, parsed, material: self.material.clone() });
         let ignored = fs::read_to_string(self.folder.path().join(".dockerignore")).unwrap_or_default();
         let context = Context::folder(self.folder.path(), PatternList::read(&ignored).unwrap());
-        let context = Arc::new(context.keeping_attributes(self.request.keeps_attributes));
+        let context = Arc::new(context.keeping_attributes(self.request.keeps_attributes).of(self.material.clone()));
         let target = |platform: &&str| Target {
             platform: platform.parse().unwrap(),
             is_optional: self.optional.contains(platform),

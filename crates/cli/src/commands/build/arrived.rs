@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use dockerfile::Address;
 use engine::base::blob_reader;
-use engine::build::Fetched;
+use engine::build::{Fetched, FetchedFiles};
 use engine::files::{Files, read_archive};
+use engine::provenance::Material;
 use fault::Failure;
 use futures_util::future::try_join_all;
 use tokio::runtime::Handle;
 
-use super::ground::{Whole, bounded, read_whole};
+use super::ground::{Brought, Whole, bounded, read_whole};
 use super::remotes::Fetcher;
 use crate::args::{Build, ContextWord, FileSource, NamedSource, WordError};
 use crate::commands::Interrupted;
@@ -23,12 +24,12 @@ const KEEP_GIT: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
 /// What came from elsewhere.
 #[derive(Clone, Default)]
 pub struct Arrived {
-    context: Option<(String, Whole)>,
+    context: Option<Brought>,
     /// When the commit of the context was made.
     committed: Option<i64>,
     /// Dockerfiles by their URLs.
-    files: BTreeMap<String, Vec<u8>>,
-    named: Vec<(Address, String, Whole)>,
+    files: BTreeMap<String, (Vec<u8>, Material)>,
+    named: Vec<(Address, Brought)>,
 }
 
 impl Arrived {
@@ -45,7 +46,7 @@ impl Arrived {
                 .any(|argument| argument.key == KEEP_GIT && argument.value.as_deref().is_some_and(|value| matches!(value, "1" | "true")));
             let came = fetcher.context(address, keeps_git).await?;
             arrived.committed = came.committed;
-            arrived.context = Some((address.shown(), whole(address, came.fetched, fetcher).await?));
+            arrived.context = Some(brought(address, came.fetched, fetcher).await?);
         }
         let urls: BTreeSet<&String> = files
             .iter()
@@ -57,7 +58,8 @@ impl Arrived {
         let texts = try_join_all(urls.into_iter().map(|url| async move {
             let Some(address) = Address::parse(url).map_err(WordError::from)? else { return Ok(None) };
             let fetched = fetcher.context(&address, false).await?.fetched;
-            Ok::<_, Failure>(Some((url.clone(), text(&address, fetched).await?)))
+            let material = fetched.material.clone();
+            Ok::<_, Failure>(Some((url.clone(), (text(&address, fetched).await?, material))))
         }));
         arrived.files = texts.await?.into_iter().flatten().collect();
         let named = arguments.contexts.iter().filter_map(|context| match &context.source {
@@ -66,14 +68,14 @@ impl Arrived {
         });
         let named = try_join_all(named.map(|address| async move {
             let fetched = fetcher.context(address, false).await?.fetched;
-            Ok::<_, Failure>(((**address).clone(), address.shown(), whole(address, fetched, fetcher).await?))
+            Ok::<_, Failure>(((**address).clone(), brought(address, fetched, fetcher).await?))
         }));
         arrived.named = named.await?;
         Ok(arrived)
     }
 
-    /// Returns the context, with its name.
-    pub fn context(&self) -> Option<(String, Whole)> {
+    /// Returns the context.
+    pub fn context(&self) -> Option<Brought> {
         self.context.clone()
     }
 
@@ -83,13 +85,13 @@ impl Arrived {
     }
 
     /// Returns the text of a Dockerfile.
-    pub fn file(&self, url: &str) -> Option<Vec<u8>> {
+    pub fn file(&self, url: &str) -> Option<(Vec<u8>, Material)> {
         self.files.get(url).cloned()
     }
 
-    /// Returns a named context, with its name.
-    pub fn named(&self, address: &Address) -> Option<(String, Whole)> {
-        self.named.iter().find(|(own, ..)| own == address).map(|(_, label, whole)| (label.clone(), whole.clone()))
+    /// Returns a named context.
+    pub fn named(&self, address: &Address) -> Option<Brought> {
+        self.named.iter().find(|(own, _)| own == address).map(|(_, brought)| brought.clone())
     }
 }
 
@@ -99,19 +101,24 @@ async fn reading<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + 
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Interrupted.into()))
 }
 
-async fn whole(address: &Address, fetched: Fetched, fetcher: &Fetcher<'_>) -> Result<Whole, Failure> {
-    let (what, scratch, runtime) = (address.shown(), fetcher.scratch(), Handle::current());
-    match fetched {
-        Fetched::Tree { files, .. } => Ok(Whole::Tree(files)),
-        Fetched::File { blob, source, .. } => reading(move || read_whole(blob_reader(&runtime, source, *blob), &what, &scratch)).await,
-    }
+async fn brought(address: &Address, fetched: Fetched, fetcher: &Fetcher<'_>) -> Result<Brought, Failure> {
+    let Fetched { files, material } = fetched;
+    let (label, scratch, runtime) = (address.shown(), fetcher.scratch(), Handle::current());
+    let what = label.clone();
+    let whole = match files {
+        FetchedFiles::Tree { files, .. } => Whole::Tree(files),
+        FetchedFiles::File { blob, source, .. } => {
+            reading(move || read_whole(blob_reader(&runtime, source, *blob), &what, &scratch)).await?
+        }
+    };
+    Ok(Brought { label, whole, material: Some(material) })
 }
 
 async fn text(address: &Address, fetched: Fetched) -> Result<Vec<u8>, Failure> {
     let (what, runtime) = (address.shown(), Handle::current());
-    match fetched {
-        Fetched::File { blob, source, .. } => reading(move || Ok(bounded(blob_reader(&runtime, source, *blob), &what)?)).await,
-        Fetched::Tree { .. } => Ok(Vec::new()),
+    match fetched.files {
+        FetchedFiles::File { blob, source, .. } => reading(move || Ok(bounded(blob_reader(&runtime, source, *blob), &what)?)).await,
+        FetchedFiles::Tree { .. } => Ok(Vec::new()),
     }
 }
 

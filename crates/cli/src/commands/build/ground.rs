@@ -10,6 +10,7 @@ use dockerfile::{Dockerfile, PatternError, PatternList, Source, parse};
 use engine::build::{BuildError, BuildFile, Named};
 use engine::context::Context;
 use engine::files::{Files, read_archive};
+use engine::provenance::Material;
 use fault::{Failure, Fault, Hint, Kind};
 
 use super::arrived::Arrived;
@@ -21,6 +22,7 @@ const LONGEST: u64 = 256 << 20;
 const HEAD: usize = 512;
 /// What a Dockerfile is called where nobody says.
 const USUAL: [&str; 2] = ["Dockerfile", "dockerfile"];
+const STDIN: &str = "the standard input";
 
 /// Something that a build needs and that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -90,11 +92,22 @@ pub struct Ground {
     scratch: PathBuf,
     /// What came from elsewhere.
     arrived: Arrived,
-    /// The context, where it is no folder: what it is called, and what it holds.
-    whole: Option<(String, Whole)>,
+    /// The context, where it is no folder.
+    brought: Option<Brought>,
     files: BTreeMap<FileSource, Arc<BuildFile>>,
     contexts: BTreeMap<FileSource, Arc<Context>>,
     named: BTreeMap<PathBuf, Arc<Context>>,
+}
+
+/// What comes as a whole, by the standard input or from elsewhere.
+#[derive(Clone)]
+pub struct Brought {
+    /// What messages call it.
+    pub label: String,
+    /// What it is.
+    pub whole: Whole,
+    /// How it is told of, where it came from elsewhere.
+    pub material: Option<Material>,
 }
 
 /// What comes as a whole: a tree of files, or a Dockerfile without any.
@@ -116,16 +129,17 @@ impl Ground {
             context: context.clone(),
             keeps_attributes,
             scratch: scratch.to_owned(),
-            whole: None,
+            brought: None,
             arrived,
             files: BTreeMap::new(),
             contexts: BTreeMap::new(),
             named: BTreeMap::new(),
         };
-        ground.whole = match ground.arrived.context() {
-            Some((label, whole)) => Some((label, whole)),
+        ground.brought = match ground.arrived.context() {
+            Some(brought) => Some(brought),
             None if *context == ContextWord::Stdin => {
-                Some(("the standard input".to_owned(), read_whole(io::stdin().lock(), "the standard input", scratch)?))
+                let whole = read_whole(io::stdin().lock(), STDIN, scratch)?;
+                Some(Brought { label: STDIN.to_owned(), whole, material: None })
             }
             None => None,
         };
@@ -140,38 +154,46 @@ impl Ground {
         if let Some(file) = self.files.get(source) {
             return Ok(file.clone());
         }
-        let (name, bytes) = self.text(source)?;
+        let (name, bytes, material) = self.text(source)?;
         let text = Source::from_bytes(name, &bytes);
         let parsed: Dockerfile = parse(&text).map_err(BuildError::Syntax)?;
-        let file = Arc::new(BuildFile { source: text, parsed });
+        let file = Arc::new(BuildFile { source: text, parsed, material });
         self.files.insert(source.clone(), file.clone());
         Ok(file)
     }
 
-    /// Returns a Dockerfile's name and text.
-    fn text(&self, source: &FileSource) -> Result<(String, Vec<u8>), Failure> {
-        match (source, &self.context, &self.whole) {
-            (FileSource::Url(url), ..) => {
-                let text = self.arrived.file(url).ok_or_else(|| GroundError::NoFile(dockerfile::shown_address(url).into_owned()))?;
-                Ok((shown_file(url), text))
+    /// Returns a Dockerfile's name and text, and how it is told of where it came from elsewhere.
+    fn text(&self, source: &FileSource) -> Result<(String, Vec<u8>, Option<Material>), Failure> {
+        let usual = || USUAL[0].to_owned();
+        match (source, &self.brought) {
+            (FileSource::Url(url), _) => {
+                let file = self.arrived.file(url).ok_or_else(|| GroundError::NoFile(dockerfile::shown_address(url).into_owned()))?;
+                let (text, material) = file;
+                return Ok((shown_file(url), text, Some(material)));
             }
-            (FileSource::Stdin, ContextWord::Stdin, _) => Err(GroundError::Twice.into()),
-            (FileSource::Stdin, ..) => Ok(("Dockerfile".to_owned(), bounded(io::stdin().lock(), "the standard input")?)),
-            (FileSource::Usual, _, Some((_, Whole::Text(text)))) => Ok(("Dockerfile".to_owned(), text.clone())),
-            (FileSource::Path(path), _, Some((what, Whole::Text(_)))) => {
-                Err(GroundError::NoTar { what: what.clone(), file: path.display().to_string() }.into())
+            (FileSource::Stdin, _) if self.context == ContextWord::Stdin => return Err(GroundError::Twice.into()),
+            (FileSource::Stdin, _) => return Ok((usual(), bounded(io::stdin().lock(), STDIN)?, None)),
+            (source, Some(Brought { label, whole, material })) => {
+                let (name, text) = match (source, whole) {
+                    (source, Whole::Tree(files)) => inside(source, files, label)?,
+                    (FileSource::Path(path), Whole::Text(_)) => {
+                        return Err(GroundError::NoTar { what: label.clone(), file: path.display().to_string() }.into());
+                    }
+                    (_, Whole::Text(text)) => (usual(), text.clone()),
+                };
+                return Ok((name, text, material.clone()));
             }
-            (source, _, Some((what, Whole::Tree(files)))) => Ok(inside(source, files, what)?),
-            (FileSource::Usual, ContextWord::Folder(folder), None) => {
-                let paths = USUAL.map(|name| folder.join(name));
-                let path = paths.iter().find(|path| path.exists()).ok_or_else(|| missing(folder))?;
-                Ok((shown(path), read(path)?))
-            }
-            (FileSource::Path(path), ..) => Ok((shown(path), read(path)?)),
-            (FileSource::Usual, ContextWord::Stdin | ContextWord::Remote(_), None) => {
-                Err(GroundError::NoFile("in the standard input".to_owned()).into())
-            }
+            _ => {}
         }
+        let path = match (source, &self.context) {
+            (FileSource::Path(path), _) => path.clone(),
+            (_, ContextWord::Folder(folder)) => {
+                let paths = USUAL.map(|name| folder.join(name));
+                paths.into_iter().find(|path| path.exists()).ok_or_else(|| missing(folder))?
+            }
+            _ => return Err(GroundError::NoFile(format!("in {STDIN}")).into()),
+        };
+        Ok((shown(&path), read(&path)?, None))
     }
 
     /// Returns the context of a Dockerfile: an ignore file of its own, beside it, counts before the folder's.
@@ -179,10 +201,15 @@ impl Ground {
     /// # Errors
     /// Where an ignore file cannot be read.
     pub fn context(&mut self, source: &FileSource) -> Result<Arc<Context>, Failure> {
-        let folder = match (&self.context, &self.whole) {
-            (_, Some((what, Whole::Tree(files)))) => return Ok(Arc::new(Context::seen(what, files.clone()))),
+        let folder = match (&self.context, &self.brought) {
+            (_, Some(Brought { label, whole, material })) => {
+                let files = match whole {
+                    Whole::Tree(files) => files.clone(),
+                    Whole::Text(_) => Arc::default(),
+                };
+                return Ok(Arc::new(Context::seen(label, files).of(material.clone())));
+            }
             (ContextWord::Folder(folder), None) => folder.clone(),
-            (_, Some((what, Whole::Text(_)))) => return Ok(Arc::new(Context::seen(what, Arc::new(Files::default())))),
             _ => return Ok(Arc::new(Context::seen("nothing", Arc::new(Files::default())))),
         };
         let own = match source {
@@ -210,7 +237,9 @@ impl Ground {
             NamedSource::Image(locator) => return Ok(Named::Image(locator.to_string())),
             NamedSource::Remote(address) => {
                 return match self.arrived.named(address) {
-                    Some((what, Whole::Tree(files))) => Ok(Named::Files(Arc::new(Context::seen(&what, files)))),
+                    Some(Brought { label, whole: Whole::Tree(files), material }) => {
+                        Ok(Named::Files(Arc::new(Context::seen(&label, files).of(material))))
+                    }
                     _ => Err(GroundError::NoContext(address.shown()).into()),
                 };
             }

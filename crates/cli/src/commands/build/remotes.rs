@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use dockerfile::{Address, GitAddress, HttpAddress};
-use engine::build::{Fetched, RemoteSource, Remotes};
+use engine::build::{Fetched, FetchedFiles, RemoteSource, Remotes};
+use engine::provenance::Material;
 use fault::{AnyFault, Failure, Fault, Hint, Kind};
 use fetch::{CheckoutWish, Download, Downloads, GitSettings, Repositories, Secrets};
 use graph::TreePath;
@@ -71,13 +72,17 @@ pub struct Fetcher<'a> {
     opener: &'a Opener,
     given: Given,
     means: OnceLock<Means>,
-    done: Mutex<HashMap<String, Arc<OnceCell<Came>>>>,
+    known: Known,
 }
 
+/// What came already, whoever fetched it.
+#[derive(Clone, Default)]
+pub struct Known(Arc<Mutex<HashMap<String, Arc<OnceCell<Came>>>>>);
+
 impl<'a> Fetcher<'a> {
-    /// Prepares; nothing is asked yet.
-    pub fn new(session: &'a Session, opener: &'a Opener, given: Given) -> Self {
-        Self { session, opener, given, means: OnceLock::new(), done: Mutex::default() }
+    /// Prepares; nothing is asked yet. What is `known` is not fetched again.
+    pub fn new(session: &'a Session, opener: &'a Opener, given: Given, known: Known) -> Self {
+        Self { session, opener, given, means: OnceLock::new(), known }
     }
 
     /// Returns where files are put meanwhile.
@@ -123,7 +128,7 @@ impl<'a> Fetcher<'a> {
     async fn once(&self, wanted: &RemoteSource) -> Result<Came, Failure> {
         // A login is no part of the text.
         let key = format!("{wanted:?}");
-        let cell = Arc::clone(self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let cell = Arc::clone(self.known.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         let fetch = || async {
             match &wanted.address {
                 Address::Http(http) => self.file(http, wanted.checksum.as_deref()).await,
@@ -138,8 +143,9 @@ impl<'a> Fetcher<'a> {
         let shown = Address::Http(address.clone()).shown();
         let Download { blob, source, modified, is_known } = self.means()?.downloads.get(address, checksum.as_ref()).await?;
         self.session.console.say(if is_known { format!("{shown}: here already") } else { format!("fetched {shown}") });
-        let fetched = Fetched::File { name: address.file_name(), modified: modified.unwrap_or(0), blob: Box::new(blob), source };
-        Ok(Came { fetched, committed: None })
+        let material = Material::of_file(address, &blob.digest);
+        let files = FetchedFiles::File { name: address.file_name(), modified: modified.unwrap_or(0), blob: Box::new(blob), source };
+        Ok(Came { fetched: Fetched { files, material }, committed: None })
     }
 
     async fn repository(&self, address: &GitAddress, wanted: &RemoteSource) -> Result<Came, Failure> {
@@ -149,9 +155,9 @@ impl<'a> Fetcher<'a> {
         let commit = checkout.commit.get(..12).unwrap_or(&checkout.commit);
         let here = if checkout.is_known { ", which is here already" } else { "" };
         self.session.console.say(format!("{shown} is commit {commit}{here}"));
-        let committed = Some(checkout.time);
-        let files = tree(shown, checkout, self.scratch()).await?;
-        Ok(Came { fetched: Fetched::Tree { files, named: TreePath::default() }, committed })
+        let (committed, material) = (Some(checkout.time), Material::of_commit(address, &checkout.commit));
+        let files = FetchedFiles::Tree { files: tree(shown, checkout, self.scratch()).await?, named: TreePath::default() };
+        Ok(Came { fetched: Fetched { files, material }, committed })
     }
 }
 

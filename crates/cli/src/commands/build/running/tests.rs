@@ -35,7 +35,7 @@ fn read(words: &[&str], environment: Environment<'_>, arguments: &[&[(&str, &str
         environment.iter().map(|(key, value)| ((*key).to_owned(), OsString::from_vec(value.to_vec()))).collect();
     context.variables = Arc::new(move |name| variables.get(name).cloned());
     let source = dockerfile::Source::new("Dockerfile", "FROM scratch");
-    let file = Arc::new(BuildFile { parsed: dockerfile::parse(&source).unwrap(), source });
+    let file = Arc::new(BuildFile { parsed: dockerfile::parse(&source).unwrap(), source, material: None });
     let target = |arguments: &&[(&str, &str)]| Target {
         platform: "linux/amd64".parse().unwrap(),
         is_optional: false,

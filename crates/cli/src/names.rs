@@ -19,8 +19,8 @@ pub enum NameError {
     /// `--push` of something that is no registry.
     #[error("{0} is no name in a registry")]
     NotPushable(Locator),
-    /// A name made here and not in its registry either.
-    #[error("no image {name} here or on {registry}")]
+    /// A name that means nothing here, where that was looked for, or in its registry.
+    #[error("no image {name} {}on {registry}", if instead.as_ref().is_some_and(|instead| instead.is_kept) { "" } else { "here or " })]
     Nowhere {
         /// The name as it was written.
         name: String,
@@ -72,16 +72,18 @@ pub enum NameError {
     },
 }
 
-/// Something on disk that has the name of an image that was not found.
+/// Something here that has the name of an image that was not found.
 #[derive(Debug, thiserror::Error)]
-#[error("a {kind} of that name {holds}")]
+#[error("{kind} of that name {holds}")]
 pub struct Lookalike {
-    /// "folder" or "file".
+    /// "an image", "a folder" or "a file".
     kind: &'static str,
-    /// What is in it.
+    /// What is in it, or where it is.
     holds: &'static str,
     /// The word that would have meant it.
     word: String,
+    /// It is that very image, where nobody has looked.
+    is_kept: bool,
     /// What kept the registry from answering, where it did not just say that there is no such image.
     #[source]
     problem: Option<Box<content::Error>>,
@@ -130,11 +132,17 @@ impl Lookalike {
     pub fn find(word: &str) -> Option<Self> {
         let path = Path::new(word);
         let (kind, holds, word) = match look(path) {
-            Found::Layout => ("folder", "holds an OCI layout", format!("oci:{word}")),
-            Found::File if looks_like_archive(path) => ("file", "looks like an archive", format!("./{word}")),
+            Found::Layout => ("a folder", "holds an OCI layout", format!("oci:{word}")),
+            Found::File if looks_like_archive(path) => ("a file", "looks like an archive", format!("./{word}")),
             _ => return None,
         };
-        Some(Self { kind, holds, word, problem: None })
+        Some(Self { kind, holds, word, is_kept: false, problem: None })
+    }
+
+    /// Tells of an image that is kept under that name.
+    pub fn kept(name: &Reference) -> Self {
+        let word = format!("store:{}", name.familiar());
+        Self { kind: "an image", holds: "is in the local store", word, is_kept: true, problem: None }
     }
 
     /// Adds what the registry said.

@@ -200,17 +200,20 @@ impl Opener {
     /// even where the registry could not be asked. What is wrong below an image that was found, such
     /// as a child that is missing, is said as it is.
     pub fn explain(&self, opened: &Opened, problem: content::Error) -> Failure {
+        match &opened.answer {
+            Answer::Registry(name) => explained(name, opened, problem, || Lookalike::find(&name.as_written())),
+            _ => problem.into(),
+        }
+    }
+
+    /// Does the same for a name that was looked for in its registry alone: it may well be kept here.
+    pub async fn explain_far(&self, opened: &Opened, problem: content::Error) -> Failure {
         let Answer::Registry(name) = &opened.answer else { return problem.into() };
-        let absent = is_absence_of(name, &problem);
-        // A registry's own faults: it is unreachable, denies, or does not work.
-        let unanswered = matches!(problem, content::Error::Place(_));
-        let lookalike = if absent || unanswered { Lookalike::find(&name.as_written()) } else { None };
-        let instead = match lookalike {
-            Some(lookalike) if unanswered => Some(lookalike.behind(problem)),
-            None if !absent => return problem.into(),
-            lookalike => lookalike,
+        let kept = match self.store() {
+            Ok(store) => store.named(name).await.ok().flatten(),
+            Err(_) => None,
         };
-        NameError::Nowhere { name: opened.label.clone(), registry: name.registry().to_owned(), instead }.into()
+        explained(name, opened, problem, || kept.map(|_| Lookalike::kept(name)).or_else(|| Lookalike::find(&name.as_written())))
     }
 
     /// Says who answers, before anything is asked.
@@ -411,6 +414,20 @@ impl Opener {
             Found::Nothing | Found::Layout | Found::Folder => Ok(Arc::new(Layout::create_or_open(path)?)),
         }
     }
+}
+
+/// Says of an image that is not there, or whose registry did not answer, what has its name instead.
+fn explained(name: &Reference, opened: &Opened, problem: content::Error, find: impl FnOnce() -> Option<Lookalike>) -> Failure {
+    let absent = is_absence_of(name, &problem);
+    // A registry's own faults: it is unreachable, denies, or does not work.
+    let unanswered = matches!(problem, content::Error::Place(_));
+    let lookalike = if absent || unanswered { find() } else { None };
+    let instead = match lookalike {
+        Some(lookalike) if unanswered => Some(lookalike.behind(problem)),
+        None if !absent => return problem.into(),
+        lookalike => lookalike,
+    };
+    NameError::Nowhere { name: opened.label.clone(), registry: name.registry().to_owned(), instead }.into()
 }
 
 /// Tells whether a registry said that it has no such image, and not that a part of one is missing.

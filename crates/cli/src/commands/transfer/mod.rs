@@ -187,10 +187,11 @@ impl Transfer<'_> {
             expected: self.wanted.expected.clone(),
             is_new: job.is_new,
         };
-        let shipment = decide(order, self.limits).await.map_err(|error| match error {
-            IndexError::Source { problem, .. } => self.opener.explain(&job.from, *problem),
-            error => error.into(),
-        })?;
+        let shipment = match decide(order, self.limits).await {
+            Ok(shipment) => shipment,
+            Err(IndexError::Source { problem, .. }) => return Err(self.opener.explain_far(&job.from, *problem).await),
+            Err(error) => return Err(error.into()),
+        };
         check_digest(job, &shipment)?;
         for warning in &shipment.warnings {
             self.events.warn(warning);

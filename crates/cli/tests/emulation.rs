@@ -115,6 +115,53 @@ fn commands_run_for_every_platform_and_nobody_has_to_be_root() {
     theirs.0.is_tidy();
 }
 
+/// A program for ARM64 that becomes the program of its first argument, with the others; it ends with 9 if it does not.
+fn starter() -> Vec<u8> {
+    // ldr x0, [sp, 16]; add x1, sp, 16; mov x2, 0; mov x8, 221 (execve); svc 0; mov x0, 9; mov x8, 93 (exit); svc 0
+    let code: [u32; 8] = [0xf940_0be0, 0x9100_43e1, 0xd280_0002, 0xd280_1ba8, 0xd400_0001, 0xd280_0120, 0xd280_0ba8, 0xd400_0001];
+    let (start, length, address) = (120_u64, 120 + 32_u64, 0x40_0000_u64);
+    let mut program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0\x01\0\0\0".to_vec();
+    // Where it begins, and that its one segment is described behind this (ELF-64 Object File Format).
+    program.extend([address + start, 64, 0].map(u64::to_le_bytes).as_flattened());
+    program.extend(0_u32.to_le_bytes());
+    program.extend([64, 56, 1, 0, 0, 0].map(u16::to_le_bytes).as_flattened());
+    program.extend([1, 5].map(u32::to_le_bytes).as_flattened());
+    program.extend([0, address, address, length, length, 0x1000].map(u64::to_le_bytes).as_flattened());
+    program.extend(code.map(u32::to_le_bytes).as_flattened());
+    program
+}
+
+#[test]
+fn what_a_wrapped_command_starts_runs_by_the_emulator_too() {
+    if !has_emulators() {
+        return;
+    }
+    let dockerfile = "FROM scratch\nCOPY bin/arm64/hello /hello\nCOPY --chmod=755 start script /\n\
+                      RUN [\"/start\", \"/start\", \"/start\", \"/hello\"]\nRUN [\"/start\", \"/script\"]\n";
+    let made = |kitchen: &Kitchen| {
+        prepare(kitchen);
+        kitchen.put("Dockerfile", dockerfile);
+        kitchen.put("script", "#!/hello\n");
+        fs::write(kitchen.home.path().join("context/start"), starter()).unwrap();
+    };
+    let words = ["build", "--no-cache", "--binfmt", "wrap", "--platform", "linux/arm64", "-t", "made:1", "context"];
+    let check = |ran: &Ran| {
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches("] Hello from linux/arm64\n").count(), 2, "{}", ran.stderr);
+    };
+    if let Some(theirs) = Theirs::new() {
+        made(&theirs.0);
+        emulators(theirs.0.home.path());
+        give(&theirs.0.home.path().join("context"));
+        check(&theirs.run(&[&words[..], &["--emulators", "emulators"]].concat()));
+    }
+    if let Some(kitchen) = Kitchen::new() {
+        made(&kitchen);
+        check(&kitchen.home.run(&words));
+        kitchen.is_tidy();
+    }
+}
+
 /// What is registered on this machine.
 fn handlers() -> Vec<String> {
     let folder = fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();

@@ -32,7 +32,7 @@ fn choose(platform: &Platform, facts: &Facts, wish: Wish) -> Result<Means, Obsta
     }
     match wish {
         Wish::Auto => {
-            let others = || by_host(probe, facts).or_else(|host| in_front(probe, facts).map_err(|emulator| both(host, emulator)));
+            let others = || by_host(probe, facts).or_else(|host| by_wrapper(probe, facts).map_err(|emulator| both(host, emulator)));
             by_private(probe, facts).or_else(|_| others())
         }
         Wish::Host => by_host(probe, facts),
@@ -94,15 +94,6 @@ fn by_private(probe: Probe, facts: &Facts) -> Result<Means, Obstacle> {
         return Err(Obstacle::NoPrivate);
     }
     emulator(probe, facts).map(Means::Private)
-}
-
-/// What the command starts would be left to this processor, which lacks what it takes: then a wrapper is none, unless asked for.
-fn in_front(probe: Probe, facts: &Facts) -> Result<Means, Obstacle> {
-    let is_own = facts.here == Some(probe.machine());
-    match by_wrapper(probe, facts) {
-        Ok(Means::Wrapped(emulator)) if is_own && !emulator.follows_programs => Err(Obstacle::Level),
-        other => other,
-    }
 }
 
 fn by_wrapper(probe: Probe, facts: &Facts) -> Result<Means, Obstacle> {
@@ -176,9 +167,9 @@ mod tests {
         facts
     }
 
-    fn found(mut facts: Facts, platform: &str, answer: Answer, follows_programs: bool) -> Facts {
+    fn found(mut facts: Facts, platform: &str, answer: Answer) -> Facts {
         let version = Some(Version { major: 7, minor: 2 });
-        let emulator = Emulator { machine: probe(platform).machine(), path: "/found/qemu".into(), version, follows_programs };
+        let emulator = Emulator { machine: probe(platform).machine(), path: "/found/qemu".into(), version };
         facts.emulators.push(Tried { emulator, answers: vec![(probe(platform), answer)] });
         facts
     }
@@ -211,10 +202,10 @@ mod tests {
     #[test]
     fn auto_takes_the_first_that_works() {
         let ran = || answering(registered(bare(), "F", Interpreter::Missing), ARM64, Answer::Ran);
-        assert_eq!(decided(ARM64, &private(found(ran(), ARM64, Answer::Ran, false)), Wish::Auto), "private");
+        assert_eq!(decided(ARM64, &private(found(ran(), ARM64, Answer::Ran)), Wish::Auto), "private");
         assert_eq!(decided(ARM64, &ran(), Wish::Auto), "host None");
-        assert_eq!(decided(ARM64, &private(found(bare(), ARM64, Answer::Ran, false)), Wish::Auto), "private");
-        assert_eq!(decided(ARM64, &found(bare(), ARM64, Answer::Ran, false), Wish::Auto), "wrapped");
+        assert_eq!(decided(ARM64, &private(found(bare(), ARM64, Answer::Ran)), Wish::Auto), "private");
+        assert_eq!(decided(ARM64, &found(bare(), ARM64, Answer::Ran), Wish::Auto), "wrapped");
         let nothing = "none: no handler is registered for arm64 programs, and no emulator was found";
         assert_eq!(decided(ARM64, &bare(), Wish::Auto), nothing);
     }
@@ -224,7 +215,7 @@ mod tests {
         let ran = |interpreter| answering(registered(bare(), "OC", interpreter), ARM64, Answer::Ran);
         assert_eq!(decided(ARM64, &ran(Interpreter::Static), Wish::Auto), "host Some(\"/opt/qemu\")");
         let dynamic = ran(Interpreter::Dynamic);
-        assert_eq!(decided(ARM64, &found(dynamic.clone(), ARM64, Answer::Ran, false), Wish::Auto), "wrapped");
+        assert_eq!(decided(ARM64, &found(dynamic.clone(), ARM64, Answer::Ran), Wish::Auto), "wrapped");
         let reason = "its handler is registered without the flag F, and /opt/qemu cannot run in another root";
         assert_eq!(decided(ARM64, &dynamic, Wish::Auto), format!("none: {reason}"));
         assert_eq!(decided(ARM64, &dynamic, Wish::Host), format!("error: linux/arm64 does not run by a handler of the host's: {reason}"));
@@ -254,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_emulator_that_does_not_work_is_said_to_be_why() {
-        let fails = private(found(bare(), ARM64, Answer::Hung, false));
+        let fails = private(found(bare(), ARM64, Answer::Hung));
         for (wish, start) in [(Wish::Auto, "none: "), (Wish::Private, "error: linux/arm64 does not run by a private handler: ")] {
             assert_eq!(decided(ARM64, &fails, wish), format!("{start}by /found/qemu, a probe did not end in time"));
         }
@@ -264,20 +255,18 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_this_processor_lacks_takes_an_emulator_that_follows() {
+    fn a_level_that_this_processor_lacks_takes_an_emulator_in_front() {
         const V3: &str = "linux/amd64/v3";
-        let none = "none: this processor does not have all instructions of that level";
-        assert_eq!(decided(V3, &bare(), Wish::Auto), none);
-        assert_eq!(decided(V3, &private(found(bare(), V3, Answer::Ran, false)), Wish::Auto), none);
-        assert_eq!(decided(V3, &private(found(bare(), V3, Answer::Ran, true)), Wish::Auto), "wrapped");
-        assert_eq!(decided(V3, &found(bare(), V3, Answer::Ran, false), Wish::Wrap), "wrapped");
-        let own = decided(V3, &private(found(bare(), V3, Answer::Ran, true)), Wish::Private);
+        assert_eq!(decided(V3, &bare(), Wish::Auto), "none: this processor does not have all instructions of that level");
+        assert_eq!(decided(V3, &private(found(bare(), V3, Answer::Ran)), Wish::Auto), "wrapped");
+        assert_eq!(decided(V3, &found(bare(), V3, Answer::Ran), Wish::Wrap), "wrapped");
+        let own = decided(V3, &private(found(bare(), V3, Answer::Ran)), Wish::Private);
         assert!(own.ends_with("it is this machine's own, and an emulator would be asked to run itself"), "{own}");
     }
 
     #[test]
     fn a_wish_that_cannot_be_is_refused_for_all_platforms_at_once() {
-        let facts = found(bare(), ARM64, Answer::Ran, false);
+        let facts = found(bare(), ARM64, Answer::Ran);
         let platforms = [ARM64, "linux/amd64", "linux/s390x", "windows/amd64"].map(|platform| platform.parse().unwrap());
         let error = decide(&platforms, &facts, Wish::Private).unwrap_err();
         assert_eq!(
@@ -298,7 +287,7 @@ mod tests {
         let with = |flags| answering(registered(bare(), flags, Interpreter::Static), ARM64, Answer::Ran);
         assert!(means(&with("PF"), Wish::Auto).loses_setuid());
         assert!(!means(&with("POCF"), Wish::Auto).loses_setuid());
-        let facts = private(found(bare(), ARM64, Answer::Ran, false));
+        let facts = private(found(bare(), ARM64, Answer::Ran));
         assert!(!means(&facts, Wish::Private).loses_setuid());
         assert!(means(&facts, Wish::Wrap).loses_setuid());
         assert_eq!(means(&facts, Wish::Wrap).interpreter(), Some(PathBuf::from("/found/qemu").as_path()));

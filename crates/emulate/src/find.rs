@@ -43,9 +43,6 @@ pub struct Emulator {
     pub path: PathBuf,
     /// What it says of its version; `None` if it says nothing that is understood, as what is not QEMU.
     pub version: Option<Version>,
-    /// Whether it also runs what its program starts. QEMU leaves that to the kernel, which needs a handler for it; the one that
-    /// BuildKit ships is changed to start itself again, and is told by its name.
-    pub follows_programs: bool,
 }
 
 /// Finds an emulator for a machine: in the folder that was named, among those installed, then on PATH.
@@ -102,15 +99,14 @@ impl Emulator {
         if let Some((target, _)) = said.as_ref().filter(|(target, _)| target != machine.qemu()) {
             return Err(unfit(Unfit::OtherTarget(target.clone())));
         }
-        let found = Self { machine, path: PathBuf::new(), version: said.map(|(_, version)| version), follows_programs: false };
+        let found = Self { machine, path: PathBuf::new(), version: said.map(|(_, version)| version) };
         Ok(found.moved_to(path.clone()))
     }
 
     /// Returns it as it is once its file has been renamed.
     #[must_use]
     pub fn moved_to(self, path: PathBuf) -> Self {
-        let follows_programs = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"buildkit-qemu-"));
-        Self { path, follows_programs, ..self }
+        Self { path, ..self }
     }
 
     /// Returns the flags with which it is registered so that it works in any root, and set-user-ID programs too.

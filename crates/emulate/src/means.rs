@@ -43,8 +43,8 @@ pub enum Means {
     /// By this emulator, registered for the sandbox alone. What is registered there hides everything of the host's, so all
     /// emulators that there are belong into it: see [`Machine::registration`] and [`Emulator::flags`].
     Private(Emulator),
-    /// By this emulator, which the command is an argument of. Unless it [follows](Emulator::follows_programs) them, what the
-    /// command starts does not run.
+    /// By this emulator, which the command is an argument of. QEMU leaves to the kernel what the command starts, which has to be
+    /// followed for that.
     Wrapped(Emulator),
     /// Not at all.
     None(Obstacle),

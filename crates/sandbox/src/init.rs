@@ -3,10 +3,13 @@
 //! It enters the namespaces, forks the process, and stays outside: it waits for the end of either, the process or the caller,
 //! and takes the stubs of mounts away. It has one thread and does one thing, so forking is harmless here.
 
+mod asking;
 mod bounds;
+mod bpf;
 mod child;
 mod devices;
 mod emulator;
+mod follower;
 mod heeding;
 mod missing;
 mod mounts;
@@ -37,6 +40,7 @@ use crate::limitation::Limitation;
 use crate::report::{Order, Word};
 use crate::{Input, Network, SandboxError, Spec, Strangers, Streams};
 
+use self::follower::Follower;
 use self::registrar::Office;
 use self::running::{Beside, Running};
 
@@ -100,6 +104,7 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
     dup2_stdin(&null).map_err(kernel.because())?;
     accounts::enter(&spec.users)?;
     let registrar = (spec.strangers == Strangers::Played).then(|| Office::open(spec)).transpose()?;
+    let follower = spec.emulation.as_ref().map(Follower::open).transpose()?;
     let network = if spec.network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
     leave(UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | network)
         .map_err(Limitation::Namespaces.because())?;
@@ -119,7 +124,7 @@ fn start<'a>(spec: &'a Spec, handed: Handed, cgroups: Cgroups, caller: &'a Chann
         }
         Fork::Parent(pid) => {
             drop((report, handed));
-            let mut running = Running::new(pid, root, spec, Beside { cgroups, registrar }, caller)?;
+            let mut running = Running::new(pid, root, spec, Beside { cgroups, registrar, follower }, caller)?;
             // Our own ends of its output are closed, so that the streams end with it.
             let closed = dup2_stdout(&null).and_then(|()| dup2_stderr(&null)).map_err(kernel.because());
             match closed.and_then(|()| running.listen(&words)) {

@@ -1,6 +1,8 @@
-//! What only the kernel's own interface offers. All `unsafe` of the program stands in this file.
+//! What only the kernel's own interface offers. All `unsafe` of the program stands in this file and in those below it.
 
 #![allow(unsafe_code)]
+
+pub(crate) mod trace;
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;

@@ -43,6 +43,6 @@ pub use launch::{Launcher, init_if_asked};
 pub use limitation::Limitation;
 pub use owners::{Device, Ended, Owned, Owner, Strangers};
 pub use process::{Exit, Handle, Process, Starting};
-pub use spec::{Attributes, Content, Mount, MountKind, Network, Root, Spec, Upper, User};
+pub use spec::{Attributes, Content, Emulation, Mount, MountKind, Network, Root, Spec, Upper, User};
 pub use streams::{Input, Output, Size, Streams, Terminal, TypedSignal};
 pub use users::{Range, Users};

@@ -33,8 +33,12 @@ pub(crate) enum Word {
     NoCgroups,
     /// The caller's side of the terminal, which is handed over.
     Terminal,
+    /// It waits to be followed, and for whether it is.
+    Follow,
     /// What answers the calls of the filter that asks, which is handed over.
     Listener,
+    /// Nobody can follow it.
+    Unfollowed,
     /// The process runs.
     Running,
     /// There will be no process.

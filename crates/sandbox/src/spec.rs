@@ -52,9 +52,8 @@ pub struct Spec {
     pub strangers: Strangers,
     /// What in the root and its mounts is not root's, where that is to be played; the disk does not say it.
     pub owners: Vec<Owned>,
-    /// A program of this machine that runs those of another: it gets `-0`, the name, the path and the arguments of what it is to
-    /// run, as QEMU's user emulators have it. What that starts is left to the kernel.
-    pub emulator: Option<OsString>,
+    /// What runs it, and what it starts, where this machine does not by itself.
+    pub emulation: Option<Emulation>,
     /// What the process reads from and writes to.
     pub streams: Streams,
 }
@@ -101,7 +100,7 @@ impl Spec {
             users: Users::Same,
             strangers: Strangers::Refused,
             owners: Vec::new(),
-            emulator: None,
+            emulation: None,
             streams: Streams::PIPED,
         }
     }
@@ -135,6 +134,22 @@ pub struct Upper {
     pub folder: OsString,
     /// An empty folder for the kernel, which is empty again afterwards.
     pub work: OsString,
+}
+
+/// A program of this machine that runs those of another.
+///
+/// It gets `-0`, the name, the path and the arguments of what it is to run, as QEMU's user emulators have it. What that starts is run by it,
+/// too, where this machine lets anybody follow processes (ptrace(2)); else that is left to the kernel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Emulation {
+    /// The program, which needs no other file.
+    pub emulator: OsString,
+    /// How programs begin that it runs, in the bits that `mask` has, as a handler of binfmt_misc says it.
+    #[serde(with = "crate::digits")]
+    pub magic: Vec<u8>,
+    /// Which bits these are.
+    #[serde(with = "crate::digits")]
+    pub mask: Vec<u8>,
 }
 
 /// The user and the groups of the process, as numbers inside of its user namespace.

@@ -139,8 +139,8 @@ pub enum Verb {
     /// List platform names, their aliases, and how each runs here
     ///
     /// Native is what this machine runs by itself. Else it is told by what a build or `run` would: a handler that only they have
-    /// (private), one that is registered on this machine (the host's), or an emulator in front of each command (wrapped), which does
-    /// not run what that starts; or why nothing does. A tiny program of each platform is run to find out. The exit code is 0 all the
+    /// (private), one that is registered on this machine (the host's), or an emulator in front of each command and of what that
+    /// starts (wrapped); or why nothing does. A tiny program of each platform is run to find out. The exit code is 0 all the
     /// same.
     #[command(after_help = "Examples:
   polyarch platforms

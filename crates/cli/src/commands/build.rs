@@ -114,7 +114,7 @@ fn tell_of_emulators(session: &Session, emulated: &[Emulated]) {
         if *misses_setuid {
             session
                 .console
-                .warn(&format!("sudo and its like gain nothing for {platform}, as {by} is registered: `--binfmt private` keeps that"));
+                .warn(&format!("sudo and its like gain nothing for {platform}, as {by} is used here: `--binfmt private` keeps that"));
         }
         for trouble in troubles {
             session

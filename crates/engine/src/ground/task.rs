@@ -114,7 +114,7 @@ impl Task {
         }
         spec.mounts.extend(self.carrier.mounts());
         spec.mounts.extend(self.mounts.iter().cloned());
-        spec.emulator = self.carrier.front();
+        spec.emulation = self.carrier.emulation();
         spec.environment = self.environment();
         spec.folder = self.working.clone().into();
         spec.user = user(&self.login)?;

@@ -1,10 +1,9 @@
 //! What a process takes so that this machine runs it.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use emulate::Means;
-use sandbox::{Attributes, Mount, MountKind, Root};
+use emulate::{Machine, Means};
+use sandbox::{Attributes, Emulation, Mount, MountKind, Root};
 
 /// What a process takes so that this machine runs it; nothing by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,7 +11,7 @@ pub(crate) struct Carrier {
     /// Where the kernel looks for an interpreter, in the process's own root.
     interpreter: Option<PathBuf>,
     /// An emulator that is to stand in front of the program.
-    front: Option<PathBuf>,
+    front: Option<(PathBuf, Machine)>,
     /// The emulator, as it is told.
     by: Option<String>,
 }
@@ -25,7 +24,7 @@ impl Carrier {
         let by = file.map(|file| file + version.as_deref().unwrap_or_default());
         match means {
             Means::Host(host) => Self { interpreter: host.bind.clone(), front: None, by: by.or_else(|| Some("a handler".to_owned())) },
-            Means::Wrapped(emulator) => Self { interpreter: None, front: Some(emulator.path.clone()), by },
+            Means::Wrapped(emulator) => Self { interpreter: None, front: Some((emulator.path.clone(), emulator.machine)), by },
             Means::Private(_) => Self { by, ..Self::default() },
             Means::Native | Means::None(_) => Self::default(),
         }
@@ -45,8 +44,9 @@ impl Carrier {
         })
     }
 
-    /// Returns what stands in front of the program.
-    pub fn front(&self) -> Option<OsString> {
-        self.front.as_ref().map(OsString::from)
+    /// Returns what stands in front of the program, and of what that starts.
+    pub fn emulation(&self) -> Option<Emulation> {
+        let (path, machine) = self.front.as_ref()?;
+        Some(Emulation { emulator: path.into(), magic: machine.magic().into(), mask: machine.mask().into() })
     }
 }

@@ -27,7 +27,7 @@ pub enum RunError {
         /// What ran it, where this machine does not run its programs itself.
         emulator: Option<String>,
         /// That stands in front of the command, and runs nothing that the command starts.
-        is_wrapped: bool,
+        is_unfollowed: bool,
     },
     /// It could not be started.
     #[error("process {} could not be run: {problem}", quote(command))]
@@ -132,8 +132,8 @@ impl Fault for RunError {
             Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
                 Some(Hint::new("let the command do less at once, or give this machine more memory"))
             }
-            Self::Failed { exit: Exit::Code(126 | 127), is_wrapped: true, .. } => Some(Hint::new(
-                "an emulator stands in front of this command, and what the command starts does not run by it: that takes `--binfmt private`, on Linux 6.7, or handlers on this machine (`apt-get install qemu-user-static`)",
+            Self::Failed { exit: Exit::Code(126 | 127), is_unfollowed: true, .. } => Some(Hint::new(
+                "an emulator stands in front of this command, and what the command starts does not run by it, since nobody may follow processes here (ptrace): allow that (`sysctl kernel.yama.ptrace_scope=1`), or take `--binfmt private`, on Linux 6.7, or handlers on this machine (`apt-get install qemu-user-static`)",
             )),
             Self::Failed { exit, emulator: Some(emulator), .. } if is_crash(*exit) => Some(Hint::new(format!(
                 "it ran by {emulator}, and emulators crash where a processor does not: try another version of it, move the work to a stage `FROM --platform=$BUILDPLATFORM`, or build on such a machine"

@@ -8,7 +8,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MoveMountFlags, UnmountFlags, move_mount, unmount};
-use rustix::process::{Signal, chdir, fchdir, pivot_root, set_parent_process_death_signal, setsid, umask};
+use rustix::process::{
+    DumpableBehavior, Signal, chdir, fchdir, pivot_root, set_dumpable_behavior, set_parent_process_death_signal, setsid, umask,
+};
 use rustix::system::sethostname;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
@@ -18,7 +20,7 @@ use rustix::thread::{
 use super::program::Program;
 use super::streams::Ends;
 use super::within::{Within, open_in};
-use super::{Handed, bounds, mounts, network, registrar, streams};
+use super::{Handed, bounds, follower, mounts, network, registrar, streams};
 use crate::accounts;
 use crate::channel::Channel;
 use crate::kernel::{Reach, close_all_but, filter, forget_signals, leave, listen, set_attributes};
@@ -59,7 +61,8 @@ pub(super) fn begin(spec: &Spec, root: OwnedFd, handed: Handed, counted: bool, r
     close_all_but(&kept).map_err(kernel.because())?;
     forget_signals();
     let_go();
-    give_up(spec, report)?;
+    let is_followed = spec.emulation.is_some() && ask_to_be_followed(report)?;
+    give_up(spec, is_followed, report)?;
     Err(program.execute())
 }
 
@@ -82,8 +85,16 @@ fn enter_root(spec: &Spec, root: &OwnedFd, ends: Ends, report: &Channel) -> Resu
     Ok(ends)
 }
 
+/// Waits until somebody follows us. Tells whether somebody does.
+fn ask_to_be_followed(report: &Channel) -> Result<bool, SandboxError> {
+    // Who has changed users is followed by nobody, unless they say that anybody may; nobody else is in here yet.
+    set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(Limitation::Kernel.because())?;
+    report.say(&Word::Follow, &[]).map_err(|_| SandboxError::Lost)?;
+    report.hear().ok().flatten().map(|(follows, _)| follows).ok_or(SandboxError::Lost)
+}
+
 /// Gives up what the process must not have, the filter last.
-fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
+fn give_up(spec: &Spec, is_followed: bool, report: &Channel) -> Result<(), SandboxError> {
     let failed = Limitation::Capabilities;
     let have = capabilities(None).map_err(failed.because())?.permitted;
     let wanted = spec.capabilities.set().intersection(have);
@@ -106,7 +117,7 @@ fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
         Err(error) => return Err(failed.because()(error)),
     }
     // Whoever may not gain anything by programs may filter itself; for all others it takes a right, which goes right after.
-    let filters = (plays || !spec.filter.is_empty()) && !spec.no_new_privileges;
+    let filters = (plays || is_followed || !spec.filter.is_empty()) && !spec.no_new_privileges;
     let last = if filters { wanted | CapabilitySet::SYS_ADMIN } else { wanted };
     hold(last).map_err(failed.because())?;
     // Only now, since becoming another user takes it back. If the init ended before, nobody hears the pipe.
@@ -116,6 +127,9 @@ fn give_up(spec: &Spec, report: &Channel) -> Result<(), SandboxError> {
     }
     if spec.no_new_privileges {
         set_no_new_privs(true).map_err(failed.because())?;
+    }
+    if is_followed && let Some(stops) = follower::filter() {
+        filter(&stops).map_err(Limitation::Filter.because())?;
     }
     if plays {
         let asks = registrar::filter().ok_or_else(|| Limitation::Strangers.because()(Errno::NOSYS))?;

@@ -1,6 +1,6 @@
 //! A program of this machine in front of one of another.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,8 +10,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::SandboxError;
 use crate::kernel::execute_open;
+use crate::{Emulation, SandboxError};
 
 /// How much of a script the kernel reads for its first line (`BINPRM_BUF_SIZE`).
 const FIRST_LINE: u64 = 256;
@@ -23,6 +23,8 @@ const MOST_SCRIPTS: u32 = 5;
 pub(super) struct Emulator {
     file: OwnedFd,
     name: CString,
+    magic: Vec<u8>,
+    mask: Vec<u8>,
 }
 
 impl AsFd for Emulator {
@@ -33,50 +35,82 @@ impl AsFd for Emulator {
 
 impl Emulator {
     /// Opens it, by a path of this machine.
-    pub fn open(path: &OsStr) -> Result<Self, SandboxError> {
+    pub fn open(emulation: &Emulation) -> Result<Self, SandboxError> {
+        let Emulation { emulator: path, magic, mask } = emulation;
         let failed = |cause: io::Error| SandboxError::Execute { program: path.display().to_string(), cause: cause.into() };
         let file = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| failed(error.into()))?;
         let name = Path::new(path).file_name().unwrap_or(path);
-        Ok(Self { file, name: CString::new(name.as_bytes()).map_err(|error| failed(error.into()))? })
+        let name = CString::new(name.as_bytes()).map_err(|error| failed(error.into()))?;
+        Ok(Self { file, name, magic: magic.clone(), mask: mask.clone() })
+    }
+
+    /// Tells by the first bytes of a program whether it is one for this emulator, as the kernel's handlers do (Linux,
+    /// Documentation/admin-guide/binfmt-misc.rst).
+    pub fn takes(&self, start: &[u8]) -> bool {
+        let bytes = self.magic.iter().zip(&self.mask).zip(start);
+        start.len() >= self.magic.len() && bytes.into_iter().all(|((magic, mask), byte)| byte & mask == magic & mask)
     }
 
     /// Becomes it, before a program. What the kernel would say of that program is said of it here: the emulator would say it in words of
     /// its own.
     pub fn execute(&self, path: &CString, arguments: &[CString], environment: &[CString]) -> io::Error {
-        match self.words(path.clone(), arguments.to_vec()) {
+        let open = |path: &CStr| File::open(OsStr::from_bytes(path.to_bytes()));
+        match self.words(path.clone(), arguments.to_vec(), open, is_program) {
             Ok(words) => execute_open(self.file.as_fd(), &words, environment),
             Err(error) => error,
         }
     }
 
-    fn words(&self, mut path: CString, mut arguments: Vec<CString>) -> io::Result<Vec<CString>> {
+    /// Returns the words that it gets for a path and its arguments: those of the interpreter, where there is a script at that path. The
+    /// program at the end is to be what `takes` says, by its first bytes.
+    ///
+    /// # Errors
+    /// What the kernel would say, for one that it is not.
+    pub fn words<W: From<CString>>(
+        &self,
+        mut path: CString,
+        mut arguments: Vec<W>,
+        open: impl Fn(&CStr) -> io::Result<File>,
+        takes: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<Vec<W>> {
         for _ in 0..MOST_SCRIPTS {
-            let Some(interpreter) = begin(&path)? else {
-                let name = if arguments.is_empty() { path.clone() } else { arguments.remove(0) };
-                return Ok([self.name.clone(), c"-0".to_owned(), name, path].into_iter().chain(arguments).collect());
+            let start = begin(open(&path)?)?;
+            let Some(interpreter) = interpreter(&start)? else {
+                if !takes(&start) {
+                    return Err(io::Error::from_raw_os_error(libc::ENOEXEC));
+                }
+                let name = if arguments.is_empty() { path.clone().into() } else { arguments.remove(0) };
+                let front = [self.name.clone().into(), c"-0".to_owned().into(), name, path.into()];
+                return Ok(front.into_iter().chain(arguments).collect());
             };
             // The script's own path stands for its name (execve(2), "Interpreter scripts").
             let others = arguments.into_iter().skip(1);
             let script = std::mem::replace(&mut path, interpreter.first().cloned().unwrap_or_default());
-            arguments = interpreter.into_iter().chain([script]).chain(others).collect();
+            arguments = interpreter.into_iter().chain([script]).map(W::from).chain(others).collect();
         }
         Err(io::Error::from_raw_os_error(libc::ELOOP))
     }
 }
 
-/// Reads how a file begins that may be run: the interpreter of a script with its argument, or none of a program.
-fn begin(path: &CString) -> io::Result<Option<Vec<CString>>> {
-    let file = File::open(OsStr::from_bytes(path.as_bytes()))?;
+fn is_program(start: &[u8]) -> bool {
+    start.starts_with(b"\x7fELF")
+}
+
+/// Reads how a file begins that may be run.
+fn begin(file: File) -> io::Result<Vec<u8>> {
     let found = file.metadata()?;
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
         return Err(io::Error::from_raw_os_error(libc::EACCES));
     }
     let mut start = Vec::new();
     file.take(FIRST_LINE).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Reads the interpreter of a script with its argument; none of anything else.
+fn interpreter(start: &[u8]) -> io::Result<Option<Vec<CString>>> {
     let format = || io::Error::from_raw_os_error(libc::ENOEXEC);
-    let Some(line) = start.strip_prefix(b"#!") else {
-        return if start.starts_with(b"\x7fELF") { Ok(None) } else { Err(format()) };
-    };
+    let Some(line) = start.strip_prefix(b"#!") else { return Ok(None) };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
     let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
     let (interpreter, argument) = line.split_at(end);
@@ -104,9 +138,11 @@ mod tests {
         let at = program.to_str().unwrap();
         let script = file("script", &format!("#! {at}  -x y \nrest"), 0o755);
         let outer = file("outer", &format!("#!{}", script.to_str().unwrap()), 0o755);
-        let emulator = Emulator::open(OsStr::new("/proc/self/exe")).unwrap();
+        let emulation = Emulation { emulator: "/proc/self/exe".into(), magic: b"\x7fELF".to_vec(), mask: vec![0xff; 4] };
+        let emulator = Emulator::open(&emulation).unwrap();
         let words = |path: &CString| {
-            let words = emulator.words(path.clone(), vec![c"name".to_owned(), c"one".to_owned()]);
+            let open = |path: &CStr| File::open(OsStr::from_bytes(path.to_bytes()));
+            let words = emulator.words(path.clone(), vec![c"name".to_owned(), c"one".to_owned()], open, is_program);
             words.map(|words| words.iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>())
         };
         assert_eq!(words(&program).unwrap(), ["exe", "-0", "name", at, "one"]);

@@ -29,7 +29,7 @@ impl Program {
         let pair = |(key, value): &(OsString, OsString)| word(&[key.as_bytes(), b"=", value.as_bytes()].concat());
         let environment = spec.environment.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
         let path = spec.environment.iter().rfind(|(key, _)| key == "PATH").map(|(_, value)| value.as_bytes().to_vec());
-        let emulator = spec.emulator.as_deref().map(Emulator::open).transpose()?;
+        let emulator = spec.emulation.as_ref().map(Emulator::open).transpose()?;
         Ok(Self { program, arguments, environment, path: path.unwrap_or_default(), emulator })
     }
 

@@ -4,7 +4,6 @@
 //! looks at one, becomes somebody or asks who it is. It stands in the root of the sandbox, so that a path means to it what it means there, and sees the processes in
 //! the /proc of this machine. It does nothing that the one who asks could not do.
 
-mod asking;
 mod beginning;
 mod calls;
 mod changes;
@@ -27,7 +26,6 @@ use rustix::process::{Pid, Signal, WaitOptions, chroot, fchdir, getppid, set_par
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-use self::asking::Asking;
 use self::beginning::Beginning;
 use self::changes::Changes;
 use self::identity::Identity;
@@ -36,6 +34,7 @@ use self::making::Making;
 use self::people::Person;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
+use crate::init::asking::Asking;
 use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
 use crate::limitation::Limitation;
 use crate::{SandboxError, Spec};

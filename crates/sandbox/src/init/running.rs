@@ -8,6 +8,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, getpgid, kill_process, pidfd_open, pidfd_send_signal, waitid, waitpid,
 };
 
+use super::follower::Follower;
 use super::registrar::Office;
 use super::{heeding, root, stubs};
 use crate::cgroup::{Cgroups, Kills};
@@ -23,6 +24,8 @@ pub(super) struct Beside {
     pub cgroups: Cgroups,
     /// Who answers for users that do not exist.
     pub registrar: Option<Office>,
+    /// Who follows it, where it is emulated.
+    pub follower: Option<Follower>,
 }
 
 /// A process that was forked.
@@ -41,6 +44,7 @@ pub(super) struct Running<'a> {
     cgroups: Cgroups,
     kills: Kills,
     registrar: Option<Office>,
+    follower: Option<Follower>,
 }
 
 impl<'a> Running<'a> {
@@ -51,10 +55,11 @@ impl<'a> Running<'a> {
             let _ = kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()).map(drop));
             Limitation::Kernel.because()(cause)
         })?;
-        let Beside { cgroups, registrar } = beside;
+        let Beside { cgroups, registrar, follower } = beside;
         let kills = Kills::begin(cgroups.kills());
         let stubs = Vec::new();
-        Ok(Self { pid, process, root, spec, caller, stubs, runs: false, killed: false, ended_by: None, cgroups, kills, registrar })
+        let (runs, killed, ended_by) = (false, false, None);
+        Ok(Self { pid, process, root, spec, caller, stubs, runs, killed, ended_by, cgroups, kills, registrar, follower })
     }
 
     /// Hears what it says until it has become another program, which closes the channel.
@@ -72,6 +77,14 @@ impl<'a> Running<'a> {
                 Ok(Some((Word::Listener, handed))) => {
                     let (listener, office) = handed.first().zip(self.registrar.as_ref()).ok_or(SandboxError::Lost)?;
                     office.begin(listener.as_fd(), self.pid)?;
+                }
+                Ok(Some((Word::Follow, _))) => {
+                    let follows = self.follower.as_ref().is_some_and(|follower| follower.begin(self.pid));
+                    words.say(&follows, &[]).map_err(|_| SandboxError::Lost)?;
+                    if !follows {
+                        // As above.
+                        let _ = self.caller.say(&Word::Unfollowed, &[]);
+                    }
                 }
                 Ok(Some((Word::NoCgroups, _))) => self.kills = Kills::begin(None),
                 Ok(Some((Word::Terminal, handed))) => {
@@ -173,6 +186,7 @@ impl<'a> Running<'a> {
     /// Takes away what was made for the process, once everything of it is gone. Returns what the registrar has to say.
     fn leave(self) -> Result<Option<OwnedFd>, SandboxError> {
         let owners = self.registrar.map(|office| office.close().ok_or(SandboxError::Lost)).transpose();
+        drop(self.follower);
         stubs::remove(&self.root, &self.stubs);
         drop(self.root);
         root::tidy(&self.spec.root);

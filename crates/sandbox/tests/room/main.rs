@@ -9,6 +9,7 @@ mod early;
 mod ending;
 mod entered;
 mod fixture;
+mod followed;
 mod mounted;
 mod process;
 mod restricted;

@@ -46,7 +46,7 @@ fn judge(decided: &[Decision], private: &str) -> Check {
     let rest = if rest.is_empty() { rest } else { format!(", not {rest}") };
     let found = format!("{runs} ({}){rest}; {private}", ways.join(", "));
     if ways == ["wrapped"] {
-        let found = format!("{found}; what a command starts does not run");
+        let found = format!("{found}; sudo and its like gain nothing by it");
         return Check::limited(name, found).mended_by("sudo apt-get install binfmt-support qemu-user-static # handlers of this machine");
     }
     Check::ok(name, found)
@@ -64,7 +64,7 @@ mod tests {
     }
 
     fn emulator(machine: Machine) -> Emulator {
-        Emulator { machine, path: "/qemu".into(), version: None, follows_programs: false }
+        Emulator { machine, path: "/qemu".into(), version: None }
     }
 
     #[test]
@@ -76,6 +76,6 @@ mod tests {
         let check = judge(&[decision(arm, Means::Private(emulator(arm))), none(s390x)], "so");
         assert_eq!((check.state, check.found.as_str()), (State::Ok, "arm (private), not s390x; so"));
         let check = judge(&[decision(arm, Means::Wrapped(emulator(arm)))], "so");
-        assert_eq!((check.state, check.found.as_str()), (State::Limited, "arm (wrapped); so; what a command starts does not run"));
+        assert_eq!((check.state, check.found.as_str()), (State::Limited, "arm (wrapped); so; sudo and its like gain nothing by it"));
     }
 }

@@ -85,7 +85,7 @@ mod tests {
 
     fn emulator() -> Emulator {
         let version = Some(Version { major: 9, minor: 2 });
-        Emulator { machine: Machine::Arm64, path: "/store/qemu-aarch64".into(), version, follows_programs: false }
+        Emulator { machine: Machine::Arm64, path: "/store/qemu-aarch64".into(), version }
     }
 
     /// A folder of plain files, as the kernel shows itself.

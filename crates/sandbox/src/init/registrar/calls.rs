@@ -1,28 +1,6 @@
 //! The calls that the registrar answers, as a seccomp filter.
 
-/// What `struct seccomp_data` has at the places of the number, the machine, and the low half of an argument.
-const NUMBER: u32 = 0;
-const MACHINE: u32 = 4;
-const fn argument(number: u32) -> u32 {
-    let high_first = if cfg!(target_endian = "big") { 4 } else { 0 };
-    16 + 8 * number + high_first
-}
-
-/// `AUDIT_ARCH_*` of this machine, where its calls are known by the names below. Others keep their own calls: the 32-bit ones that
-/// a machine also has are the kernel's to answer.
-const THIS_MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
-    Some(0xc000_003e)
-} else if cfg!(target_arch = "aarch64") {
-    Some(0xc000_00b7)
-} else if cfg!(target_arch = "riscv64") {
-    Some(0xc000_00f3)
-} else if cfg!(all(target_arch = "powerpc64", target_endian = "little")) {
-    Some(0xc000_0015)
-} else if cfg!(target_arch = "s390x") {
-    Some(0x8000_0016)
-} else {
-    None
-};
+use crate::init::bpf::{ALLOW, ANY, EQUAL, LOAD, Program, RETURN, argument, number};
 
 /// Calls by which something gets an owner.
 const OWNERS: [i64; 2] = [libc::SYS_fchown, libc::SYS_fchownat];
@@ -81,24 +59,12 @@ const OPENING: [(i64, u32); 1] = [(libc::SYS_openat, 2)];
 /// What tells them so: a name is to be made, or a file without one, which is this besides being a folder that is opened.
 const MAKES: i32 = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
 
-/// What the kernel does with a call.
-const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+/// What the kernel does with a call: it asks.
 const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
-
-/// Instructions of classic BPF: load a word, jump if it is equal, jump if it has any of these bits, return.
-const LOAD: u16 = 0x20;
-const EQUAL: u16 = 0x15;
-const ANY: u16 = 0x45;
-const RETURN: u16 = 0x06;
 
 /// Returns the filter: it has the registrar asked, and permits all else. None where this machine's calls are not known.
 pub(in crate::init) fn filter() -> Option<Vec<u8>> {
-    let machine = THIS_MACHINE?;
-    let mut program = Program::default();
-    program.step(LOAD, 0, 0, MACHINE);
-    program.step(EQUAL, 1, 0, machine);
-    program.step(RETURN, 0, 0, ALLOW);
-    program.step(LOAD, 0, 0, NUMBER);
+    let mut program = Program::of_this_machine()?;
     for (call, flags) in OPENING {
         program.step(EQUAL, 0, 4, number(call));
         program.step(LOAD, 0, 0, argument(flags));
@@ -117,21 +83,5 @@ pub(in crate::init) fn filter() -> Option<Vec<u8>> {
     program.step(RETURN, 0, 0, ASK);
     program.step(RETURN, 0, 0, ALLOW);
     program.step(RETURN, 0, 0, ALLOW);
-    Some(program.0)
-}
-
-fn number(call: i64) -> u32 {
-    // No call has a number that is negative or that large.
-    u32::try_from(call).unwrap_or(u32::MAX)
-}
-
-#[derive(Default)]
-struct Program(Vec<u8>);
-
-impl Program {
-    fn step(&mut self, code: u16, jump_true: u8, jump_false: u8, value: u32) {
-        self.0.extend(code.to_ne_bytes());
-        self.0.extend([jump_true, jump_false]);
-        self.0.extend(value.to_ne_bytes());
-    }
+    Some(program.bytes())
 }

@@ -5,10 +5,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, chownat, major, minor, mknodat, readlinkat, statx};
 use rustix::io::Errno;
 
-use super::asking::Asking;
 use super::making::masked;
 use super::{Place, Registrar, stand_in};
 use crate::Device;
+use crate::init::asking::Asking;
 use crate::init::within::split;
 use crate::kernel::Answer;
 

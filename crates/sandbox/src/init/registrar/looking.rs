@@ -3,9 +3,9 @@
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use super::asking::Asking;
 use super::changes;
 use super::{Place, Registrar, low};
+use crate::init::asking::Asking;
 use crate::kernel::{self, Answer, Notice};
 
 /// What says how a path is to be followed. Other flags are for the kernel to refuse.

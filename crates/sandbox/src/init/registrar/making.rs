@@ -6,9 +6,9 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, mk
 use rustix::io::Errno;
 use rustix::process::umask;
 
-use super::asking::{Asking, Way};
 use super::identity::Identity;
 use super::{Place, Registrar, low};
+use crate::init::asking::{Asking, Way};
 use crate::kernel::{Answer, Notice, hand_over};
 
 /// How many links are followed from one to the next (path_resolution(7)).

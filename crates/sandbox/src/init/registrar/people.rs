@@ -3,10 +3,10 @@
 use rustix::io::Errno;
 
 use super::Registrar;
-use super::asking::Asking;
 use super::identity::{Identity, Ids, sorted};
 use super::low;
 use super::register::{Key, Program};
+use crate::init::asking::Asking;
 use crate::kernel::{Answer, Notice};
 
 /// How many processes are remembered before those that have ended are forgotten, at first.

@@ -1,4 +1,4 @@
-//! A process that waits for an answer: its memory, and what its paths mean.
+//! A process that waits for us: its memory, and what its paths mean.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
-use crate::init::within::split;
+use super::within::split;
 
 /// The longest path, with the NUL at its end.
 const LONGEST_PATH: usize = 4096;
@@ -60,6 +60,12 @@ impl<'a> Asking<'a> {
         self.open("root", OFlags::PATH | OFlags::DIRECTORY)
     }
 
+    /// Tells where a link of it in /proc leads.
+    pub fn link(&self, name: &str) -> Result<Vec<u8>, Errno> {
+        let target = readlinkat(self.proc, format!("{}/{name}", self.thread), Vec::new())?.into_bytes();
+        if (self.waits)() { Ok(target) } else { Err(Errno::SRCH) }
+    }
+
     /// Opens the program that it is.
     pub fn program(&self) -> Result<OwnedFd, Errno> {
         self.open("exe", OFlags::PATH)
@@ -95,6 +101,26 @@ impl<'a> Asking<'a> {
             at = at.checked_add(length as u64).ok_or(Errno::FAULT)?;
         }
         Err(Errno::NAMETOOLONG)
+    }
+
+    /// Reads the addresses that stand in its memory before a null pointer, `most` of them.
+    pub fn addresses(&self, address: u64, most: usize) -> Result<Vec<u64>, Errno> {
+        let memory = self.memory(OFlags::RDONLY)?;
+        let (mut addresses, mut at) = (Vec::new(), address);
+        while addresses.len() <= most {
+            // Not past the end of a page, behind which there may be nothing.
+            let count = usize::try_from(4096 - at % 4096).unwrap_or_default().max(8) / 8;
+            let mut piece = vec![0; 8 * count];
+            memory.read_exact_at(&mut piece, at).map_err(|_| Errno::FAULT)?;
+            let (found, _) = piece.as_chunks::<8>();
+            let found = found.iter().map(|bytes| u64::from_ne_bytes(*bytes));
+            addresses.extend(found.clone().take_while(|address| *address != 0));
+            if found.clone().any(|address| address == 0) {
+                return Ok(addresses);
+            }
+            at = at.checked_add(8 * count as u64).ok_or(Errno::FAULT)?;
+        }
+        Err(Errno::TOOBIG)
     }
 
     /// Reads numbers from its memory.

@@ -135,7 +135,6 @@ impl Following<'_> {
                 Going::On
             }
             Stop::Became(former) => {
-                let former = i32::try_from(former).ok().and_then(Pid::from_raw);
                 former.map(|former| self.changed.remove(&former));
                 Going::On
             }

@@ -15,8 +15,8 @@ pub(crate) enum Stop {
     Calls,
     /// Its call has returned.
     Returned,
-    /// It has become another program. It was this thread of its process before.
-    Became(u32),
+    /// It has become another program. It was this thread of its process before, if it has not been killed since.
+    Became(Option<Pid>),
     /// It was stopped with its process, and waits to be continued.
     Halted,
     /// It gets a signal.
@@ -58,11 +58,18 @@ pub(crate) fn follow(process: Pid) -> io::Result<()> {
 /// Waits until any of those that are followed stops; none when all have ended.
 pub(crate) fn next_stop() -> io::Result<Option<(Pid, Stop)>> {
     let mut status = 0;
-    // SAFETY: the number lives until the call returns.
-    let thread = unsafe { libc::waitpid(-1, ptr::from_mut(&mut status), libc::__WALL) };
-    let Some(thread) = Pid::from_raw(thread).filter(|_| thread > 0) else {
+    let thread = loop {
+        // SAFETY: the number lives until the call returns.
+        let thread = unsafe { libc::waitpid(-1, ptr::from_mut(&mut status), libc::__WALL) };
+        if let Some(thread) = Pid::from_raw(thread).filter(|_| thread > 0) {
+            break thread;
+        }
         let error = io::Error::last_os_error();
-        return if error.raw_os_error() == Some(libc::ECHILD) { Ok(None) } else { Err(error) };
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ECHILD) => return Ok(None),
+            _ => return Err(error),
+        }
     };
     if !libc::WIFSTOPPED(status) {
         return Ok(Some((thread, Stop::Ended)));
@@ -72,7 +79,7 @@ pub(crate) fn next_stop() -> io::Result<Option<(Pid, Stop)>> {
         0 if signal == libc::SIGTRAP | 0x80 => Stop::Returned,
         0 => Stop::Signal(signal),
         STOPPED_BY_SECCOMP => Stop::Calls,
-        STOPPED_BY_EXEC => Stop::Became(message(thread)?),
+        STOPPED_BY_EXEC => Stop::Became(former(thread)),
         STOPPED_WITH_OTHERS if signal != libc::SIGTRAP => Stop::Halted,
         _ => Stop::Begun,
     };
@@ -105,14 +112,13 @@ type Request = libc::c_int;
 #[cfg(not(target_env = "musl"))]
 type Request = libc::c_uint;
 
-fn message(thread: Pid) -> io::Result<u32> {
+/// Returns the number that a thread had before it became another program, of which the first thread's number is taken.
+fn former(thread: Pid) -> Option<Pid> {
     let mut message: libc::c_ulong = 0;
     let nothing = ptr::null_mut::<libc::c_void>();
     // SAFETY: what is written is one number of this size, which lives until the call returns.
-    match unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, thread.as_raw_nonzero().get(), nothing, ptr::from_mut(&mut message)) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(u32::try_from(message).unwrap_or_default()),
-    }
+    let asked = unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, thread.as_raw_nonzero().get(), nothing, ptr::from_mut(&mut message)) };
+    i32::try_from(message).ok().filter(|_| asked != -1).and_then(Pid::from_raw)
 }
 
 /// Whether the registers of this machine are known, by which calls are changed.

@@ -1,7 +1,6 @@
 //! Following other processes into the programs that they become (ptrace(2)).
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::ptr;
 
 use rustix::process::Pid;
@@ -137,7 +136,7 @@ const GENERAL: usize = 1;
 impl Registers {
     /// Reads them.
     pub fn of(thread: Pid) -> io::Result<Self> {
-        let mut room = MaybeUninit::<libc::user_regs_struct>::zeroed();
+        let mut room = std::mem::MaybeUninit::<libc::user_regs_struct>::zeroed();
         let mut piece = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: size_of::<libc::user_regs_struct>() };
         // SAFETY: what is written goes to the room that the piece describes, which is as large as it says; both live until the call returns.
         match unsafe { libc::ptrace(libc::PTRACE_GETREGSET, thread.as_raw_nonzero().get(), GENERAL, ptr::from_mut(&mut piece)) } {

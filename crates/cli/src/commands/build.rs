@@ -25,6 +25,7 @@ use content::{Expected, Limits};
 use engine::build::{Built, BuiltImage, Emulated, Plan, Request, Workshop, make, plan};
 use engine::cache::Cache;
 use engine::provenance::{Moments, attest};
+use engine::roots::Standing;
 use engine::run::Runner;
 use fault::{Failure, Wishing};
 use index::carry_out;
@@ -111,7 +112,8 @@ async fn build(session: &Session, arguments: &Build) -> Result<Done, Failure> {
 fn tell_of_emulators(session: &Session, emulated: &[Emulated]) {
     for Emulated { platform, by, misses_setuid, troubles } in emulated {
         session.console.say(format!("commands for {platform} run by {by}"));
-        if *misses_setuid {
+        // Where one user plays all, nobody gains anything by the kernel.
+        if *misses_setuid && !matches!(session.stand.standing, Ok(Standing::Single)) {
             session
                 .console
                 .warn(&format!("sudo and its like gain nothing for {platform}, as {by} is used here: `--binfmt private` keeps that"));

@@ -163,6 +163,14 @@ impl<'a> Asking<'a> {
         Kin::read(&text).ok_or(Errno::SRCH)
     }
 
+    /// Reads the first words that it was started with.
+    pub fn words(&self) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut text = Vec::new();
+        let read = File::from(self.open("cmdline", OFlags::RDONLY)?).take(2 * LONGEST_PATH as u64).read_to_end(&mut text);
+        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Ok(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
     /// Lists its children. Kernels without `CONFIG_PROC_CHILDREN` do not tell.
     pub fn children(&self) -> Result<Vec<u32>, Errno> {
         let mut children = Vec::new();

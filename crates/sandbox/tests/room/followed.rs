@@ -8,6 +8,7 @@ use sandbox::{Emulation, Exit, Spec};
 use testkit::refuse::Refusal;
 
 use crate::fixture::{Fixture, everyone};
+use crate::strangers::played;
 
 /// What QEMU tells its programs as the release of the system, where this is set: they cannot know it otherwise.
 const TOLD: &str = "9.9.9-emulated";
@@ -31,8 +32,11 @@ fn emulator() -> Option<PathBuf> {
 }
 
 fn emulated(fixture: &Fixture, script: &str) -> Option<Spec> {
+    by_emulator(fixture.spec(script))
+}
+
+fn by_emulator(mut spec: Spec) -> Option<Spec> {
     let (magic, mask) = own_programs();
-    let mut spec = fixture.spec(script);
     spec.emulation = Some(Emulation { emulator: emulator()?.into(), magic, mask });
     spec.environment.push(("QEMU_UNAME".into(), TOLD.into()));
     Some(spec)
@@ -107,6 +111,19 @@ fn what_is_not_for_the_emulator_is_left_to_the_kernel() {
         let outcome = fixture.outcome(&spec);
         assert_eq!(outcome.end, Ok(Exit::Code(0)), "{who:?}: {outcome:?}");
         assert_ne!(outcome.stdout, TOLD, "{who:?}");
+    }
+}
+
+/// To the kernel, each of them is the emulator.
+#[test]
+fn where_users_are_played_an_emulated_program_may_run_as_its_owner() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "busybox cp /bin/busybox /tmp/su; chmod 4755 /tmp/su; cd /tmp
+su ann -c './su root -c id </dev/null 2>&1; id -u; /bin/busybox uname -r'";
+        let Some(spec) = by_emulator(played(&fixture, script)) else { return };
+        let outcome = fixture.outcome(&spec);
+        assert_eq!(outcome.stdout, format!("Password: \nsu: incorrect password\n33\n{TOLD}"), "{who:?}: {outcome:?}");
     }
 }
 

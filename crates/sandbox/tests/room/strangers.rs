@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, Outcome, everyone};
 const PASSWD: &str = "root:x:0:0::/:/bin/sh\nann:x:33:44::/:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nann:x:44:\nothers:x:55:ann\n";
 
-fn played(fixture: &Fixture, script: &str) -> Spec {
+pub fn played(fixture: &Fixture, script: &str) -> Spec {
     fixture.write("base/etc/passwd", PASSWD);
     fixture.write("base/etc/group", GROUP);
     Spec { strangers: Strangers::Played, ..fixture.spec(script) }

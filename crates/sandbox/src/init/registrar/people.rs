@@ -1,5 +1,8 @@
 //! Becoming somebody, and being told who one is.
 
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
 use super::Registrar;
@@ -107,9 +110,24 @@ impl Registrar<'_> {
         }
     }
 
+    /// Looks at the program that a process is. Of an emulated one the kernel knows the emulator, which is nowhere in the root: the words
+    /// that it was started with tell what it runs.
     fn program(&self, asking: &Asking<'_>) -> Result<Program, Errno> {
         let program = asking.program()?;
+        if self.is_here(&program)? {
+            return self.register.program(&program, || self.path_of(&program));
+        }
+        let words = asking.words()?;
+        let path = emulated(&words).ok_or(Errno::NOENT)?;
+        let program = self.in_root_of(asking, || asking.find(libc::AT_FDCWD, path, OFlags::empty()))?;
         self.register.program(&program, || self.path_of(&program))
+    }
+
+    /// Tells whether a file is where its path leads in the root.
+    fn is_here(&self, file: &OwnedFd) -> Result<bool, Errno> {
+        let found = fstat(file)?;
+        let there = openat(CWD, self.path_of(file)?, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(fstat);
+        Ok(there.is_ok_and(|there| (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)))
     }
 
     /// Finds the nearest ancestor that is known, the process itself first.
@@ -163,6 +181,12 @@ impl Registrar<'_> {
         self.known.insert(process, (start, person));
         Ok(())
     }
+}
+
+/// Finds the path of the program among the words of an emulator: the kernel puts it first (binfmt_misc), and so do we, behind the name.
+fn emulated(words: &[Vec<u8>]) -> Option<&[u8]> {
+    let place = if words.get(1).is_some_and(|word| word == b"-0") { 3 } else { 1 };
+    words.get(place).map(Vec::as_slice)
 }
 
 fn tell(asking: &Asking<'_>, addresses: [u64; 3], ids: Ids) -> Result<(), Errno> {

@@ -187,11 +187,21 @@ impl<'a> Asking<'a> {
 
     /// Tells when it was started, which no other process of this number has in common with it.
     pub fn start(&self) -> io::Result<u64> {
+        self.number(22)
+    }
+
+    /// Tells where its stack begins.
+    pub fn stack(&self) -> io::Result<u64> {
+        self.number(28)
+    }
+
+    /// Reads a number of its status (proc_pid_stat(5)).
+    fn number(&self, field: usize) -> io::Result<u64> {
         let mut text = String::new();
         File::from(self.open("stat", OFlags::RDONLY)?).read_to_string(&mut text)?;
-        // The name of the program stands in parentheses, and may have any in it.
+        // The name of the program is the second, stands in parentheses, and may have any in it.
         let fields = text.rsplit_once(") ").map_or("", |(_, fields)| fields);
-        fields.split(' ').nth(19).and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        fields.split(' ').nth(field - 3).and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Opens a path of it, where what it has as `/` is ours.

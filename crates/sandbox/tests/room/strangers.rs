@@ -379,6 +379,17 @@ fn a_program_may_run_as_its_owner() {
     }
 }
 
+/// A process may become the very program again that it is.
+#[test]
+fn a_program_runs_as_its_owner_also_where_it_is_started_by_itself() {
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let script = "busybox cp /bin/busybox /tmp/su; chmod 4755 /tmp/su; /tmp/su -s /tmp/su ann root </dev/null 2>&1; true";
+        let outcome = fixture.outcome(&played(&fixture, script));
+        assert_eq!(outcome.stdout, "Password: \nsu: incorrect password", "{who:?}");
+    }
+}
+
 /// Who lives on is no child of anybody's any more.
 #[test]
 fn what_is_left_behind_makes_files_for_the_same_user() {

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::Registrar;
 use super::identity::{Identity, Ids, sorted};
 use super::low;
-use super::register::{Key, Program};
+use super::register::Key;
 use crate::init::asking::Asking;
 use crate::kernel::{Answer, Notice};
 
@@ -25,9 +25,12 @@ const MOST_GROUPS: u32 = 65_536;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Person {
     identity: Identity,
-    /// The program that it was when it last asked, or who it descends from.
-    program: Option<Key>,
+    /// What it was when it last asked, or who it descends from.
+    image: Option<Image>,
 }
+
+/// What a process has become by `execve(2)`: to the kernel a file, with a stack of its own that lies elsewhere each time.
+type Image = (Key, u64);
 
 impl Registrar<'_> {
     /// Answers a call that asks for an identity or changes it.
@@ -67,8 +70,8 @@ impl Registrar<'_> {
         }
         if who != before {
             // What it has become it has not become by this program's being another.
-            let program = self.program(asking).ok().map(|program| program.key);
-            self.remember(asking, Person { identity: who, program })?;
+            let image = image(asking).ok();
+            self.remember(asking, Person { identity: who, image })?;
         }
         // What it keeps it keeps from the kernel, too.
         Ok(if notice.call == libc::SYS_prctl { Answer::Proceed } else { Answer::Value(value) })
@@ -102,25 +105,24 @@ impl Registrar<'_> {
         if person.identity.user.effective == 0 {
             return;
         }
-        let Ok(program) = self.program(asking) else { return };
-        if person.program != Some(program.key) {
-            person.program = Some(program.key);
-            let gains = |id: Option<u32>| id.filter(|_| self.gains_by_programs);
-            person.identity.execute(gains(program.uid), gains(program.gid));
+        let Ok(image) = image(asking) else { return };
+        if person.image != Some(image) {
+            person.image = Some(image);
+            let (uid, gid) = self.owners_of_program(asking).ok().filter(|_| self.gains_by_programs).unwrap_or_default();
+            person.identity.execute(uid, gid);
         }
     }
 
-    /// Looks at the program that a process is. Of an emulated one the kernel knows the emulator, which is nowhere in the root: the words
-    /// that it was started with tell what it runs.
-    fn program(&self, asking: &Asking<'_>) -> Result<Program, Errno> {
-        let program = asking.program()?;
-        if self.is_here(&program)? {
-            return self.register.program(&program, || self.path_of(&program));
+    /// Tells as which user and group the program runs that a process is, where that is not who runs it. Of an emulated one the kernel
+    /// knows the emulator, which is nowhere in the root: the words that it was started with tell what it runs.
+    fn owners_of_program(&self, asking: &Asking<'_>) -> Result<(Option<u32>, Option<u32>), Errno> {
+        let mut program = asking.program()?;
+        if !self.is_here(&program)? {
+            let words = asking.words()?;
+            let path = emulated(&words).ok_or(Errno::NOENT)?;
+            program = self.in_root_of(asking, || asking.find(libc::AT_FDCWD, path, OFlags::empty()))?;
         }
-        let words = asking.words()?;
-        let path = emulated(&words).ok_or(Errno::NOENT)?;
-        let program = self.in_root_of(asking, || asking.find(libc::AT_FDCWD, path, OFlags::empty()))?;
-        self.register.program(&program, || self.path_of(&program))
+        self.register.owners_of_program(&program, || self.path_of(&program))
     }
 
     /// Tells whether a file is where its path leads in the root.
@@ -143,7 +145,7 @@ impl Registrar<'_> {
                 _ => break,
             }
         }
-        Person { identity: self.initial.clone(), program: None }
+        Person { identity: self.initial.clone(), image: None }
     }
 
     /// Remembers who the children of a process are, which ends: they have another parent then, who may be anybody.
@@ -181,6 +183,10 @@ impl Registrar<'_> {
         self.known.insert(process, (start, person));
         Ok(())
     }
+}
+
+fn image(asking: &Asking<'_>) -> Result<Image, Errno> {
+    Ok((Key::of_file(&asking.program()?)?, asking.stack().map_err(|_| Errno::SRCH)?))
 }
 
 /// Finds the path of the program among the words of an emulator: the kernel puts it first (binfmt_misc), and so do we, behind the name.

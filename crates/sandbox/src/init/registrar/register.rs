@@ -28,6 +28,11 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// Tells what an open file is.
+    pub fn of_file(file: &OwnedFd) -> Result<Self, Errno> {
+        look(file, b"", AtFlags::EMPTY_PATH).map(|found| Self::of(&found))
+    }
+
     fn of(found: &Statx) -> Self {
         Self {
             system: (found.stx_dev_major, found.stx_dev_minor),
@@ -35,13 +40,6 @@ impl Key {
             made: (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
         }
     }
-}
-
-/// What a program is, and as whom it runs, if that is not who runs it.
-pub(super) struct Program {
-    pub key: Key,
-    pub uid: Option<u32>,
-    pub gid: Option<u32>,
 }
 
 /// An entry.
@@ -103,13 +101,16 @@ impl Register {
         Ok(())
     }
 
-    /// Tells as whom a program runs.
-    pub fn program(&self, program: &OwnedFd, path: impl FnOnce() -> Result<Vec<u8>, Errno>) -> Result<Program, Errno> {
+    /// Tells as which user and group a program runs, where that is not who runs it.
+    pub fn owners_of_program(
+        &self,
+        program: &OwnedFd,
+        path: impl FnOnce() -> Result<Vec<u8>, Errno>,
+    ) -> Result<(Option<u32>, Option<u32>), Errno> {
         let found = look(program, b"", AtFlags::EMPTY_PATH)?;
         let owner = self.owner(&found, path)?.unwrap_or(Owner { uid: found.stx_uid, gid: found.stx_gid, device: None });
         let has = |bits: u32| u32::from(found.stx_mode) & bits == bits;
-        let (uid, gid) = (has(libc::S_ISUID).then_some(owner.uid), has(libc::S_ISGID | libc::S_IXGRP).then_some(owner.gid));
-        Ok(Program { key: Key::of(&found), uid, gid })
+        Ok((has(libc::S_ISUID).then_some(owner.uid), has(libc::S_ISGID | libc::S_IXGRP).then_some(owner.gid)))
     }
 
     /// Tells whose a file is, if it is not whose the kernel says. Its path is asked for only if that could matter.

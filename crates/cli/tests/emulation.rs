@@ -13,9 +13,11 @@ mod theirs;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use kitchen::Kitchen;
 use program::Ran;
+use testkit::refuse::{self, Refusal};
 use theirs::{Theirs, give};
 
 /// The platforms that the example has programs for, with its folders of them and Debian's emulators.
@@ -136,6 +138,9 @@ fn what_a_wrapped_command_starts_runs_by_the_emulator_too() {
     if !has_emulators() {
         return;
     }
+    if handlers().iter().any(|name| name.contains("aarch64") || name.contains("arm64")) {
+        return testkit::skip("this machine has a handler for ARM64, by which they would run anyway");
+    }
     let dockerfile = "FROM scratch\nCOPY bin/arm64/hello /hello\nCOPY --chmod=755 start script /\n\
                       RUN [\"/start\", \"/start\", \"/start\", \"/hello\"]\nRUN [\"/start\", \"/script\"]\n";
     let made = |kitchen: &Kitchen| {
@@ -160,6 +165,25 @@ fn what_a_wrapped_command_starts_runs_by_the_emulator_too() {
         check(&kitchen.home.run(&words));
         kitchen.is_tidy();
     }
+}
+
+#[test]
+fn where_nobody_may_follow_a_wrapped_command_that_is_said_once() {
+    const NOT_PERMITTED: u32 = 1;
+    let Some(kitchen) = Kitchen::new() else { return };
+    if !has_emulators() {
+        return;
+    }
+    prepare(&kitchen);
+    kitchen.put("Dockerfile", "FROM scratch\nCOPY bin/arm64/hello /hello\nRUN [\"/hello\"]\nRUN [\"/hello\", \"again\"]\n");
+    let mut command = kitchen.home.command(&["build", "--binfmt", "wrap", "--platform", "linux/arm64", "-t", "made:1", "context"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = refuse::spawn(&mut command, &[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED).unwrap().wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("] Hello from linux/arm64\n").count(), 2, "{stderr}");
+    let warning = "what an emulated command starts does not run by the emulator, and mostly not at all: following processes failed: ";
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
 }
 
 /// What is registered on this machine.

@@ -3,6 +3,7 @@
 //! It enters the namespaces, forks the process, and stays outside: it waits for the end of either, the process or the caller,
 //! and takes the stubs of mounts away. It has one thread and does one thing, so forking is harmless here.
 
+mod aside;
 mod asking;
 mod bounds;
 mod bpf;

@@ -11,10 +11,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use rustix::mount::MountAttrFlags;
-use rustix::process::Pid;
-use rustix::thread::UnshareFlags;
+use rustix::process::{Gid, Pid, getgroups};
+use rustix::thread::{UnshareFlags, set_thread_groups};
 
-use crate::{Device, Owner};
+use crate::{Device, Owner, User};
 
 /// Who returns from a [`fork`].
 pub(crate) enum Fork {
@@ -72,6 +72,50 @@ fn close_one_by_one(kept: &[u32]) -> io::Result<()> {
         unsafe { libc::close(number) };
     }
     Ok(())
+}
+
+/// Does something as a user who looks at files, and is who it was again: root, who may look at more.
+///
+/// # Errors
+/// There is no such user here.
+pub(crate) fn look_as<T>(user: &User, act: impl FnOnce() -> T) -> io::Result<T> {
+    if user.uid == 0 {
+        return Ok(act());
+    }
+    let own: Vec<Gid> = getgroups()?;
+    let groups: Vec<Gid> = user.groups.iter().map(|group| Gid::from_raw(*group)).collect();
+    let change = |call: libc::c_long, id: u32| {
+        // SAFETY: no memory is passed. It returns who it was before, so that it is asked again for who it is.
+        unsafe { libc::syscall(call, id) };
+        // SAFETY: as above; there is nobody of this number, so that nothing changes.
+        let is = unsafe { libc::syscall(call, u32::MAX) };
+        is == libc::c_long::from(id)
+    };
+    set_thread_groups(&groups)?;
+    let looks = change(libc::SYS_setfsgid, user.gid) && change(libc::SYS_setfsuid, user.uid);
+    let result = looks.then(act);
+    // Whoever looks with rights of another may do so no longer.
+    if !(change(libc::SYS_setfsuid, 0) && change(libc::SYS_setfsgid, 0) && set_thread_groups(&own).is_ok()) {
+        std::process::exit(1);
+    }
+    result.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+/// Writes to the memory of a process where that may be written to.
+///
+/// # Errors
+/// What the kernel says, such as that nothing is there.
+pub(crate) fn write_to(process: Pid, address: u64, bytes: &[u8]) -> io::Result<()> {
+    let address = usize::try_from(address).map_err(|_| io::Error::from_raw_os_error(libc::EFAULT))?;
+    let ours = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let theirs = libc::iovec { iov_base: ptr::without_provenance_mut(address), iov_len: bytes.len() };
+    // SAFETY: our own piece is only read, and lives until the call returns; the other one is an address of another process.
+    let written = unsafe { libc::process_vm_writev(process.as_raw_nonzero().get(), &raw const ours, 1, &raw const theirs, 1, 0) };
+    match usize::try_from(written) {
+        Ok(written) if written == bytes.len() => Ok(()),
+        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Sets every signal to what it does by itself, so that nothing the caller ignored is ignored by the process.

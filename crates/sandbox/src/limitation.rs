@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Cause, SandboxError};
 
 /// What a machine can refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Limitation {
     /// A user namespace.
@@ -39,6 +39,8 @@ pub enum Limitation {
     Filter,
     /// Answering for users that do not exist.
     Strangers,
+    /// Following processes, to have an emulator run what they start.
+    Following,
     /// Registering handlers of programs that nobody else has.
     Handlers,
     /// Something every kernel of these years has.
@@ -72,6 +74,9 @@ impl Limitation {
             Self::Strangers => {
                 "this takes Linux 5.5, and that no other program answers by a seccomp filter; or grant this user more in /etc/subuid"
             }
+            Self::Following => {
+                "in a container, start that with `--cap-add SYS_PTRACE`, and have `sysctl kernel.yama.ptrace_scope` below 3; `--binfmt private`, on Linux 6.7, and handlers on this machine (`apt-get install qemu-user-static`) do without"
+            }
             Self::Handlers => "this takes Linux 6.7 with binfmt_misc, in a user namespace; `--binfmt host` or `--binfmt wrap` do without",
             Self::Filter => "this takes a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)",
             Self::Network => "in a container, start that with `--cap-add NET_ADMIN`",
@@ -96,6 +101,7 @@ impl fmt::Display for Limitation {
             Self::Cgroup => "making a control group, which takes to bound memory, failed",
             Self::Capabilities => "giving up capabilities failed",
             Self::Strangers => "answering for users that do not exist failed",
+            Self::Following => "following processes failed",
             Self::Handlers => "registering handlers of programs failed",
             Self::Filter => "installing the seccomp filter failed",
             Self::Kernel => "preparing the process failed",

@@ -64,8 +64,8 @@ pub struct Process {
     pub stderr: Option<PipeReader>,
     /// The other side of its terminal.
     pub terminal: Option<Terminal>,
-    /// It is emulated, and what it starts is left to the kernel: nobody may follow it on this machine.
-    pub is_unfollowed: bool,
+    /// Why, though it is emulated, what it starts is left to the kernel.
+    pub unfollowed: Option<SandboxError>,
     init: Copied,
     handle: Handle,
     /// Removed when everything else is gone, if the init was lost or may not.
@@ -108,7 +108,7 @@ impl Starting {
     pub(crate) fn new(init: Copied, channel: Channel, ends: Ends, cgroups: Cgroups) -> Self {
         let (stdout, stderr) = ends.outputs.unzip();
         let handle = Handle(Arc::new(channel));
-        Self(Process { stdin: ends.stdin, stdout, stderr, terminal: None, is_unfollowed: false, init, handle, _cgroups: cgroups })
+        Self(Process { stdin: ends.stdin, stdout, stderr, terminal: None, unfollowed: None, init, handle, _cgroups: cgroups })
     }
 
     /// Returns what kills it.
@@ -126,7 +126,7 @@ impl Starting {
         loop {
             match process.handle.0.hear() {
                 Ok(Some((Word::Terminal, handed))) => process.terminal = handed.into_iter().next().map(Terminal::from),
-                Ok(Some((Word::Unfollowed, _))) => process.is_unfollowed = true,
+                Ok(Some((Word::Unfollowed(reason), _))) => process.unfollowed = Some(reason),
                 Ok(Some((Word::Running, _))) => return Ok(process),
                 Ok(Some((Word::Failed(error), _))) => return Err(error),
                 _ => return Err(SandboxError::Lost),

@@ -37,8 +37,8 @@ pub(crate) enum Word {
     Follow,
     /// What answers the calls of the filter that asks, which is handed over.
     Listener,
-    /// Nobody can follow it.
-    Unfollowed,
+    /// Nobody can follow it, for this reason.
+    Unfollowed(SandboxError),
     /// The process runs.
     Running,
     /// There will be no process.

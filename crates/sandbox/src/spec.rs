@@ -150,6 +150,8 @@ pub struct Emulation {
     /// Which bits these are.
     #[serde(with = "crate::digits")]
     pub mask: Vec<u8>,
+    /// Nothing may be left to the kernel: it would run such programs, and they would fail on the way.
+    pub is_strict: bool,
 }
 
 /// The user and the groups of the process, as numbers inside of its user namespace.

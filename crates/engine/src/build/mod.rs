@@ -29,7 +29,7 @@ pub use error::{BuildError, ImageError};
 pub use images::{Asked, Found, Images};
 pub use make::{Built, BuiltImage, Workshop, make};
 pub use plan::{Plan, Planned, PlannedBase, Ready, plan};
-pub use progress::{Happening, Progress, StepName};
+pub use progress::{Happening, Lack, Progress, StepName};
 pub use remotes::{Fetched, FetchedFiles, RemoteSource, Remotes};
 pub use request::{Anew, BuildFile, Named, Request, Target};
 pub use review::{Review, Unseen, outlined, review};

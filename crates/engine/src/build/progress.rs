@@ -29,6 +29,15 @@ impl StepName {
     }
 }
 
+/// What commands do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Layers that lie over each other: each command stands on a copy of them.
+    Overlays,
+    /// Being followed: an emulator runs the command itself, and nothing of what it starts.
+    Following,
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -59,8 +68,10 @@ pub enum Happening {
         /// Why, in one line.
         problem: String,
     },
-    /// Every command stands on a copy of the layers below it: this machine, against what was expected, lays nothing over each other.
-    Copies {
+    /// This machine, against what was expected, refuses something to commands, and they do without.
+    Limited {
+        /// What they do without.
+        lacks: Lack,
         /// Why, in one line.
         reason: String,
     },

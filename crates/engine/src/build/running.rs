@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use dockerfile::{Network, Security};
+use dockerfile::Security;
 use fault::Fault;
 use futures_util::future::try_join_all;
 use graph::{Outlined, Placed, RunStep};
 use layer::index::PathIndex;
 use oci::Digest;
+use sandbox::{Limitation, SandboxError};
 
 use super::bound::Bound;
 use super::error::BuildError;
 use super::evaluate::{Below, Evaluation};
 use super::layering::Layer;
-use super::progress::{Happening, StepName};
+use super::progress::{Happening, Lack, StepName};
 use super::run_key::run_key;
 use super::step::Stepped;
 use crate::cache::{Ran, Reuse, RunKey};
@@ -125,8 +126,12 @@ impl Running<'_, '_> {
             workshop.progress.tell(Happening::Runs(self.name.clone()));
         };
         let left = workshop.runner.run(job, root, listener, begins).await;
-        if let Some(refusal) = ground.starter.refusal() {
-            workshop.progress.tell(Happening::Copies { reason: refusal.to_string() });
+        for refusal in ground.starter.refusals() {
+            let lacks = match refusal {
+                SandboxError::Refused { limitation: Limitation::Following, .. } => Lack::Following,
+                _ => Lack::Overlays,
+            };
+            workshop.progress.tell(Happening::Limited { lacks, reason: refusal.to_string() });
         }
         let left = left.map_err(|problem| self.failed(problem))?;
         self.keep(&ground.roots, &stack, left, key).await
@@ -198,11 +203,7 @@ impl Running<'_, '_> {
     }
 
     fn access(&self) -> Access {
-        match self.step.network {
-            Network::Default => self.evaluation.request.commands.network,
-            Network::None => Access::None,
-            Network::Host => Access::Host,
-        }
+        self.evaluation.request.commands.access(self.step.network)
     }
 
     fn failed(&self, problem: RunError) -> BuildError {

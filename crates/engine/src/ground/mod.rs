@@ -48,7 +48,7 @@ impl Ground {
             let roots = Roots::open(&folder, standing)?;
             let lays_over = Arc::new(AtomicBool::new(roots.form() == Form::Overlay));
             let plays = Arc::new(AtomicBool::new(!standing.has_owners()));
-            Ok(Self { roots, starter: Starter { standing, launcher, lays_over, refusal: Arc::default(), plays } })
+            Ok(Self { roots, starter: Starter { standing, launcher, lays_over, refusals: Arc::default(), plays } })
         };
         blocking(open).await
     }

@@ -1,5 +1,6 @@
 //! Starting a process over layers, which are laid out for it.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +23,8 @@ pub(crate) struct Starter {
     pub(super) launcher: Arc<Launcher>,
     /// The kernel lays folders over each other where the layers are, as far as is known.
     pub(super) lays_over: Arc<AtomicBool>,
-    /// Why it turned out not to, until somebody takes it.
-    pub(super) refusal: Arc<Mutex<Option<SandboxError>>>,
+    /// What this machine turned out to refuse, and is done without: each once, until somebody takes it.
+    pub(super) refusals: Arc<Refusals>,
     /// There is but one user, and the sandbox makes it look as if there were more, as far as is known.
     pub(super) plays: Arc<AtomicBool>,
 }
@@ -36,6 +37,26 @@ pub(crate) struct Started<T> {
     pub laid: Laid,
     _held: T,
     _beside: TempDir,
+}
+
+/// What a machine refuses.
+#[derive(Default)]
+pub(super) struct Refusals {
+    new: Mutex<Vec<SandboxError>>,
+    known: Mutex<HashSet<Limitation>>,
+}
+
+impl Refusals {
+    fn add(&self, refusal: SandboxError) {
+        let SandboxError::Refused { limitation, .. } = &refusal else { return };
+        if self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(*limitation) {
+            self.new.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
+        }
+    }
+
+    fn take(&self) -> Vec<SandboxError> {
+        std::mem::take(&mut *self.new.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Starter {
@@ -56,7 +77,7 @@ impl Starter {
             match self.start_over(footing, Laid::over(footing, place, self.standing)?, place, stop, &decide)? {
                 Err(refusal @ SandboxError::Refused { limitation: Limitation::Overlay, .. }) => {
                     self.lays_over.store(false, Ordering::Relaxed);
-                    self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refusal);
+                    self.refusals.add(refusal);
                 }
                 other => return Ok(other),
             }
@@ -79,6 +100,9 @@ impl Starter {
             spec.owners = owners(footing.index, &spec.mounts, &task.owners);
         }
         let running = self.launch(&mut spec, stop);
+        if let Ok(Process { unfollowed: Some(refusal), .. }) = &running {
+            self.refusals.add(refusal.clone());
+        }
         Ok(running.map(|process| Started { process, laid, _held: held, _beside: beside }))
     }
 
@@ -98,9 +122,9 @@ impl Starter {
         }
     }
 
-    /// Tells once why the kernel, against what was expected, does not lay folders over each other, so that they are copied.
-    pub fn refusal(&self) -> Option<SandboxError> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Returns what this machine, against what was expected, has refused since it was asked last, and what was done without.
+    pub fn refusals(&self) -> Vec<SandboxError> {
+        self.refusals.take()
     }
 
     /// Tells whether processes see users that this machine does not grant.

@@ -47,6 +47,8 @@ impl Carrier {
     /// Returns what stands in front of the program, and of what that starts.
     pub fn emulation(&self) -> Option<Emulation> {
         let (path, machine) = self.front.as_ref()?;
-        Some(Emulation { emulator: path.into(), magic: machine.magic().into(), mask: machine.mask().into() })
+        // This machine's own kernel would run what is left to it, and the processor lacks what it takes.
+        let is_strict = Machine::here() == Some(*machine);
+        Some(Emulation { emulator: path.into(), magic: machine.magic().into(), mask: machine.mask().into(), is_strict })
     }
 }

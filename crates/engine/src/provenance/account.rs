@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::{Network, ResolvedMount, SecretMount, SshMount};
+use dockerfile::{ResolvedMount, SecretMount, SshMount};
 use graph::{Begins, Recipe, Step};
 use layer::Compression;
 use oci::{Descriptor, Digest, Platform};
@@ -45,19 +45,19 @@ pub(crate) struct Sources<'a> {
 #[derive(Clone, Debug)]
 pub struct Account {
     pub(super) order: Order,
-    /// The Dockerfile's name.
+    /// Where the Dockerfile came from, if from elsewhere.
+    pub(super) file: Option<Material>,
+    /// Its path there; of one of this machine its name.
     pub(super) path: String,
-    /// The context, where it came from elsewhere.
-    pub(super) context: Option<Material>,
     /// What was asked for, in the words of BuildKit's frontend.
     pub(super) request: Map<String, Value>,
     /// That is all that was asked for.
     pub(super) is_whole_request: bool,
     /// What it is made of: images, repositories and files.
     pub(super) dependencies: Vec<Value>,
-    /// That is all: nothing of this machine is in it.
+    /// No file of this machine is in it besides.
     pub(super) is_whole: bool,
-    /// No command could have got anything by a network, either.
+    /// No command had a network, either.
     pub(super) is_hermetic: bool,
     /// The platform of the machine that built it.
     pub(super) builder: String,
@@ -83,8 +83,8 @@ impl Account {
         let is_whole = locals.is_empty();
         Self {
             order: order.clone(),
-            path: base_name(target.file.source.name()).to_owned(),
-            context: target.context.material().cloned(),
+            file: target.file.material.clone(),
+            path: if is_in_context(target) { target.file.source.name() } else { base_name(target.file.source.name()) }.to_owned(),
             request: asked,
             is_whole_request,
             dependencies: images(sources.bases).chain(materials(sources)).collect(),
@@ -128,14 +128,15 @@ fn materials(sources: &Sources<'_>) -> impl Iterator<Item = Value> {
     all.into_iter().map(|material| Value::Object(material.described()))
 }
 
-/// Tells whether a command of a stage could reach more than itself.
+/// Tells whether the Dockerfile came with a context from elsewhere: its path is one in there.
+fn is_in_context(target: &Target) -> bool {
+    target.file.material.is_some() && target.file.material.as_ref() == target.context.material()
+}
+
+/// Tells whether a command of a stage had a network.
 fn reaches_network(recipe: &Recipe, request: &Request) -> bool {
     recipe.steps.iter().any(|placed| match &placed.step {
-        Step::Run(step) => match step.network {
-            Network::Default => request.commands.network != Access::None,
-            Network::None => false,
-            Network::Host => true,
-        },
+        Step::Run(step) => request.commands.access(step.network) != Access::None,
         _ => false,
     })
 }

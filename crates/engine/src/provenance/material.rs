@@ -13,6 +13,8 @@ pub struct Material {
     /// Files come behind repositories, as BuildKit has them.
     kind: Kind,
     uri: String,
+    /// The same, with the folder in the repository that is meant.
+    place: String,
     algorithm: String,
     digest: String,
 }
@@ -27,7 +29,7 @@ impl Material {
     /// Tells of a file, with the digest of its bytes.
     pub fn of_file(address: &HttpAddress, digest: &Digest) -> Self {
         let uri = dockerfile::Address::Http(address.clone()).shown();
-        Self { kind: Kind::File, uri, algorithm: digest.algorithm().name().to_owned(), digest: digest.hex().to_owned() }
+        Self { kind: Kind::File, place: uri.clone(), uri, algorithm: digest.algorithm().name().to_owned(), digest: digest.hex().to_owned() }
     }
 
     /// Tells of a repository, with the name of its commit, in hexadecimal.
@@ -36,13 +38,23 @@ impl Material {
         let whole = GitAddress { folder: None, ..address.clone() };
         // Git names commits by one of two algorithms, and their names tell by which (git, hash-function-transition).
         let algorithm = if commit.len() == 64 { "sha256" } else { "sha1" };
-        Self { kind: Kind::Commit, uri: whole.shown(), algorithm: algorithm.to_owned(), digest: commit.to_owned() }
+        let (uri, place) = (whole.shown(), address.shown());
+        Self { kind: Kind::Commit, uri, place, algorithm: algorithm.to_owned(), digest: commit.to_owned() }
     }
 
     /// Writes it as a resource descriptor of SLSA.
     pub(super) fn described(&self) -> Map<String, Value> {
+        self.descriptor(&self.uri)
+    }
+
+    /// Writes the place in it where paths begin, in the same way.
+    pub(super) fn described_place(&self) -> Map<String, Value> {
+        self.descriptor(&self.place)
+    }
+
+    fn descriptor(&self, uri: &str) -> Map<String, Value> {
         let digest = BTreeMap::from([(&self.algorithm, &self.digest)]);
-        Map::from_iter([("uri".to_owned(), json!(self.uri)), ("digest".to_owned(), json!(digest))])
+        Map::from_iter([("uri".to_owned(), json!(uri)), ("digest".to_owned(), json!(digest))])
     }
 }
 
@@ -65,8 +77,10 @@ mod tests {
         let Ok(Some(Address::Git(address))) = Address::parse("https://t@example.com/a.git#main:sub") else { panic!("no repository") };
         for (length, algorithm) in [(40, "sha1"), (64, "sha256")] {
             let commit = "a".repeat(length);
-            let described = Material::of_commit(&address, &commit).described();
-            assert_eq!(Value::Object(described), json!({"uri": "https://example.com/a.git#main", "digest": {algorithm: commit}}));
+            let material = Material::of_commit(&address, &commit);
+            let expected = |uri: &str| json!({"uri": uri, "digest": {algorithm: commit}});
+            assert_eq!(Value::Object(material.described()), expected("https://example.com/a.git#main"));
+            assert_eq!(Value::Object(material.described_place()), expected("https://example.com/a.git#main:sub"));
         }
     }
 }

@@ -129,20 +129,20 @@ fn zero(account: &Account, moments: &Moments) -> Value {
     }
     metadata.insert("buildStartedOn".to_owned(), json!(moments.begun()));
     metadata.insert("buildFinishedOn".to_owned(), json!(moments.ended()));
-    let mut completeness = json!({"parameters": account.is_whole_request, "environment": true, "materials": account.is_whole});
-    if account.is_hermetic {
-        completeness["https://mobyproject.org/buildkit@v1#hermetic"] = json!(true);
-    }
+    let completeness = json!({"parameters": account.is_whole_request, "environment": true, "materials": account.is_whole});
     metadata.insert("completeness".to_owned(), completeness);
     metadata.insert("reproducible".to_owned(), json!(account.order.is_reproducible));
+    if account.is_hermetic {
+        metadata.insert("https://mobyproject.org/buildkit@v1#hermetic".to_owned(), json!(true));
+    }
     metadata.insert("https://mobyproject.org/buildkit@v1#metadata".to_owned(), beside(account));
     predicate.insert("metadata".to_owned(), Value::Object(metadata));
     Value::Object(predicate)
 }
 
-/// Writes what was built from: the context, where it came from elsewhere, and the Dockerfile's name under a key.
+/// Writes what was built from: where the Dockerfile came from, if from elsewhere, and its path under a key.
 fn config_source(account: &Account, key: &str) -> Map<String, Value> {
-    let mut source = account.context.as_ref().map(Material::described).unwrap_or_default();
+    let mut source = account.file.as_ref().map(Material::described_place).unwrap_or_default();
     source.insert(key.to_owned(), json!(account.path));
     source
 }

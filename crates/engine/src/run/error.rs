@@ -133,7 +133,7 @@ impl Fault for RunError {
                 Some(Hint::new("let the command do less at once, or give this machine more memory"))
             }
             Self::Failed { exit: Exit::Code(126 | 127), is_unfollowed: true, .. } => Some(Hint::new(
-                "an emulator stands in front of this command, and what the command starts does not run by it, since nobody may follow processes here (ptrace): allow that (`sysctl kernel.yama.ptrace_scope=1`), or take `--binfmt private`, on Linux 6.7, or handlers on this machine (`apt-get install qemu-user-static`)",
+                "an emulator stands in front of this command, and what the command starts does not run by it: in a container, start that with `--cap-add SYS_PTRACE`, and have `sysctl kernel.yama.ptrace_scope` below 3; `--binfmt private`, on Linux 6.7, and handlers on this machine (`apt-get install qemu-user-static`) do without",
             )),
             Self::Failed { exit, emulator: Some(emulator), .. } if is_crash(*exit) => Some(Hint::new(format!(
                 "it ran by {emulator}, and emulators crash where a processor does not: try another version of it, move the work to a stage `FROM --platform=$BUILDPLATFORM`, or build on such a machine"

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dockerfile::Network;
 use sandbox::Limit;
 
 use crate::ground::SHARED_MEMORY;
@@ -51,6 +52,17 @@ impl Default for Settings {
             hostname: None,
             cache_namespace: String::new(),
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Settings {
+    /// Returns what of the network a `RUN` sees that says this of it.
+    pub const fn access(&self, said: Network) -> Access {
+        match said {
+            Network::Default => self.network,
+            Network::None => Access::None,
+            Network::Host => Access::Host,
         }
     }
 }

@@ -340,7 +340,7 @@ async fn where_nothing_is_of_this_machine_all_is_told() {
             Version::Zero => (&predicate["invocation"]["configSource"], &predicate["invocation"]["parameters"], &predicate["materials"]),
         };
         let name = if version == Version::One { "path" } else { "entryPoint" };
-        assert_eq!(*source, json!({"uri": "https://host/a.git#v1", "digest": {"sha1": COMMIT}, name: "Dockerfile"}));
+        assert_eq!(*source, json!({"uri": "https://host/a.git#v1:sub", "digest": {"sha1": COMMIT}, name: "Dockerfile"}));
         assert_eq!(request["locals"], json!([]));
         assert_eq!(request["args"]["context:far"], "https://host/b.git");
         let uris: Vec<&str> = dependencies.as_array().unwrap().iter().skip(1).map(|found| found["uri"].as_str().unwrap()).collect();
@@ -351,8 +351,8 @@ async fn where_nothing_is_of_this_machine_all_is_told() {
                 [&metadata["buildkit_completeness"]["resolvedDependencies"], &metadata["buildkit_hermetic"]]
             }
             Version::Zero => {
-                let complete = &predicate["metadata"]["completeness"];
-                [&complete["materials"], &complete["https://mobyproject.org/buildkit@v1#hermetic"]]
+                let metadata = &predicate["metadata"];
+                [&metadata["completeness"]["materials"], &metadata["https://mobyproject.org/buildkit@v1#hermetic"]]
             }
         };
         assert_eq!(said, [true, true]);

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::within::split;
+use crate::User;
 
 /// The longest path, with the NUL at its end.
 const LONGEST_PATH: usize = 4096;
@@ -169,6 +170,21 @@ impl<'a> Asking<'a> {
         let read = File::from(self.open("cmdline", OFlags::RDONLY)?).take(2 * LONGEST_PATH as u64).read_to_end(&mut text);
         read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Ok(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
+    /// Tells as whom it looks at files.
+    pub fn looks_as(&self) -> Result<User, Errno> {
+        let mut text = String::new();
+        let read = File::from(self.open("status", OFlags::RDONLY)?).read_to_string(&mut text);
+        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let numbers = |name: &str| -> Option<Vec<u32>> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))?;
+            line.split_whitespace().map(|number| number.parse().ok()).collect()
+        };
+        // The last of four is the one for files (proc_pid_status(5)).
+        let last = |name: &str| numbers(name)?.get(3).copied();
+        let user = (|| Some(User { uid: last("Uid")?, gid: last("Gid")?, groups: numbers("Groups")? }))();
+        user.ok_or(Errno::SRCH)
     }
 
     /// Lists its children. Kernels without `CONFIG_PROC_CHILDREN` do not tell.

@@ -9,7 +9,8 @@ use rustix::fs::{CWD, Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MoveMountFlags, UnmountFlags, move_mount, unmount};
 use rustix::process::{
-    DumpableBehavior, Signal, chdir, fchdir, pivot_root, set_dumpable_behavior, set_parent_process_death_signal, setsid, umask,
+    DumpableBehavior, PTracer, Signal, chdir, fchdir, pivot_root, set_dumpable_behavior, set_parent_process_death_signal, set_ptracer,
+    setsid, umask,
 };
 use rustix::system::sethostname;
 use rustix::thread::{
@@ -89,8 +90,12 @@ fn enter_root(spec: &Spec, root: &OwnedFd, ends: Ends, report: &Channel) -> Resu
 fn ask_to_be_followed(report: &Channel) -> Result<bool, SandboxError> {
     // Who has changed users is followed by nobody, unless they say that anybody may; nobody else is in here yet.
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(Limitation::Kernel.because())?;
+    // Kernels without Yama know no such thing.
+    let _ = set_ptracer(PTracer::Any);
     report.say(&Word::Follow, &[]).map_err(|_| SandboxError::Lost)?;
-    report.hear().ok().flatten().map(|(follows, _)| follows).ok_or(SandboxError::Lost)
+    let follows = report.hear().ok().flatten().map(|(follows, _)| follows).ok_or(SandboxError::Lost);
+    let _ = set_ptracer(PTracer::None);
+    follows
 }
 
 /// Gives up what the process must not have, the filter last.

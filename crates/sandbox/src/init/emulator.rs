@@ -13,8 +13,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use crate::kernel::execute_open;
 use crate::{Emulation, SandboxError};
 
-/// How much of a script the kernel reads for its first line (`BINPRM_BUF_SIZE`).
-const FIRST_LINE: u64 = 256;
+/// How much of a file the kernel reads to find out what it is (`BINPRM_BUF_SIZE`).
+const START: usize = 256;
 
 /// How many scripts may stand before a program, as in the kernel.
 const MOST_SCRIPTS: u32 = 5;
@@ -36,7 +36,7 @@ impl AsFd for Emulator {
 impl Emulator {
     /// Opens it, by a path of this machine.
     pub fn open(emulation: &Emulation) -> Result<Self, SandboxError> {
-        let Emulation { emulator: path, magic, mask } = emulation;
+        let Emulation { emulator: path, magic, mask, .. } = emulation;
         let failed = |cause: io::Error| SandboxError::Execute { program: path.display().to_string(), cause: cause.into() };
         let file = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| failed(error.into()))?;
         let name = Path::new(path).file_name().unwrap_or(path);
@@ -73,7 +73,7 @@ impl Emulator {
         open: impl Fn(&CStr) -> io::Result<File>,
         takes: impl Fn(&[u8]) -> bool,
     ) -> io::Result<Vec<W>> {
-        for _ in 0..MOST_SCRIPTS {
+        for _ in 0..=MOST_SCRIPTS {
             let start = begin(open(&path)?)?;
             let Some(interpreter) = interpreter(&start)? else {
                 if !takes(&start) {
@@ -103,20 +103,39 @@ fn begin(file: File) -> io::Result<Vec<u8>> {
         return Err(io::Error::from_raw_os_error(libc::EACCES));
     }
     let mut start = Vec::new();
-    file.take(FIRST_LINE).read_to_end(&mut start)?;
+    file.take(START as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 
-/// Reads the interpreter of a script with its argument; none of anything else.
+/// Reads the interpreter of a script with its argument, as the kernel does (Linux, fs/binfmt_script.c); none of anything else.
 fn interpreter(start: &[u8]) -> io::Result<Option<Vec<CString>>> {
     let format = || io::Error::from_raw_os_error(libc::ENOEXEC);
-    let Some(line) = start.strip_prefix(b"#!") else { return Ok(None) };
-    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
-    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
-    let (interpreter, argument) = line.split_at(end);
-    let words = [interpreter, argument.trim_ascii()].into_iter().filter(|word| !word.is_empty());
-    let words = words.map(|word| CString::new(word).map_err(|_| format())).collect::<io::Result<Vec<_>>>()?;
-    if words.is_empty() { Err(format()) } else { Ok(Some(words)) }
+    let Some(rest) = start.strip_prefix(b"#!") else { return Ok(None) };
+    let (line, is_whole) = match rest.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (rest.get(..end), true),
+        // Of one that goes on behind what was read, the last byte is not looked at.
+        None if start.len() == START => (rest.get(..rest.len() - 1), false),
+        None => (Some(rest), true),
+    };
+    let line = trimmed(line.unwrap_or_default());
+    let end = line.iter().position(|byte| is_blank(*byte));
+    let (interpreter, argument) = line.split_at(end.unwrap_or(line.len()));
+    if interpreter.is_empty() || (end.is_none() && !is_whole) {
+        return Err(format());
+    }
+    let words = [interpreter, trimmed(argument)].into_iter().filter(|word| !word.is_empty());
+    words.map(|word| CString::new(word).map_err(|_| format())).collect::<io::Result<Vec<_>>>().map(Some)
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Takes blanks off both ends, and nothing else: a name may end in a carriage return.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let Some(first) = text.iter().position(|byte| !is_blank(*byte)) else { return &[] };
+    let last = text.iter().rposition(|byte| !is_blank(*byte)).unwrap_or(first);
+    text.get(first..=last).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -138,7 +157,7 @@ mod tests {
         let at = program.to_str().unwrap();
         let script = file("script", &format!("#! {at}  -x y \nrest"), 0o755);
         let outer = file("outer", &format!("#!{}", script.to_str().unwrap()), 0o755);
-        let emulation = Emulation { emulator: "/proc/self/exe".into(), magic: b"\x7fELF".to_vec(), mask: vec![0xff; 4] };
+        let emulation = Emulation { emulator: "/proc/self/exe".into(), magic: b"\x7fELF".to_vec(), mask: vec![0xff; 4], is_strict: false };
         let emulator = Emulator::open(&emulation).unwrap();
         let words = |path: &CString| {
             let open = |path: &CStr| File::open(OsStr::from_bytes(path.to_bytes()));
@@ -154,6 +173,15 @@ mod tests {
         assert_eq!(refused(&file("text", "text", 0o755)), Some(libc::ENOEXEC));
         assert_eq!(refused(&file("none", "#!\n", 0o755)), Some(libc::ENOEXEC));
         assert_eq!(refused(&c"/none/there".to_owned()), Some(libc::ENOENT));
+        // A carriage return is a part of the name, and a name that may go on is none.
+        assert_eq!(refused(&file("windows", &format!("#!{at}\r\n"), 0o755)), Some(libc::ENOENT));
+        assert_eq!(refused(&file("long", &format!("#!/{}", "x".repeat(300)), 0o755)), Some(libc::ENOEXEC));
+        assert_eq!(words(&file("argument", &format!("#!{at} {}", "x".repeat(300)), 0o755)).unwrap()[4].len(), 255 - 3 - at.len());
+        let chain = |count: usize| {
+            (0..count)
+                .fold(program.clone(), |last, number| file(&format!("{count}-{number}"), &format!("#!{}\n", last.to_str().unwrap()), 0o755))
+        };
+        assert_eq!((words(&chain(5)).is_ok(), refused(&chain(6))), (true, Some(libc::ELOOP)));
         let own = file("loop", "#!", 0o755);
         fs::write(OsStr::from_bytes(own.as_bytes()), format!("#!{}", own.to_str().unwrap())).unwrap();
         assert_eq!(refused(&own), Some(libc::ELOOP));

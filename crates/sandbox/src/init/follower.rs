@@ -2,8 +2,8 @@
 //!
 //! An emulator leaves that to the kernel, which knows nothing to do with programs of another machine. So the kernel stops whoever is about
 //! to become another program, by a seccomp filter, and the follower looks at which one that is (ptrace(2)). If it is one for the emulator,
-//! it changes the words of the call: what calls becomes the emulator again, before that program. All else is as it was. It needs no right
-//! on this machine, and no kernel of these years.
+//! it changes the words of the call: what calls becomes the emulator again, before that program. It needs no right on this machine. What is
+//! followed sees that as little as what somebody debugs: calls that wait may return early for signals that nobody heeds.
 
 mod call;
 mod sight;
@@ -13,54 +13,45 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::{Pid, Signal, WaitOptions, getppid, set_parent_process_death_signal, waitpid};
-use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::process::Pid;
 
 use self::call::{Block, Call};
 use self::sight::Sight;
+use super::aside::{Aside, Own};
 use super::bpf::{ALLOW, EQUAL, Program, RETURN, number};
 use super::emulator::Emulator;
-use crate::channel::Channel;
-use crate::kernel::trace::{Going, KNOWS_REGISTERS, Registers, Stop, follow, next_stop, resume};
-use crate::kernel::{Fork, close_all_but, fork};
+use crate::kernel::trace::{Going, KNOWS_REGISTERS, Registers, Stop, comes_from_inside, follow, next_stop, resume, still_calls};
 use crate::limitation::Limitation;
-use crate::{Emulation, SandboxError};
+use crate::{Cause, Emulation, SandboxError};
 
 /// The follower, as the init has it.
-pub(super) struct Follower {
-    process: Pid,
-    words: Channel,
-}
+pub(super) struct Follower(Aside);
 
 impl Follower {
-    /// Begins it, before there is anybody to follow. It has to stay outside of the sandbox's processes, which end with the first.
+    /// Begins it, before there is anybody to follow.
     pub fn open(emulation: &Emulation) -> Result<Self, SandboxError> {
-        let failed = Limitation::Kernel;
-        let init = rustix::process::getpid();
         let emulator = Emulator::open(emulation)?;
-        let (words, theirs) = Channel::pair().map_err(failed.because())?;
-        match fork().map_err(failed.because())? {
-            Fork::Child => {
-                drop(words);
-                let ended = serve(init, &emulator, &theirs);
-                std::process::exit(if ended.is_ok() { 0 } else { 1 })
-            }
-            Fork::Parent(process) => Ok(Self { process, words }),
-        }
+        Aside::begin(Limitation::Following, |own| serve(&emulator, own)).map(Self)
     }
 
-    /// Has it follow a process, which waits for that. Tells whether it can: a machine may keep everybody from following anybody.
-    pub fn begin(&self, first: Pid) -> bool {
-        let said = self.words.say(&first.as_raw_nonzero().get(), &[]);
-        said.is_ok() && self.words.hear().is_ok_and(|heard| heard.is_some_and(|(follows, _)| follows))
+    /// Has it follow a process, which waits for that.
+    ///
+    /// # Errors
+    /// It cannot: a machine may keep everybody from following anybody.
+    pub fn begin(&self, first: Pid) -> Result<(), SandboxError> {
+        let failed = Limitation::Following;
+        self.0.words.say(&first.as_raw_nonzero().get(), &[]).map_err(failed.because())?;
+        match self.0.words.hear().map_err(failed.because())? {
+            Some((refused, _)) => Option::<Cause>::map_or(refused, Ok(()), |cause| Err(failed.because()(cause))),
+            None => Err(SandboxError::Lost),
+        }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        // If it has followed nobody, it waits for somebody.
-        let _ = self.words.fall_silent();
-        let _ = waitpid(Some(self.process), WaitOptions::empty());
+        // All that it has followed has ended, or is to.
+        self.0.kill();
     }
 }
 
@@ -77,24 +68,21 @@ pub(super) fn filter() -> Option<Vec<u8>> {
 }
 
 /// Waits until there is somebody to follow, and follows until all have ended.
-fn serve(init: Pid, emulator: &Emulator, words: &Channel) -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid() != Some(init) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
+fn serve(emulator: &Emulator, own: &Own<'_>) -> io::Result<()> {
     let proc = openat(CWD, "/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    close_all_but(&[words.as_fd(), proc.as_fd(), emulator.as_fd()])?;
-    // Our own ends of the process's output, so that the streams end with it.
-    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    dup2_stdout(&null).and_then(|()| dup2_stderr(&null))?;
-    let Some((first, _)) = words.hear::<i32>()? else { return Ok(()) };
+    own.keep(&[proc.as_fd(), emulator.as_fd()])?;
+    let Some((first, _)) = own.words.hear::<i32>()? else { return Ok(()) };
     let first = Pid::from_raw(first).ok_or(io::ErrorKind::InvalidData)?;
-    let follows = filter().is_some() && follow(first).is_ok();
-    words.say(&follows, &[])?;
-    if !follows {
+    let followed = match filter() {
+        Some(_) => follow(first),
+        None => Err(io::ErrorKind::Unsupported.into()),
+    };
+    let refused = followed.err().map(Cause::from);
+    own.words.say(&refused, &[])?;
+    if refused.is_some() {
         return Ok(());
     }
-    let mut following = Following { proc: &proc, emulator, changed: HashMap::new() };
+    let mut following = Following { proc: &proc, emulator, first, changed: HashMap::new() };
     while let Some((thread, stop)) = next_stop()? {
         let going = following.going(thread, stop);
         // It may have been killed meanwhile, of which we hear next.
@@ -107,6 +95,8 @@ struct Following<'a> {
     /// The /proc of this machine.
     proc: &'a OwnedFd,
     emulator: &'a Emulator,
+    /// The first process of the sandbox.
+    first: Pid,
     /// What calls were made with that have not returned, by thread.
     changed: HashMap<Pid, [u64; 6]>,
 }
@@ -135,10 +125,13 @@ impl Following<'_> {
                 Going::On
             }
             Stop::Became(former) => {
+                self.changed.remove(&thread);
                 former.map(|former| self.changed.remove(&former));
                 Going::On
             }
             Stop::Halted => Going::Halted,
+            // Nothing inside stops the first process of a namespace, if nobody follows that.
+            Stop::Signal(libc::SIGSTOP) if thread == self.first && comes_from_inside(thread) => Going::On,
             Stop::Signal(signal) => Going::With(signal),
             Stop::Begun => Going::On,
         })
@@ -156,6 +149,10 @@ impl Following<'_> {
         let words = self.emulator.words(sight.path(&call)?, sight.arguments(&call)?, |path| sight.open(path), takes)?;
         let block = registers.stack().checked_sub(Registers::BELOW_STACK).and_then(|end| Block::below(end, &words));
         let block = block.ok_or(io::ErrorKind::InvalidData)?;
+        // Another thread of it may have become another program meanwhile, and have its number.
+        if !still_calls(thread) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         sight.write(&block)?;
         registers.set_arguments(call.with(before, &block));
         registers.give(thread)?;

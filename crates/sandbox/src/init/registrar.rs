@@ -22,8 +22,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, chroot, fchdir, getppid, set_parent_process_death_signal, waitpid};
-use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::process::{Pid, chroot, fchdir};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use self::beginning::Beginning;
@@ -34,70 +33,43 @@ use self::making::Making;
 use self::people::Person;
 use self::register::Register;
 use crate::channel::{Channel, in_memory};
+use crate::init::aside::{Aside, Own};
 use crate::init::asking::Asking;
-use crate::kernel::{Answer, Fork, Notice, answer, close_all_but, fork, receive, take_turns, waits};
+use crate::kernel::{Answer, Notice, answer, receive, take_turns, waits};
 use crate::limitation::Limitation;
 use crate::{SandboxError, Spec};
 
 pub(super) use self::calls::filter;
 
 /// The registrar, as the init has it.
-pub(super) struct Office {
-    process: Pid,
-    words: Channel,
-}
+pub(super) struct Office(Aside);
 
 impl Office {
-    /// Begins it, before there is anybody who could ask. It has to stay outside of the sandbox's processes, which end with the first.
+    /// Begins it, before there is anybody who could ask.
     pub fn open(spec: &Spec) -> Result<Self, SandboxError> {
-        let failed = Limitation::Strangers;
-        let init = rustix::process::getpid();
-        let (words, theirs) = Channel::pair().map_err(failed.because())?;
-        match fork().map_err(failed.because())? {
-            Fork::Child => {
-                drop(words);
-                let ended = serve(init, spec, &theirs);
-                std::process::exit(if ended.is_ok() { 0 } else { 1 })
-            }
-            Fork::Parent(process) => Ok(Self { process, words }),
-        }
+        Aside::begin(Limitation::Strangers, |own| serve(spec, own)).map(Self)
     }
 
     /// Hands over what it is asked by, and by whom at first.
     pub fn begin(&self, listener: BorrowedFd<'_>, first: Pid) -> Result<(), SandboxError> {
-        self.words.say(&first.as_raw_nonzero().get().cast_unsigned(), &[listener]).map_err(Limitation::Strangers.because())
+        self.0.words.say(&first.as_raw_nonzero().get().cast_unsigned(), &[listener]).map_err(Limitation::Strangers.because())
     }
 
     /// Ends it, when nobody is left who could ask. Returns a list of [`Owned`](crate::Owned) as a document, unless it has failed.
     pub fn close(self) -> Option<OwnedFd> {
-        let _ = self.words.fall_silent();
-        self.words.hear::<()>().ok().flatten().and_then(|((), handed)| handed.into_iter().next())
-    }
-}
-
-impl Drop for Office {
-    fn drop(&mut self) {
-        let _ = self.words.fall_silent();
-        // It has nothing open in the root any more when it has ended.
-        let _ = waitpid(Some(self.process), WaitOptions::empty());
+        let _ = self.0.words.fall_silent();
+        self.0.words.hear::<()>().ok().flatten().and_then(|((), handed)| handed.into_iter().next())
     }
 }
 
 /// Waits until there is somebody who can ask, and then answers to the end.
-fn serve(init: Pid, spec: &Spec, words: &Channel) -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid() != Some(init) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
+fn serve(spec: &Spec, own: &Own<'_>) -> io::Result<()> {
     let folder = |path: &OsStr| openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let proc = folder(OsStr::new("/proc"))?;
     let changes = Changes::of(&spec.root, folder)?;
-    let kept: Vec<BorrowedFd<'_>> =
-        [Some(words.as_fd()), Some(proc.as_fd()), changes.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
-    close_all_but(&kept)?;
-    // Our own ends of the process's output, so that the streams end with it.
-    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    dup2_stdout(&null).and_then(|()| dup2_stderr(&null))?;
+    let kept: Vec<BorrowedFd<'_>> = [Some(proc.as_fd()), changes.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
+    own.keep(&kept)?;
+    let words = own.words;
     let Some((first, handed)) = words.hear::<u32>()? else { return Ok(()) };
     let listener = handed.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
     // Without it everything works, too.

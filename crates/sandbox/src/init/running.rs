@@ -79,11 +79,16 @@ impl<'a> Running<'a> {
                     office.begin(listener.as_fd(), self.pid)?;
                 }
                 Ok(Some((Word::Follow, _))) => {
-                    let follows = self.follower.as_ref().is_some_and(|follower| follower.begin(self.pid));
-                    words.say(&follows, &[]).map_err(|_| SandboxError::Lost)?;
-                    if !follows {
-                        // As above.
-                        let _ = self.caller.say(&Word::Unfollowed, &[]);
+                    let follower = self.follower.as_ref().ok_or(SandboxError::Lost)?;
+                    let refused = follower.begin(self.pid).err();
+                    // It may have been killed meanwhile, which is heard next.
+                    let _ = words.say(&refused.is_none(), &[]);
+                    if let Some(reason) = refused {
+                        if self.spec.emulation.as_ref().is_some_and(|emulation| emulation.is_strict) {
+                            return Err(reason);
+                        }
+                        // A caller that is gone is noticed in a moment.
+                        let _ = self.caller.say(&Word::Unfollowed(reason), &[]);
                     }
                 }
                 Ok(Some((Word::NoCgroups, _))) => self.kills = Kills::begin(None),

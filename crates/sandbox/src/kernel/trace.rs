@@ -37,9 +37,7 @@ pub(crate) enum Going {
     Halted,
 }
 
-/// What a stop says besides, in the third byte of a status (ptrace(2)).
-const STOPPED_BY_SECCOMP: i32 = 7;
-const STOPPED_BY_EXEC: i32 = 4;
+/// `PTRACE_EVENT_STOP`.
 const STOPPED_WITH_OTHERS: i32 = 128;
 
 /// Follows a process from now on, and all that it starts. They end with whoever follows.
@@ -77,8 +75,8 @@ pub(crate) fn next_stop() -> io::Result<Option<(Pid, Stop)>> {
     let stop = match status >> 16 {
         0 if signal == libc::SIGTRAP | 0x80 => Stop::Returned,
         0 => Stop::Signal(signal),
-        STOPPED_BY_SECCOMP => Stop::Calls,
-        STOPPED_BY_EXEC => Stop::Became(former(thread)),
+        libc::PTRACE_EVENT_SECCOMP => Stop::Calls,
+        libc::PTRACE_EVENT_EXEC => Stop::Became(former(thread)),
         STOPPED_WITH_OTHERS if signal != libc::SIGTRAP => Stop::Halted,
         _ => Stop::Begun,
     };
@@ -118,6 +116,30 @@ fn former(thread: Pid) -> Option<Pid> {
     // SAFETY: what is written is one number of this size, which lives until the call returns.
     let asked = unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, thread.as_raw_nonzero().get(), nothing, ptr::from_mut(&mut message)) };
     i32::try_from(message).ok().filter(|_| asked != -1).and_then(Pid::from_raw)
+}
+
+/// Tells whether a thread stands still in a call of which a filter says that whoever follows is to see it.
+pub(crate) fn still_calls(thread: Pid) -> bool {
+    let mut room = [0_u64; 32];
+    // SAFETY: at most as much is written as the room is told to have, which lives until the call returns.
+    let length =
+        unsafe { libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, thread.as_raw_nonzero().get(), size_of_val(&room), room.as_mut_ptr()) };
+    // The first byte says which stop it is (ptrace(2), `PTRACE_GET_SYSCALL_INFO`).
+    length > 0 && room.first().is_some_and(|first| first.to_ne_bytes().first() == Some(&libc::PTRACE_SYSCALL_INFO_SECCOMP))
+}
+
+/// Tells whether the signal for which a thread stands still comes from its own namespace of processes, or from none that it sees.
+pub(crate) fn comes_from_inside(thread: Pid) -> bool {
+    let mut room = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let nothing = ptr::null_mut::<libc::c_void>();
+    // SAFETY: what is written is as large as the room, which lives until the call returns.
+    if unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, thread.as_raw_nonzero().get(), nothing, room.as_mut_ptr()) } == -1 {
+        return false;
+    }
+    // SAFETY: it is numbers alone, of which every pattern of bits is one, and was filled with zeros before.
+    let said = unsafe { room.assume_init() };
+    // SAFETY: a signal of somebody has a sender, and of any other its place holds numbers, too.
+    said.si_code <= 0 && unsafe { said.si_pid() } != 0
 }
 
 /// Whether the registers of this machine are known, by which calls are changed.

@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use sandbox::{Emulation, Exit, Spec};
+use sandbox::{Emulation, Exit, Spec, User};
 use testkit::refuse::Refusal;
 
-use crate::fixture::{Fixture, everyone};
+use crate::fixture::{Fixture, Who, everyone};
 use crate::strangers::played;
 
 /// What QEMU tells its programs as the release of the system, where this is set: they cannot know it otherwise.
@@ -37,7 +37,7 @@ fn emulated(fixture: &Fixture, script: &str) -> Option<Spec> {
 
 fn by_emulator(mut spec: Spec) -> Option<Spec> {
     let (magic, mask) = own_programs();
-    spec.emulation = Some(Emulation { emulator: emulator()?.into(), magic, mask });
+    spec.emulation = Some(Emulation { emulator: emulator()?.into(), magic, mask, is_strict: false });
     spec.environment.push(("QEMU_UNAME".into(), TOLD.into()));
     Some(spec)
 }
@@ -96,10 +96,13 @@ fn what_cannot_be_run_fails_as_ever() {
 
 #[test]
 fn signals_and_ends_are_those_of_the_programs() {
-    let script = "sleep 100 & kill -STOP $!; kill -CONT $!; kill $!; wait $!; echo $?
+    // What is followed stands still in another way.
+    let script = "sleep 100 & state() { sleep 0.2; grep State /proc/$!/status | cut -f 2 | cut -c 1; }
+kill -STOP $!; state; kill -CONT $!; state; kill $!; wait $!; echo $?
+kill -STOP $$; echo the first is not stopped by what it has started
 sh -c 'trap \"echo caught; exit 3\" USR1; kill -USR1 $$; sleep 1'; echo $?
 sh -c 'kill -9 $$'; echo $?; sh -c 'exit 7'; echo $?; (sleep 0.05; echo later) & wait; busybox yes | busybox head -n 1";
-    written(|_| {}, script, "143\ncaught\n3\n137\n7\nlater\ny");
+    written(|_| {}, script, "t\nS\n143\nthe first is not stopped by what it has started\ncaught\n3\n137\n7\nlater\ny");
 }
 
 #[test]
@@ -124,6 +127,40 @@ su ann -c './su root -c id </dev/null 2>&1; id -u; /bin/busybox uname -r'";
         let Some(spec) = by_emulator(played(&fixture, script)) else { return };
         let outcome = fixture.outcome(&spec);
         assert_eq!(outcome.stdout, format!("Password: \nsu: incorrect password\n33\n{TOLD}"), "{who:?}: {outcome:?}");
+    }
+}
+
+/// As `execvp` goes on with the next folder where it may not run something.
+#[test]
+fn who_may_not_run_a_program_is_told_so() {
+    if everyone().first() != Some(&Who::Root) {
+        return testkit::skip("only root gives files to somebody else");
+    }
+    let fixture = Fixture::of(Who::Root);
+    for folder in ["base/etc/closed", "base/etc/shut", "base/etc/open"] {
+        program(&fixture, &format!("{folder}/own"), "#!/bin/sh\necho $0 $(/bin/busybox uname -r)\n");
+    }
+    fs::set_permissions(fixture.path("base/etc/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(fixture.path("base/etc/shut/own"), fs::Permissions::from_mode(0o750)).unwrap();
+    let script =
+        "PATH=/etc/closed:/etc/shut:/etc/open:$PATH; env own; /etc/closed/own 2>/dev/null; echo $?; /etc/shut/own 2>/dev/null; echo $?";
+    let mut spec = emulated(&fixture, script).unwrap();
+    spec.user = User { uid: 1000, gid: 1000, groups: vec![1001] };
+    let outcome = fixture.outcome(&spec);
+    assert_eq!(outcome.stdout, format!("/etc/open/own {TOLD}\n126\n126"), "{outcome:?}");
+}
+
+/// Where the kernel would run what is left to it.
+#[test]
+fn where_nobody_may_follow_what_must_be_followed_is_refused() {
+    const NOT_PERMITTED: i32 = 1;
+    for who in everyone() {
+        let fixture = Fixture::of(who);
+        let Some(mut spec) = emulated(&fixture, "echo begun") else { return };
+        spec.emulation.as_mut().unwrap().is_strict = true;
+        let outcome = fixture.outcome_without(&[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED, &spec);
+        let expected = "following processes failed: Operation not permitted (os error 1)";
+        assert_eq!((outcome.stdout.as_str(), outcome.end), ("", Err(expected.to_owned())), "{who:?}");
     }
 }
 

@@ -74,7 +74,7 @@ impl State {
                 self.open();
                 What::Failed { step: step.in_short(), name: name(step), problem: problem.clone() }
             }
-            Happening::Copies { .. } | Happening::Reading { .. } | Happening::NotTested { .. } | Happening::LeftOut { .. } => return,
+            Happening::Limited { .. } | Happening::Reading { .. } | Happening::NotTested { .. } | Happening::LeftOut { .. } => return,
         };
         self.tell(what);
     }

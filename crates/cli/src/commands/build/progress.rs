@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use engine::build::{Happening, Progress, StepName};
+use engine::build::{Happening, Lack, Progress, StepName};
 
 use super::log::BuildLog;
 use super::rawjson::Statuses;
@@ -44,9 +44,12 @@ pub fn progress(session: &Session, log: &BuildLog) -> Progress {
             Happening::NotTested { platform, reason } => {
                 console.warn(&format!("not tested: the image for {platform}, since {reason}"));
             }
-            Happening::Copies { reason } => console.warn(&format!(
+            Happening::Limited { lacks: Lack::Overlays, reason } => console.warn(&format!(
                 "every command runs on a copy of the layers below it, which takes longer: {reason}; `polyarch doctor` tells what to change"
             )),
+            Happening::Limited { lacks: Lack::Following, reason } => {
+                console.warn(&format!("what an emulated command starts does not run by the emulator, and mostly not at all: {reason}"));
+            }
             Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
         }
     })

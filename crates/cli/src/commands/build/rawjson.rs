@@ -50,7 +50,7 @@ impl Statuses {
             Happening::Done { step, cached: false } => vertex(step, json!({"completed": now.clone()})),
             Happening::Failed { step, problem } => vertex(step, json!({"completed": now.clone(), "error": problem})),
             Happening::Runs(_)
-            | Happening::Copies { .. }
+            | Happening::Limited { .. }
             | Happening::Reading { .. }
             | Happening::NotTested { .. }
             | Happening::LeftOut { .. } => return None,

@@ -16,6 +16,8 @@ const ADDRESS: u64 = 8;
 pub(super) struct Call {
     /// Its path begins at a descriptor, as `execveat` has it.
     pub at: Option<i32>,
+    /// Without a path, it is of what that descriptor is.
+    pub takes_no_path: bool,
     /// Where its path stands.
     pub path: u64,
     /// Where the addresses of its arguments stand; nowhere, if there are none.
@@ -26,12 +28,15 @@ impl Call {
     /// Reads it.
     ///
     /// # Errors
-    /// It is another call.
+    /// It is another call, or says more of what is to be done, such as only to tell whether it could be.
     pub fn of(registers: &Registers) -> io::Result<Self> {
-        let [one, two, three, ..] = registers.arguments();
-        match registers.call() {
-            libc::SYS_execve => Ok(Self { at: None, path: one, arguments: two }),
-            libc::SYS_execveat => Ok(Self { at: Some(((one & 0xffff_ffff) as u32).cast_signed()), path: two, arguments: three }),
+        let [one, two, three, _, five, _] = registers.arguments();
+        let low = |argument: u64| ((argument & 0xffff_ffff) as u32).cast_signed();
+        match (registers.call(), low(five)) {
+            (libc::SYS_execve, _) => Ok(Self { at: None, takes_no_path: false, path: one, arguments: two }),
+            (libc::SYS_execveat, flags @ (0 | libc::AT_EMPTY_PATH)) => {
+                Ok(Self { at: Some(low(one)), takes_no_path: flags != 0, path: two, arguments: three })
+            }
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn a_call_says_something_else_where_its_path_and_arguments_stand() {
         let block = Block { start: 0, bytes: Vec::new(), path: 10, arguments: 20 };
-        let call = |at| Call { at, path: 1, arguments: 2 };
+        let call = |at| Call { at, takes_no_path: false, path: 1, arguments: 2 };
         assert_eq!(call(None).with([1, 2, 3, 4, 5, 6], &block), [10, 20, 3, 4, 5, 6]);
         assert_eq!(call(Some(9)).with([9, 1, 2, 4, 5, 6], &block), [9, 10, 20, 4, 0, 6]);
     }

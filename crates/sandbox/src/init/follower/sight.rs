@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, accessat, fstat, fstatfs, openat};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -13,43 +13,50 @@ use super::call::{Block, Call, Word};
 use crate::init::asking::Asking;
 use crate::init::emulator::Emulator;
 use crate::init::within::open_in;
+use crate::kernel::{look_as, write_to};
 
 /// How many arguments a call may have: more than any stack has room for.
 const MOST_ARGUMENTS: usize = 1 << 21;
 
-/// A thread that stands still: nobody else can have its number until we let it go on.
+/// A thread that stands still has its number until we let it go on, unless another one of its process becomes a program meanwhile.
 static STANDS_STILL: fn() -> bool = || true;
 
 pub(super) struct Sight<'a> {
     /// The /proc of this machine.
     proc: &'a OwnedFd,
+    thread: Pid,
     asking: Asking<'a>,
 }
 
 impl<'a> Sight<'a> {
     /// Looks at a thread.
     pub fn of(proc: &'a OwnedFd, thread: Pid) -> Self {
-        let thread = thread.as_raw_nonzero().get().cast_unsigned();
-        Self { proc, asking: Asking::new(proc.as_fd(), thread, &STANDS_STILL) }
+        let number = thread.as_raw_nonzero().get().cast_unsigned();
+        Self { proc, thread, asking: Asking::new(proc.as_fd(), number, &STANDS_STILL) }
     }
 
-    /// Tells whether it is the emulator, and can become it again.
+    /// Tells whether it is the emulator, and can become it again: by a link of /proc, which a root has that nobody else has changed to.
     pub fn can_be(&self, emulator: &Emulator) -> Result<bool, Errno> {
         let (own, other) = (fstat(self.asking.program()?)?, fstat(emulator)?);
         let is_it = (own.st_dev, own.st_ino) == (other.st_dev, other.st_ino);
-        Ok(is_it && open_in(&self.asking.root()?, b"/proc/self", OFlags::PATH | OFlags::NOFOLLOW).is_ok())
+        Ok(is_it && fstatfs(open_in(&self.asking.root()?, b"/proc", OFlags::PATH)?)?.f_type == PROC_SUPER_MAGIC)
     }
 
-    /// Returns the path that a call names, for whoever it makes.
+    /// Returns the path that a call names, as the emulator is to have it.
     pub fn path(&self, call: &Call) -> Result<CString, Errno> {
         let path = self.asking.path(call.path)?;
-        let path = match call.at.filter(|at| *at != libc::AT_FDCWD && !path.starts_with(b"/")) {
+        let at = call.at.filter(|at| *at != libc::AT_FDCWD && !path.starts_with(b"/"));
+        let path = match (at.or_else(|| own_descriptor(&path)), at) {
+            (None, _) if path.is_empty() => return Err(Errno::NOENT),
+            // It is no option of the emulator.
+            (None, _) if path.starts_with(b"-") => [b"./", &path[..]].concat(),
+            (None, _) => path,
+            (Some(_), Some(_)) if path.is_empty() && !call.takes_no_path => return Err(Errno::NOENT),
+            (Some(descriptor), Some(_)) if !path.is_empty() => [&self.place(&format!("fd/{descriptor}"))?, &b"/"[..], &path].concat(),
             // The descriptor may be closed by then.
-            Some(descriptor) if path.is_empty() => self.place(&format!("fd/{descriptor}"))?,
-            Some(descriptor) => [&self.place(&format!("fd/{descriptor}"))?, &b"/"[..], &path].concat(),
-            None => path,
+            (Some(descriptor), _) => self.place(&format!("fd/{descriptor}"))?,
         };
-        if path.is_empty() { Err(Errno::NOENT) } else { CString::new(path).map_err(|_| Errno::INVAL) }
+        CString::new(path).map_err(|_| Errno::INVAL)
     }
 
     /// Returns the arguments of a call, where they stand.
@@ -58,27 +65,27 @@ impl<'a> Sight<'a> {
         Ok(addresses.into_iter().map(Word::At).collect())
     }
 
-    /// Opens what a path of it leads to, if that is a file.
+    /// Opens what a path of it leads to, if that is a file that it may run.
     pub fn open(&self, path: &CStr) -> io::Result<File> {
         let path = path.to_bytes();
-        let found = match own_descriptor(path) {
-            Some(number) => self.asking.base(number)?,
-            None => {
-                let whole = if path.starts_with(b"/") { path.to_owned() } else { [&self.place("cwd")?, &b"/"[..], path].concat() };
-                open_in(&self.asking.root()?, &whole, OFlags::PATH)?
+        let whole = if path.starts_with(b"/") { path.to_owned() } else { [&self.place("cwd")?, &b"/"[..], path].concat() };
+        let (root, who) = (self.asking.root()?, self.asking.looks_as()?);
+        // We may see more than it may.
+        look_as(&who, || {
+            let found = open_in(&root, &whole, OFlags::PATH)?;
+            // Opening anything else may wait, or do something.
+            if FileType::from_raw_mode(fstat(&found)?.st_mode) != FileType::RegularFile {
+                return Err(Errno::ACCESS.into());
             }
-        };
-        // Opening anything else may wait, or do something.
-        if FileType::from_raw_mode(fstat(&found)?.st_mode) != FileType::RegularFile {
-            return Err(Errno::ACCESS.into());
-        }
-        let again = format!("self/fd/{}", found.as_raw_fd());
-        Ok(openat(self.proc, again, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+            let again = format!("self/fd/{}", found.as_raw_fd());
+            accessat(self.proc, &again, Access::EXEC_OK, AtFlags::EACCESS)?;
+            Ok(openat(self.proc, again, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+        })?
     }
 
     /// Writes a block to its memory.
-    pub fn write(&self, block: &Block) -> Result<(), Errno> {
-        self.asking.write_bytes(block.start, &block.bytes)
+    pub fn write(&self, block: &Block) -> io::Result<()> {
+        write_to(self.thread, block.start, &block.bytes)
     }
 
     /// Tells where something of it is, as it sees that itself.
@@ -90,7 +97,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// Returns the descriptor that a path of /proc means, which is no path to anybody else.
+/// Returns the descriptor that a path of /proc means to who calls, and to nobody else.
 fn own_descriptor(path: &[u8]) -> Option<i32> {
     let name = path.strip_prefix(b"/proc/self/fd/").or_else(|| path.strip_prefix(b"/dev/fd/"))?;
     std::str::from_utf8(name).ok()?.parse().ok().filter(|number| *number >= 0)

@@ -114,10 +114,10 @@ impl Registrar<'_> {
     }
 
     /// Tells as which user and group the program runs that a process is, where that is not who runs it. Of an emulated one the kernel
-    /// knows the emulator, which is nowhere in the root: the words that it was started with tell what it runs.
+    /// knows the emulator, which lies outside of the root: the words that it was started with tell what it runs.
     fn owners_of_program(&self, asking: &Asking<'_>) -> Result<(Option<u32>, Option<u32>), Errno> {
         let mut program = asking.program()?;
-        if !self.is_here(&program)? {
+        if self.is_outside(&program)? {
             let words = asking.words()?;
             let path = emulated(&words).ok_or(Errno::NOENT)?;
             program = self.in_root_of(asking, || asking.find(libc::AT_FDCWD, path, OFlags::empty()))?;
@@ -125,11 +125,13 @@ impl Registrar<'_> {
         self.register.owners_of_program(&program, || self.path_of(&program))
     }
 
-    /// Tells whether a file is where its path leads in the root.
-    fn is_here(&self, file: &OwnedFd) -> Result<bool, Errno> {
-        let found = fstat(file)?;
-        let there = openat(CWD, self.path_of(file)?, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(fstat);
-        Ok(there.is_ok_and(|there| (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)))
+    /// Tells whether a program lies outside of the root: where its path leads is another file, or none, and it was not taken away from
+    /// there.
+    fn is_outside(&self, program: &OwnedFd) -> Result<bool, Errno> {
+        let (found, path) = (fstat(program)?, self.path_of(program)?);
+        let there = openat(CWD, &path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(fstat);
+        let is_there = there.is_ok_and(|there| (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino));
+        Ok(!is_there && !path.ends_with(b" (deleted)"))
     }
 
     /// Finds the nearest ancestor that is known, the process itself first.

@@ -42,20 +42,20 @@ impl<'a> Sight<'a> {
         Ok(is_it && fstatfs(open_in(&self.asking.root()?, b"/proc", OFlags::PATH)?)?.f_type == PROC_SUPER_MAGIC)
     }
 
-    /// Returns the path that a call names, as the emulator is to have it.
+    /// Returns the path that a call names, as the emulator is to have it: descriptors may be closed by then.
     pub fn path(&self, call: &Call) -> Result<CString, Errno> {
-        let path = self.asking.path(call.path)?;
-        let at = call.at.filter(|at| *at != libc::AT_FDCWD && !path.starts_with(b"/"));
-        let path = match (at.or_else(|| own_descriptor(&path)), at) {
-            (None, _) if path.is_empty() => return Err(Errno::NOENT),
-            // It is no option of the emulator.
-            (None, _) if path.starts_with(b"-") => [b"./", &path[..]].concat(),
-            (None, _) => path,
-            (Some(_), Some(_)) if path.is_empty() && !call.takes_no_path => return Err(Errno::NOENT),
-            (Some(descriptor), Some(_)) if !path.is_empty() => [&self.place(&format!("fd/{descriptor}"))?, &b"/"[..], &path].concat(),
-            // The descriptor may be closed by then.
-            (Some(descriptor), _) => self.place(&format!("fd/{descriptor}"))?,
+        let said = self.asking.path(call.path)?;
+        let place_of = |descriptor: i32| self.place(&format!("fd/{descriptor}"));
+        let at = call.at.filter(|at| *at != libc::AT_FDCWD && !said.starts_with(b"/"));
+        let path = match (own_descriptor(&said), at) {
+            (Some(descriptor), _) => place_of(descriptor)?,
+            (None, Some(descriptor)) if !said.is_empty() => [&place_of(descriptor)?, &b"/"[..], &said].concat(),
+            (None, Some(descriptor)) if call.takes_no_path => place_of(descriptor)?,
+            (None, None) if !said.is_empty() => said,
+            (None, _) => return Err(Errno::NOENT),
         };
+        // It is no option of the emulator.
+        let path = if path.starts_with(b"-") { [b"./", &path[..]].concat() } else { path };
         CString::new(path).map_err(|_| Errno::INVAL)
     }
 

@@ -1,6 +1,7 @@
 //! What of other machines runs here, for the verbs that run something.
 
 use std::env::split_paths;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,4 +68,9 @@ pub fn host() -> Platform {
     let host = Platform::host();
     let system = if host.os == "windows" { "windows" } else { "linux" };
     Platform::new(system, &host.architecture, host.variant.as_deref()).normalized()
+}
+
+/// Says what becomes of what an emulated program starts, where nobody may follow that.
+pub fn unfollowed(reason: impl Display) -> String {
+    format!("what an emulated program starts does not run by the emulator, and mostly not at all: {reason}")
 }

@@ -175,15 +175,21 @@ fn where_nobody_may_follow_a_wrapped_command_that_is_said_once() {
         return;
     }
     prepare(&kitchen);
-    kitchen.put("Dockerfile", "FROM scratch\nCOPY bin/arm64/hello /hello\nRUN [\"/hello\"]\nRUN [\"/hello\", \"again\"]\n");
+    kitchen
+        .put("Dockerfile", "FROM scratch\nCOPY bin/arm64/hello /hello\nRUN [\"/hello\"]\nRUN [\"/hello\", \"again\"]\nCMD [\"/hello\"]\n");
     let mut command = kitchen.home.command(&["build", "--binfmt", "wrap", "--platform", "linux/arm64", "-t", "made:1", "context"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let ended = refuse::spawn(&mut command, &[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED).unwrap().wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{stderr}");
     assert_eq!(stderr.matches("] Hello from linux/arm64\n").count(), 2, "{stderr}");
-    let warning = "what an emulated command starts does not run by the emulator, and mostly not at all: following processes failed: ";
+    let warning = "what an emulated program starts does not run by the emulator, and mostly not at all: following processes failed: ";
     assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
+    let mut command = kitchen.home.command(&["run", "--all-platforms", "--binfmt", "wrap", "made:1"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = refuse::spawn(&mut command, &[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED).unwrap().wait_with_output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(stdout.contains("Hello from linux/arm64") && stderr.contains(warning), "{stdout}{stderr}");
 }
 
 /// What is registered on this machine.

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::args::Run;
 use crate::commands::build::ROOTS;
 use crate::commands::{Done, Interrupted, Session};
-use crate::machines::machines;
+use crate::machines::{machines, unfollowed};
 use crate::open::Opener;
 
 use self::image::Finder;
@@ -101,7 +101,12 @@ async fn start(session: &Session, arguments: &Run, locator: &Locator, wish: Wish
         session.console.say(format!("running {}, by {emulator}", base.platform()));
     }
     let cache = Cache::new(Arc::new(opener.store()?.clone()), session.context.now.clone());
-    programs.start(&base, &cache, wish).await.map_err(|problem| NotRun { code: code_of(&problem), failure: problem.into() })
+    let started = programs.start(&base, &cache, wish).await;
+    let mut running = started.map_err(|problem| NotRun { code: code_of(&problem), failure: problem.into() })?;
+    if let Some(reason) = running.process().unfollowed.take() {
+        session.console.warn(&unfollowed(reason));
+    }
+    Ok(running)
 }
 
 const fn code_of(problem: &ProgramError) -> u8 {

@@ -9,6 +9,7 @@ use engine::build::{Happening, Lack, Progress, StepName};
 use super::log::BuildLog;
 use super::rawjson::Statuses;
 use crate::commands::Session;
+use crate::machines::unfollowed;
 
 /// Returns a listener that shows steps, and has them kept in a log.
 pub fn progress(session: &Session, log: &BuildLog) -> Progress {
@@ -47,9 +48,7 @@ pub fn progress(session: &Session, log: &BuildLog) -> Progress {
             Happening::Limited { lacks: Lack::Overlays, reason } => console.warn(&format!(
                 "every command runs on a copy of the layers below it, which takes longer: {reason}; `polyarch doctor` tells what to change"
             )),
-            Happening::Limited { lacks: Lack::Following, reason } => {
-                console.warn(&format!("what an emulated command starts does not run by the emulator, and mostly not at all: {reason}"));
-            }
+            Happening::Limited { lacks: Lack::Following, reason } => console.warn(&unfollowed(reason)),
             Happening::LeftOut { platform, reason } => console.warn(&format!("left out {platform}, which is optional: {reason}")),
         }
     })

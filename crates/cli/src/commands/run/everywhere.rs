@@ -20,7 +20,7 @@ use crate::args::Run;
 use crate::commands::build::ROOTS;
 use crate::commands::{Done, Interrupted, Session};
 use crate::console::Table;
-use crate::machines::machines;
+use crate::machines::{machines, unfollowed};
 use crate::open::Opener;
 
 /// How much of the first line of a program is shown, in bytes.
@@ -113,6 +113,9 @@ impl Everywhere<'_> {
         let mut running = self.programs.start(&base, self.cache, self.wish.clone()).await?;
         let begun = Instant::now();
         let process = running.process();
+        if let Some(reason) = process.unfollowed.take() {
+            self.session.console.warn(&unfollowed(reason));
+        }
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let ended = tokio::task::spawn_blocking(move || {
             let read = |from: Option<_>| thread::spawn(move || from.map(first_line).unwrap_or_default());

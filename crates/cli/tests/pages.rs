@@ -175,13 +175,7 @@ fn plan() {
 /// The page about `RUN`, over a base that has a shell.
 #[test]
 fn commands_of_a_build() {
-    let Some(tar) = testkit::busybox_layer() else { return testkit::skip("no busybox: apt-get install busybox-static") };
-    if !testkit::contains() {
-        return;
-    }
-    let home = Home::new();
-    home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
-    home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+    let Some(home) = Home::with_shell() else { return };
     std::fs::create_dir_all(home.path().join("app/src")).unwrap();
     for (name, text) in [
         ("token.txt", "s3cret\n"),
@@ -216,16 +210,7 @@ fn commands_of_a_build() {
 
 /// A folder with an image that has a shell, and one for another machine.
 fn diner() -> Option<Home> {
-    let Some(tar) = testkit::busybox_layer() else {
-        testkit::skip("no busybox: apt-get install busybox-static");
-        return None;
-    };
-    if !testkit::contains() {
-        return None;
-    }
-    let home = Home::new();
-    home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
-    home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+    let home = Home::with_shell()?;
     let foreign = Image::new("linux/sparc64").text("foreign").build();
     write_layout(&home.path().join("foreign"), &[(&foreign.manifest, Some("1.0"))], &[&foreign]);
     std::fs::create_dir(home.path().join("app")).unwrap();

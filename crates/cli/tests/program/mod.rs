@@ -39,6 +39,22 @@ impl Home {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
+    /// Makes one whose store has the image busybox:1.37, in which commands run; none where this machine has no static busybox or
+    /// contains nothing, which is said.
+    pub fn with_shell() -> Option<Self> {
+        let Some(tar) = testkit::busybox_layer() else {
+            testkit::skip("no busybox: apt-get install busybox-static");
+            return None;
+        };
+        if !testkit::contains() {
+            return None;
+        }
+        let home = Self::new();
+        home.layout("busybox", &[&Image::new("linux/amd64").tar(tar).build()]);
+        home.done(&["create", "-t", "busybox:1.37", "oci:busybox"]);
+        Some(home)
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

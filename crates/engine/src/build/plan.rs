@@ -59,6 +59,13 @@ pub struct Ready {
     pub images: BTreeMap<(usize, String), Base>,
 }
 
+impl Ready {
+    /// Lists what was decided of each stage that is needed, in their order.
+    pub fn needed(&self) -> impl Iterator<Item = &Recipe> {
+        self.outline.stages.iter().filter_map(|stage| self.recipes.get(&stage.index))
+    }
+}
+
 impl Plan {
     /// Returns what makes the build impossible: the problems of platforms that are required.
     pub fn problem(&mut self) -> Option<BuildError> {

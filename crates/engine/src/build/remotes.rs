@@ -75,8 +75,7 @@ pub trait Remotes: Send + Sync {
 /// # Errors
 /// Where it cannot be had any more.
 pub(super) async fn added(remotes: &dyn Remotes, target: &Target, ready: &Ready) -> Result<Vec<Material>, BuildError> {
-    let needed = ready.outline.stages.iter().filter_map(|stage| ready.recipes.get(&stage.index));
-    let wanted = needed.flat_map(|recipe| &recipe.steps).filter_map(|placed| match &placed.step {
+    let wanted = ready.needed().flat_map(|recipe| &recipe.steps).filter_map(|placed| match &placed.step {
         Step::Copy(step) => Some((placed.span, addresses(step).ok()?)),
         _ => None,
     });

@@ -1,6 +1,6 @@
 //! Starting a process over layers, which are laid out for it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(crate) struct Starter {
     /// The kernel lays folders over each other where the layers are, as far as is known.
     pub(super) lays_over: Arc<AtomicBool>,
     /// What this machine turned out to refuse, and is done without: each once, until somebody takes it.
-    pub(super) refusals: Arc<Refusals>,
+    pub(super) refusals: Arc<Mutex<HashMap<Limitation, Option<SandboxError>>>>,
     /// There is but one user, and the sandbox makes it look as if there were more, as far as is known.
     pub(super) plays: Arc<AtomicBool>,
 }
@@ -37,26 +37,6 @@ pub(crate) struct Started<T> {
     pub laid: Laid,
     _held: T,
     _beside: TempDir,
-}
-
-/// What a machine refuses.
-#[derive(Default)]
-pub(super) struct Refusals {
-    new: Mutex<Vec<SandboxError>>,
-    known: Mutex<HashSet<Limitation>>,
-}
-
-impl Refusals {
-    fn add(&self, refusal: SandboxError) {
-        let SandboxError::Refused { limitation, .. } = &refusal else { return };
-        if self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(*limitation) {
-            self.new.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
-        }
-    }
-
-    fn take(&self) -> Vec<SandboxError> {
-        std::mem::take(&mut *self.new.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Starter {
@@ -77,7 +57,7 @@ impl Starter {
             match self.start_over(footing, Laid::over(footing, place, self.standing)?, place, stop, &decide)? {
                 Err(refusal @ SandboxError::Refused { limitation: Limitation::Overlay, .. }) => {
                     self.lays_over.store(false, Ordering::Relaxed);
-                    self.refusals.add(refusal);
+                    self.note(refusal);
                 }
                 other => return Ok(other),
             }
@@ -101,7 +81,7 @@ impl Starter {
         }
         let running = self.launch(&mut spec, stop);
         if let Ok(Process { unfollowed: Some(refusal), .. }) = &running {
-            self.refusals.add(refusal.clone());
+            self.note(refusal.clone());
         }
         Ok(running.map(|process| Started { process, laid, _held: held, _beside: beside }))
     }
@@ -124,7 +104,13 @@ impl Starter {
 
     /// Returns what this machine, against what was expected, has refused since it was asked last, and what was done without.
     pub fn refusals(&self) -> Vec<SandboxError> {
-        self.refusals.take()
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).values_mut().filter_map(Option::take).collect()
+    }
+
+    fn note(&self, refusal: SandboxError) {
+        if let SandboxError::Refused { limitation, .. } = refusal {
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(limitation).or_insert(Some(refusal));
+        }
     }
 
     /// Tells whether processes see users that this machine does not grant.

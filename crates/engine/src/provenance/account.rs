@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dockerfile::{ResolvedMount, SecretMount, SshMount};
-use graph::{Begins, Recipe, Step};
+use graph::{Begins, Step};
 use layer::Compression;
 use oci::{Descriptor, Digest, Platform};
 use serde_json::{Map, Value, json};
@@ -89,7 +89,7 @@ impl Account {
             is_whole_request,
             dependencies: images(sources.bases).chain(materials(sources)).collect(),
             is_whole,
-            is_hermetic: is_whole && !recipes(ready).any(|recipe| reaches_network(recipe, request)),
+            is_hermetic: is_whole && !steps(ready).any(|step| has_network(step, request)),
             builder: package_url::shown(request.host()),
             program: program(request.compression),
             definition: (order.mode == Mode::Max).then(|| definition(sources)),
@@ -133,12 +133,9 @@ fn is_in_context(target: &Target) -> bool {
     target.file.material.is_some() && target.file.material.as_ref() == target.context.material()
 }
 
-/// Tells whether a command of a stage had a network.
-fn reaches_network(recipe: &Recipe, request: &Request) -> bool {
-    recipe.steps.iter().any(|placed| match &placed.step {
-        Step::Run(step) => request.commands.access(step.network) != Access::None,
-        _ => false,
-    })
+/// Tells whether a step is a command that had a network.
+fn has_network(step: &Step, request: &Request) -> bool {
+    matches!(step, Step::Run(step) if request.commands.access(step.network) != Access::None)
 }
 
 /// Lists the ids of secrets and agents; what they are is not known here.
@@ -205,14 +202,9 @@ fn mounts(step: &Step) -> Option<&[ResolvedMount]> {
     }
 }
 
-/// Lists what was decided of each stage that is needed.
-fn recipes(ready: &Ready) -> impl Iterator<Item = &Recipe> {
-    ready.outline.stages.iter().filter_map(|stage| ready.recipes.get(&stage.index))
-}
-
 /// Lists the steps of the stages that are needed.
 fn steps(ready: &Ready) -> impl Iterator<Item = &Step> {
-    recipes(ready).flat_map(|recipe| &recipe.steps).map(|placed| &placed.step)
+    ready.needed().flat_map(|recipe| &recipe.steps).map(|placed| &placed.step)
 }
 
 /// Tells what of this program decides about the bytes of layers: with it, the same input makes the same image.

@@ -26,8 +26,8 @@ pub enum RunError {
         is_lone: bool,
         /// What ran it, where this machine does not run its programs itself.
         emulator: Option<String>,
-        /// That stands in front of the command, and runs nothing that the command starts.
-        is_unfollowed: bool,
+        /// Why that runs nothing that the command starts, where it does not.
+        unfollowed: Option<Box<SandboxError>>,
     },
     /// It could not be started.
     #[error("process {} could not be run: {problem}", quote(command))]
@@ -132,9 +132,12 @@ impl Fault for RunError {
             Self::Failed { exit: Exit::OutOfMemory(_), .. } => {
                 Some(Hint::new("let the command do less at once, or give this machine more memory"))
             }
-            Self::Failed { exit: Exit::Code(126 | 127), is_unfollowed: true, .. } => Some(Hint::new(
-                "an emulator stands in front of this command, and what the command starts does not run by it: in a container, start that with `--cap-add SYS_PTRACE`, and have `sysctl kernel.yama.ptrace_scope` below 3; `--binfmt private`, on Linux 6.7, and handlers on this machine (`apt-get install qemu-user-static`) do without",
-            )),
+            Self::Failed { exit: Exit::Code(126 | 127), unfollowed: Some(refusal), .. } => {
+                let mend = refusal.hint().map_or_else(String::new, |hint| format!(": {hint}"));
+                Some(Hint::new(format!(
+                    "an emulator stands in front of this command, and what the command starts does not run by it{mend}"
+                )))
+            }
             Self::Failed { exit, emulator: Some(emulator), .. } if is_crash(*exit) => Some(Hint::new(format!(
                 "it ran by {emulator}, and emulators crash where a processor does not: try another version of it, move the work to a stage `FROM --platform=$BUILDPLATFORM`, or build on such a machine"
             ))),

@@ -143,7 +143,7 @@ impl Running {
         let mut started = self.starter.start(&self.footing(), &self.scratch.path(), &self.stop, decide)?.map_err(broken)?;
         let process = &mut started.process;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
-        let is_unfollowed = process.unfollowed.is_some();
+        let unfollowed = process.unfollowed.take().map(Box::new);
         let output = Output::new(listener);
         let ended = thread::scope(|scope| {
             if let Some(stderr) = stderr {
@@ -164,7 +164,7 @@ impl Running {
                 tail: output.tail(),
                 is_lone: self.starter.is_lone(),
                 emulator: self.job.carrier.by().map(str::to_owned),
-                is_unfollowed,
+                unfollowed,
             }),
         }
     }

@@ -99,14 +99,7 @@ impl Emulator {
         if let Some((target, _)) = said.as_ref().filter(|(target, _)| target != machine.qemu()) {
             return Err(unfit(Unfit::OtherTarget(target.clone())));
         }
-        let found = Self { machine, path: PathBuf::new(), version: said.map(|(_, version)| version) };
-        Ok(found.moved_to(path.clone()))
-    }
-
-    /// Returns it as it is once its file has been renamed.
-    #[must_use]
-    pub fn moved_to(self, path: PathBuf) -> Self {
-        Self { path, ..self }
+        Ok(Self { machine, path: path.clone(), version: said.map(|(_, version)| version) })
     }
 
     /// Returns the flags with which it is registered so that it works in any root, and set-user-ID programs too.

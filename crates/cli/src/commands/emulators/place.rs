@@ -54,7 +54,7 @@ pub fn put(candidate: &Candidate, folder: &Path) -> Result<Outcome, EmulatorsErr
         Err(problem) => return Ok(Outcome::Refused(problem.unfit.to_string())),
     };
     let path = folder.join(&candidate.name);
-    let emulator = emulator.moved_to(path.clone());
+    let emulator = Emulator { path: path.clone(), ..emulator };
     if is_same(&file, &path) {
         return Ok(Outcome::Unchanged(emulator));
     }

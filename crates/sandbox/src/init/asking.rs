@@ -14,6 +14,9 @@ use crate::User;
 /// The longest path, with the NUL at its end.
 const LONGEST_PATH: usize = 4096;
 
+/// How long a status is at most, with 65,536 groups in it.
+const MOST_STATUS: u64 = 1 << 20;
+
 /// A thread, seen in a /proc in which it has this number.
 pub(super) struct Asking<'a> {
     proc: BorrowedFd<'a>,
@@ -114,9 +117,9 @@ impl<'a> Asking<'a> {
             let mut piece = vec![0; 8 * count];
             memory.read_exact_at(&mut piece, at).map_err(|_| Errno::FAULT)?;
             let (found, _) = piece.as_chunks::<8>();
-            let found = found.iter().map(|bytes| u64::from_ne_bytes(*bytes));
-            addresses.extend(found.clone().take_while(|address| *address != 0));
-            if found.clone().any(|address| address == 0) {
+            let end = found.iter().position(|bytes| *bytes == [0; 8]);
+            addresses.extend(found.iter().take(end.unwrap_or(found.len())).map(|bytes| u64::from_ne_bytes(*bytes)));
+            if end.is_some() {
                 return Ok(addresses);
             }
             at = at.checked_add(8 * count as u64).ok_or(Errno::FAULT)?;
@@ -158,29 +161,27 @@ impl<'a> Asking<'a> {
 
     /// Reads what /proc says of it.
     pub fn kin(&self) -> Result<Kin, Errno> {
-        let mut text = String::new();
-        let read = File::from(self.open("status", OFlags::RDONLY)?).read_to_string(&mut text);
-        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        Kin::read(&text).ok_or(Errno::SRCH)
+        Kin::read(&String::from_utf8_lossy(&self.start_of("status", MOST_STATUS)?)).ok_or(Errno::SRCH)
     }
 
     /// Reads the first words that it was started with.
     pub fn words(&self) -> Result<Vec<Vec<u8>>, Errno> {
+        Ok(self.start_of("cmdline", 2 * LONGEST_PATH as u64)?.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
+    /// Reads the start of a text that /proc has of it.
+    fn start_of(&self, name: &str, most: u64) -> Result<Vec<u8>, Errno> {
         let mut text = Vec::new();
-        let read = File::from(self.open("cmdline", OFlags::RDONLY)?).take(2 * LONGEST_PATH as u64).read_to_end(&mut text);
-        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        Ok(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+        let read = File::from(self.open(name, OFlags::RDONLY)?).take(most).read_to_end(&mut text);
+        read.map(|_| text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     /// Tells as whom it looks at files.
     pub fn looks_as(&self) -> Result<User, Errno> {
-        let mut text = String::new();
-        let read = File::from(self.open("status", OFlags::RDONLY)?).read_to_string(&mut text);
-        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        let numbers = |name: &str| -> Option<Vec<u32>> {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))?;
-            line.split_whitespace().map(|number| number.parse().ok()).collect()
-        };
+        let status = self.start_of("status", MOST_STATUS)?;
+        let text = String::from_utf8_lossy(&status);
+        let numbers =
+            |name: &str| -> Option<Vec<u32>> { field(&text, name)?.split_whitespace().map(|number| number.parse().ok()).collect() };
         // The last of four is the one for files (proc_pid_status(5)).
         let last = |name: &str| numbers(name)?.get(3).copied();
         let user = (|| Some(User { uid: last("Uid")?, gid: last("Gid")?, groups: numbers("Groups")? }))();
@@ -282,12 +283,16 @@ impl Way {
     }
 }
 
+/// Returns a field of `status` (proc_pid_status(5)).
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))
+}
+
 impl Kin {
     fn read(status: &str) -> Option<Self> {
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
-        let number = |name: &str| field(name)?.parse().ok();
-        let own = field("NSpid").and_then(|numbers| numbers.split_whitespace().last()?.parse().ok());
-        let mask = u32::from_str_radix(field("Umask").unwrap_or("22"), 8).ok()?;
+        let number = |name: &str| field(status, name)?.parse().ok();
+        let own = field(status, "NSpid").and_then(|numbers| numbers.split_whitespace().last()?.parse().ok());
+        let mask = u32::from_str_radix(field(status, "Umask").unwrap_or("22"), 8).ok()?;
         Some(Self { process: number("Tgid")?, parent: number("PPid")?, own: own?, mask })
     }
 }

@@ -41,8 +41,9 @@ impl Follower {
     pub fn begin(&self, first: Pid) -> Result<(), SandboxError> {
         let failed = Limitation::Following;
         self.0.words.say(&first.as_raw_nonzero().get(), &[]).map_err(failed.because())?;
-        match self.0.words.hear().map_err(failed.because())? {
-            Some((refused, _)) => Option::<Cause>::map_or(refused, Ok(()), |cause| Err(failed.because()(cause))),
+        match self.0.words.hear::<Option<Cause>>().map_err(failed.because())? {
+            Some((None, _)) => Ok(()),
+            Some((Some(cause), _)) => Err(failed.because()(cause)),
             None => Err(SandboxError::Lost),
         }
     }

@@ -13,6 +13,10 @@ use crate::strangers::played;
 /// What QEMU tells its programs as the release of the system, where this is set: they cannot know it otherwise.
 const TOLD: &str = "9.9.9-emulated";
 
+/// A machine on which nobody may follow a process.
+const NOBODY_FOLLOWS: Refusal = Refusal::of(libc::SYS_ptrace);
+const NOT_PERMITTED: i32 = 1;
+
 /// The first bytes of this machine's own programs, as its busybox has them: class, order of bytes, and at the end the machine.
 fn own_programs() -> (Vec<u8>, Vec<u8>) {
     let mut magic = fs::read(testkit::binary("busybox").unwrap()).unwrap();
@@ -154,12 +158,11 @@ fn who_may_not_run_a_program_is_told_so() {
 /// Where the kernel would run what is left to it.
 #[test]
 fn where_nobody_may_follow_what_must_be_followed_is_refused() {
-    const NOT_PERMITTED: i32 = 1;
     for who in everyone() {
         let fixture = Fixture::of(who);
         let Some(mut spec) = emulated(&fixture, "echo begun") else { return };
         spec.emulation.as_mut().unwrap().is_strict = true;
-        let outcome = fixture.outcome_without(&[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED, &spec);
+        let outcome = fixture.outcome_without(&[NOBODY_FOLLOWS], NOT_PERMITTED, &spec);
         let expected = "following processes failed: Operation not permitted (os error 1)";
         assert_eq!((outcome.stdout.as_str(), outcome.end), ("", Err(expected.to_owned())), "{who:?}");
     }
@@ -167,11 +170,10 @@ fn where_nobody_may_follow_what_must_be_followed_is_refused() {
 
 #[test]
 fn where_nobody_may_follow_only_the_command_itself_is_emulated() {
-    const NOT_PERMITTED: i32 = 1;
     for who in everyone() {
         let fixture = Fixture::of(who);
         let Some(spec) = emulated(&fixture, "busybox uname -r") else { return };
-        let outcome = fixture.outcome_without(&[Refusal::of(libc::SYS_ptrace)], NOT_PERMITTED, &spec);
+        let outcome = fixture.outcome_without(&[NOBODY_FOLLOWS], NOT_PERMITTED, &spec);
         assert_eq!(outcome.end, Ok(Exit::Code(0)), "{who:?}: {outcome:?}");
         assert_ne!(outcome.stdout, TOLD, "{who:?}");
     }
